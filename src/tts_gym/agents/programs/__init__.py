@@ -1,0 +1,35 @@
+"""Controllers as code, one file an algorithm; ``PROGRAMS`` has those the package ships, by name."""
+
+from tts_gym.agents.programs import (
+    adaptive_consistency,
+    adaptive_consistency_dirichlet,
+    answer_consistency,
+    certaindex,
+    cmc,
+    early_stopping_self_consistency,
+    oracle,
+    parallel_probe,
+    self_consistency,
+    short_m_at_k,
+    single,
+)
+from tts_gym.agents.programs.program import Between, Parameter, Program
+
+PROGRAMS = {
+    module.PROGRAM.name: module.PROGRAM
+    for module in (
+        single,
+        self_consistency,
+        adaptive_consistency,
+        adaptive_consistency_dirichlet,
+        early_stopping_self_consistency,
+        parallel_probe,
+        cmc,
+        short_m_at_k,
+        answer_consistency,
+        certaindex,
+        oracle,
+    )
+}
+
+__all__ = ["PROGRAMS", "Between", "Parameter", "Program"]

@@ -1,0 +1,224 @@
+"""Run a program over a replay store: compiled where it compiles, interpreted where it does not."""
+
+from __future__ import annotations
+
+import random
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import overload, register_jitable
+from numpy.typing import NDArray
+
+from tts_gym.agents.fingerprint import fingerprint
+from tts_gym.agents.programs.program import Program
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.compiled import compiled_episode
+from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.jit import compile_cached
+from tts_gym.envs.state import COMPLETED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
+from tts_gym.envs.transitions import reset
+from tts_gym.errors import ControllerError
+
+COLUMNS = ("answer", "tokens", "sequential_tokens", "width", "probes", "stop_step")
+"""What ``replay`` returns of an episode: the class of its answer (-1 for none), then counts."""
+
+
+_SAYS_WHY = re.compile(r"(No implementation|Unknown attribute|Untyped global|Cannot unify|.*not supported|Use of unsupported|.*Error: )")
+
+
+@lru_cache(maxsize=256)
+def branch_order(branches: int, seed: int) -> NDArray[np.int64]:
+    """The order in which an episode of ``seed`` meets the recorded branches (the published protocol).
+
+    Returns:
+        int64 [branches].
+    """
+    order = list(range(branches))
+    random.Random(seed).shuffle(order)
+    return np.array(order, np.int64)
+
+
+def answer_class(e: Any, code: Any) -> int:
+    """Class of the answer ``code`` that a program returned, -1 for none."""
+    if not isinstance(code, (int, np.integer)) or isinstance(code, bool):
+        raise TypeError(f"a program returns an answer code, an integer, but this one returned {code!r}")
+    return _class_of_code(e, int(code))
+
+
+@kernel
+def _class_of_code(e: Any, code: int) -> int:
+    if code < -1 or code >= e.count[REVEALED]:
+        raise ValueError("the program returned a code that is not an answer of this episode")
+    return int(e.class_of[code]) if code >= 0 else -1
+
+
+@overload(answer_class, strict=False)
+def _compiled_answer_class(e: Any, code: Any) -> Callable[..., int] | None:
+    return _class_of_code if isinstance(code, types.Integer) else None
+
+
+@kernel
+def best_finished(e: Any, gold: int, answer: int) -> int:
+    """``gold`` if any finished branch gives it, else ``answer``."""
+    for k in range(e.count[COMPLETED]):
+        if e.class_of[e.codes[e.completions[k]]] == gold:
+            return gold
+    return answer
+
+
+def program(episode: Any, *arguments: Any) -> int:
+    """Stands for the program in ``_drive``."""
+    raise NotImplementedError
+
+
+def _drive(e, questions, orders, arguments, gold, upper_bound, results, progress):  # type: ignore[no-untyped-def]
+    for q in range(len(questions)):
+        for s in range(len(orders)):
+            row = q * len(orders) + s
+            progress[0] = row
+            e.order = orders[s]
+            reset(e, questions[q])
+            answer = answer_class(e, program(e, *arguments))
+            if upper_bound:
+                answer = best_finished(e, gold[questions[q]], answer)
+            results[row, 0] = answer
+            results[row, 1] = e.count[TOKENS]
+            results[row, 2] = e.count[SEQUENTIAL]
+            results[row, 3] = e.count[WIDTH]
+            results[row, 4] = e.count[PROBES]
+            results[row, 5] = e.count[STEPS]
+
+
+def _interpreted_drive(function: Callable[..., int]) -> Callable[..., None]:
+    return FunctionType(_drive.__code__, {**globals(), "program": function})
+
+
+@lru_cache(maxsize=1024)
+def _compiled_drive(function: FunctionType) -> Any:
+    return compile_cached(
+        _drive, f"{function.__name__}_{fingerprint(function)}", program=register_jitable(boundscheck=True)(function)
+    )
+
+
+def replay(
+    program: Program,
+    arguments: tuple[Any, ...],
+    store: ReplayStore,
+    seeds: Sequence[int],
+    rules: EpisodeRules,
+    interpreted: bool = False,
+) -> NDArray[np.int64]:
+    """Run ``program`` on every question of ``store`` under every seed.
+
+    Args:
+        program: the controller.
+        arguments: the arguments of its function after the episode.
+        store: what is replayed.
+        seeds: one branch order each.
+        rules: spending and accounting.
+        interpreted: run in plain Python even where the program compiles.
+
+    Returns:
+        int64 [questions x seeds, len(COLUMNS)], the seeds of a question together.
+
+    Raises:
+        ControllerError: if the program raises or returns no answer code, naming the line, question and seed.
+    """
+    fields = episode_fields(store, rules, max_width=int(store.branch_counts.max()))
+    drive, episode = None, None
+    if not (interpreted or numba.config.DISABLE_JIT):
+        drive, episode = _compiled_drive(program.function), compiled_episode(fields)
+    results = np.empty((len(store), len(seeds), len(COLUMNS)), np.int64)
+    for branches in np.unique(store.branch_counts):
+        questions = np.flatnonzero(store.branch_counts == branches)
+        orders = np.stack([branch_order(int(branches), seed) for seed in seeds])
+        part = np.empty((len(questions) * len(seeds), len(COLUMNS)), np.int64)
+        progress = np.zeros(1, np.int64)
+        inputs = (questions, orders, arguments, store.gold, program.upper_bound, part, progress)
+        if drive is not None and not _compiles(drive, (episode, *inputs), program):
+            drive = None
+        try:
+            if drive is None:
+                _interpreted_drive(program.function)(ReplayEpisode(fields), *inputs)
+            else:
+                drive(episode, *inputs)
+        except Exception as error:
+            question, seed = questions[progress[0] // len(seeds)], seeds[progress[0] % len(seeds)]
+            raise _failure(program, arguments, store, int(question), seed, rules, error) from error
+        results[questions] = part.reshape(len(questions), len(seeds), len(COLUMNS))
+    return results.reshape(-1, len(COLUMNS))
+
+
+def replay_episode(
+    program: Program,
+    arguments: tuple[Any, ...],
+    store: ReplayStore,
+    question: int,
+    seed: int,
+    rules: EpisodeRules,
+    log_size: int = 0,
+) -> tuple[ReplayEpisode, int]:
+    """Run one interpreted episode; return it, with its notes and log, and the class of its answer."""
+    fields = episode_fields(store, rules, int(store.branch_counts.max()), log_size)
+    episode = ReplayEpisode(fields)
+    result = np.empty((1, len(COLUMNS)), np.int64)
+    orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
+    _interpreted_drive(program.function)(
+        episode, np.array([question]), orders, arguments, store.gold, program.upper_bound, result, np.zeros(1, np.int64)
+    )
+    return episode, int(result[0, 0])
+
+
+def _compiles(drive: Any, inputs: tuple[Any, ...], program: Program) -> bool:
+    """Compile ``drive`` for ``inputs``, or say once why it will be interpreted."""
+    try:
+        drive.compile(tuple(map(numba.typeof, inputs)))
+    except Exception as error:
+        warnings.warn(
+            f"Controller {program.name} does not compile and runs interpreted, which is slow: {_compile_reason(program, error)}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return False
+    return True
+
+
+def _compile_reason(program: Program, error: Exception) -> str:
+    """Line of the program that does not compile, and what the compiler says of it."""
+    file = Path(program.function.__code__.co_filename)
+    lines = re.findall(rf'File "[^"]*{re.escape(file.name)}", line (\d+)', str(error))
+    place = f"{file.name}:{lines[-1] if lines else program.function.__code__.co_firstlineno}"
+    reason = next((line.strip() for line in str(error).splitlines() if _SAYS_WHY.match(line.strip())), "")
+    return f"{place}: {reason or type(error).__name__}"
+
+
+def _failure(
+    program: Program,
+    arguments: tuple[Any, ...],
+    store: ReplayStore,
+    question: int,
+    seed: int,
+    rules: EpisodeRules,
+    error: Exception,
+) -> ControllerError:
+    """The error of an episode in a sentence; run again interpreted, it names the line."""
+    try:
+        replay_episode(program, arguments, store, question, seed, rules)
+    except Exception as repeated:
+        error = repeated
+    file = program.function.__code__.co_filename
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    place = f" at {Path(file).name}:{lines[-1]}" if lines else ""
+    return ControllerError(
+        f"Controller {program.name} failed{place} on question {store.question_ids[question]} of {store.name}, seed {seed}: "
+        f"{type(error).__name__}: {error}"
+    )

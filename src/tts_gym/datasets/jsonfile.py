@@ -1,0 +1,40 @@
+"""Reading a JSON file that may be damaged or hostile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tts_gym.errors import StoreError
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of the file at ``path``; a ``StoreError`` says why they cannot be read."""
+    if path.is_dir():
+        raise StoreError(f"{path} is a directory where a file is expected; give the path of the file")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} does not exist; check the path") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read ({error}); check the path and its permissions") from error
+
+
+def read_json(path: Path) -> Any:
+    """The document in the UTF-8 JSON file at ``path``; NaN and Infinity are refused, as JSON has neither."""
+    data = read_bytes(path)
+    if not data.strip():
+        raise StoreError(f"{path} is empty; copy or write it again")
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path} is not UTF-8 text (byte {error.start}); convert it to UTF-8") from error
+    except RecursionError as error:
+        raise StoreError(f"{path} is nested too deeply to be read; write it in the documented format") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is not valid JSON ({error}); copy or write it again") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name} is not finite")

@@ -1,0 +1,137 @@
+"""From records to Arrow tables: answers are grouped into classes here, once, and never again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from reprlib import repr as short
+from typing import Any
+
+import pyarrow as pa
+
+from tts_gym.datasets.schema import (
+    ANSWERS,
+    MOST_TOKENS,
+    QUESTIONS,
+    RecordedBranch,
+    RecordedQuestion,
+    StoreTables,
+    branches_schema,
+)
+from tts_gym.datasets.store import SIGNALS
+from tts_gym.errors import StoreError
+
+PROBES_PER_BATCH = 2**20
+"""Probes gathered into one batch of tables, which is one row group on disk."""
+
+
+def record_tables(questions: Iterable[RecordedQuestion], source: str) -> Iterator[StoreTables]:
+    """Convert records to tables, a batch of questions at a time.
+
+    Args:
+        questions: the records; read once, one at a time.
+        source: where they come from, for error messages.
+
+    Yields:
+        The tables of the next questions, about ``PROBES_PER_BATCH`` probes.
+
+    Raises:
+        StoreError: a record has a field of the wrong type, or there are no questions.
+    """
+    signals: tuple[str, ...] | None = None
+    batch: list[StoreTables] = []
+    probes = 0
+    for question in questions:
+        _check_question(question, source)
+        if signals is None:
+            signals = tuple(question.branches[0].signals) if question.branches else ()
+        batch.append(_question_tables(question, signals, source))
+        probes += sum(len(branch.probe_answers) for branch in question.branches)
+        if probes >= PROBES_PER_BATCH:
+            yield concatenate(batch)
+            batch, probes = [], 0
+    if batch:
+        yield concatenate(batch)
+    if signals is None:
+        raise StoreError(f"{source}: there are no questions; record at least one")
+
+
+def concatenate(batches: Sequence[StoreTables]) -> StoreTables:
+    """Join tables end to end."""
+    return StoreTables(*map(pa.concat_tables, zip(*batches, strict=True)))
+
+
+def answer_classes(answers: Sequence[str]) -> list[int]:
+    """Group the distinct answer texts of a question: each text is a class of its own.
+
+    Args:
+        answers: distinct texts in order of first appearance.
+
+    Returns:
+        The class of each text, numbered from 1 in order of first appearance.
+    """
+    return list(range(1, len(answers) + 1))
+
+
+def _question_tables(question: RecordedQuestion, signals: tuple[str, ...], source: str) -> StoreTables:
+    branches = question.branches
+    for number, branch in enumerate(branches):
+        if set(branch.signals) != set(signals):
+            raise StoreError(
+                f"{source}, question {question.id!r}, branch {number}: signals are {sorted(branch.signals)} where the "
+                f"first branch has {sorted(signals)}; record the same signals for every branch"
+            )
+    appearing = (text for branch in branches for text in (*branch.probe_answers, branch.final_answer))
+    answers = [text for text in dict.fromkeys((*appearing, question.gold)) if text is not None]
+    questions_columns = {"id": [question.id], "question": [question.question], "gold": [question.gold]}
+    branches_columns = {
+        "question_id": [question.id] * len(branches),
+        "branch": range(len(branches)),
+        "tokens": [branch.tokens for branch in branches],
+        "finish_reason": [branch.finish_reason for branch in branches],
+        "final_answer": [branch.final_answer for branch in branches],
+        "probe_answers": [branch.probe_answers for branch in branches],
+        **{name: [branch.signals[name] for branch in branches] for name in signals},
+    }
+    answers_columns = {
+        "question_id": [question.id] * len(answers),
+        "answer": answers,
+        "class": answer_classes(answers),
+    }
+    try:
+        return StoreTables(
+            pa.table(questions_columns, QUESTIONS),
+            pa.table(branches_columns, branches_schema(signals)),
+            pa.table(answers_columns, ANSWERS),
+        )
+    except (pa.ArrowException, UnicodeError) as error:
+        raise StoreError(f"{source}, question {question.id!r}: a value cannot be stored ({error}); mend it") from error
+
+
+def _check_question(question: RecordedQuestion, source: str) -> None:
+    place = f"{source}, question {short(question.id)}"
+    for name in ("id", "question", "gold"):
+        _check(getattr(question, name), str, f"{place}: {name}")
+    for number, branch in enumerate(question.branches):
+        _check_branch(branch, f"{place}, branch {number}")
+
+
+def _check_branch(branch: RecordedBranch, place: str) -> None:
+    _check(branch.tokens, int, f"{place}: tokens")
+    if branch.tokens > MOST_TOKENS:
+        raise StoreError(f"{place}: tokens is {short(branch.tokens)}, more than {MOST_TOKENS}; correct it")
+    if branch.final_answer is not None:
+        _check(branch.final_answer, str, f"{place}: final answer")
+    if branch.finish_reason is not None:
+        _check(branch.finish_reason, str, f"{place}: finish reason")
+    for index, answer in enumerate(branch.probe_answers):
+        if answer is not None:
+            _check(answer, str, f"{place}: probe answer {index}")
+    for name in branch.signals:
+        if name not in SIGNALS:
+            raise StoreError(f"{place}: the signal {name!r} is unknown; the names are {', '.join(SIGNALS)}")
+
+
+def _check(value: Any, expected: type, place: str) -> None:
+    if not isinstance(value, expected) or isinstance(value, bool):
+        wanted = "a whole number" if expected is int else "text"
+        raise StoreError(f"{place} is {short(value)}; it must be {wanted}")

@@ -1,0 +1,101 @@
+"""The recorded data before they become arrays: records in Python, tables in Arrow, and the format they are stored in.
+
+A store is one directory of four files:
+
+- ``questions.parquet``: one row a question.
+- ``branches.parquet``: one row a branch. The rows of a question are contiguous, in the order of ``questions.parquet``,
+  and its branches are numbered 0, 1, 2, … in order.
+- ``answers.parquet``: one row for each distinct valid answer text of a question, gold included, with its class. The
+  classes of a question are 1, 2, 3, … in order of first appearance; the class 0 of invalid answers is not listed.
+- ``metadata.json``: see ``metadata``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from tts_gym.datasets.store import SIGNALS
+
+FORMAT_VERSION = 1
+"""Version of the directory layout described above; a reader refuses a newer one."""
+
+MOST_TOKENS = 2**53
+"""Bound on the token total of a store, so that every sum stays exact as int64 and as float64."""
+
+TEXTS = pa.list_(pa.field("element", pa.string()))
+VALUES = pa.list_(pa.field("element", pa.float32()))
+
+QUESTIONS = pa.schema({"id": pa.string(), "question": pa.string(), "gold": pa.string()})
+BRANCHES = pa.schema(
+    {
+        "question_id": pa.string(),
+        "branch": pa.int32(),
+        "tokens": pa.int64(),
+        "finish_reason": pa.string(),
+        "final_answer": pa.string(),
+        "probe_answers": TEXTS,
+    }
+)
+ANSWERS = pa.schema({"question_id": pa.string(), "answer": pa.string(), "class": pa.int32()})
+
+NULLABLE = frozenset({"finish_reason", "final_answer"})
+"""Columns that may be null; inside ``probe_answers`` a null element is an invalid answer."""
+
+
+def branches_schema(signals: tuple[str, ...]) -> pa.Schema:
+    """The schema of ``branches.parquet`` with one float32 list column for each of ``signals``."""
+    return pa.schema([*BRANCHES, *(pa.field(name, VALUES) for name in SIGNALS if name in signals)])
+
+
+@dataclass(frozen=True)
+class RecordedBranch:
+    """One reasoning trajectory as it was recorded; ``None`` is an invalid answer.
+
+    Attributes:
+        tokens: length of the whole branch in tokens, at least 1.
+        probe_answers: the answer after each interval, K of them.
+        final_answer: the answer of the finished branch.
+        finish_reason: why the model stopped, as its engine calls it ("stop", "length").
+        signals: for each recorded name of ``SIGNALS``, K values.
+    """
+
+    tokens: int
+    probe_answers: list[str | None]
+    final_answer: str | None
+    finish_reason: str | None = None
+    signals: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordedQuestion:
+    """One question with its correct answer and every branch recorded for it."""
+
+    id: str
+    question: str
+    gold: str
+    branches: list[RecordedBranch]
+
+
+class StoreTables(NamedTuple):
+    """The three tables of a store."""
+
+    questions: pa.Table
+    branches: pa.Table
+    answers: pa.Table
+
+
+class Sources(NamedTuple):
+    """Where each part of a store came from, as error messages name it."""
+
+    questions: str
+    branches: str
+    answers: str
+    metadata: str
+
+    @classmethod
+    def single(cls, name: str) -> Sources:
+        """One source for all parts."""
+        return cls(name, name, name, name)

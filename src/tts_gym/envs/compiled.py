@@ -1,0 +1,59 @@
+"""The compiled substrate: the episode as a Numba structure whose methods are the kernels."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numba.core import types
+from numba.experimental import structref
+from numba.extending import overload_attribute, overload_method
+
+from tts_gym.envs.episode import METHODS, PROPERTIES
+from tts_gym.envs.jit import compile_cached
+from tts_gym.envs.state import FIELDS
+
+
+@structref.register
+class CompiledEpisodeType(types.StructRef):  # type: ignore[misc]
+    """The Numba type of a compiled episode."""
+
+    def preprocess_fields(self, fields: tuple[tuple[str, types.Type], ...]) -> tuple[tuple[str, types.Type], ...]:
+        """Drop literal types, so that every episode has one type."""
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class CompiledEpisode(structref.StructRefProxy):  # type: ignore[misc]
+    """A compiled episode as Python holds it: a handle to pass to compiled functions."""
+
+
+structref.define_proxy(CompiledEpisode, CompiledEpisodeType, list(FIELDS))
+
+
+def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What Numba asks for the implementation of a method: called with types, it answers ``function`` for all of them."""
+
+    def implementation(*arguments: Any, **keywords: Any) -> Callable[..., Any]:
+        return function
+
+    implementation.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return implementation
+
+
+for _name, _function in METHODS.items():
+    overload_method(CompiledEpisodeType, _name)(_as_implementation(_function))
+for _name, _function in PROPERTIES.items():
+    overload_attribute(CompiledEpisodeType, _name)(_as_implementation(_function))
+
+
+def _assemble(fields):  # type: ignore[no-untyped-def]  # noqa: ANN001
+    return CompiledEpisode(*fields)
+
+
+_assemble_compiled = compile_cached(_assemble)
+
+
+def compiled_episode(fields: Mapping[str, Any]) -> CompiledEpisode:
+    """A compiled episode over the arrays of ``fields`` themselves, one for each name in ``FIELDS``."""
+    return _assemble_compiled(tuple(fields[name] for name in FIELDS))  # type: ignore[no-any-return]

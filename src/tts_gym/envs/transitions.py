@@ -1,0 +1,318 @@
+"""The transition kernels: what BRANCH, CONTINUE, PROBE and PRUNE do to one episode, and what they cost.
+
+Each function takes an episode ``e`` with the fields of ``state.FIELDS`` and runs as it stands, compiled or in plain
+Python. Two accounting rules share them (``setup[PUBLISHED]``); tokens are charged in ``charge`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, PRUNE, on_branch
+from tts_gym.envs.state import (
+    ACTIONS,
+    BUDGET,
+    COMPLETED,
+    COUNT_SIZE,
+    EAGER,
+    FIRST,
+    INTERVAL,
+    MAX_WIDTH,
+    PROBE_COST,
+    PROBES,
+    PUBLISHED,
+    RECORDED,
+    REVEALED,
+    SEQUENTIAL,
+    STEPS,
+    TOKENS,
+    WIDTH,
+    kernel,
+)
+
+
+@kernel
+def reset(e: Any, question: int) -> None:
+    """Begin an episode of ``question``; the caller has set ``e.order`` and the rest of ``e.setup``."""
+    for code in range(e.count[REVEALED]):
+        e.code_of[e.class_of[code]] = -1
+    for place in range(COUNT_SIZE):
+        e.count[place] = 0
+    first = int(e.tables.branch_start[question])
+    e.setup[FIRST] = first
+    e.setup[RECORDED] = int(e.tables.branch_start[question + 1]) - first
+
+
+@kernel
+def check_branch(e: Any, i: int) -> None:
+    """Refuse a branch that was never opened."""
+    if i < 0 or i >= e.count[WIDTH]:
+        raise IndexError("branch index out of range: this episode has not opened that branch")
+
+
+@kernel
+def row_of(e: Any, i: int) -> int:
+    """Row of opened branch ``i`` in the tables."""
+    return int(e.setup[FIRST] + e.order[i])
+
+
+@kernel
+def last_depth(e: Any, row: int) -> int:
+    """Advances that finish the branch in ``row``: one a recorded probe, and the finishing one."""
+    return int(e.tables.answer_start[row + 1] - e.tables.answer_start[row])
+
+
+@kernel
+def cost_at(e: Any, row: int, depth: int) -> int:
+    """Tokens charged for the branch in ``row`` when it has received ``depth`` advances one by one (design, section 3)."""
+    length = int(e.tables.tokens[row])
+    probes = last_depth(e, row) - 1
+    generated = min(depth, probes) * e.setup[INTERVAL]
+    if e.setup[PUBLISHED]:
+        return max(generated, length) if depth > probes else generated
+    return length if depth > probes else min(generated, length)
+
+
+@kernel
+def fits(e: Any, tokens: int) -> bool:
+    """Whether the budget admits ``tokens`` more."""
+    return bool(e.count[TOKENS] + tokens <= e.setup[BUDGET])
+
+
+@kernel
+def charge(e: Any, tokens: int) -> None:
+    """Spend ``tokens``: the one place where an episode's total grows."""
+    e.count[TOKENS] += tokens
+
+
+@kernel
+def log_action(e: Any, action: int, times: int) -> None:
+    """Note that ``action`` was taken ``times`` times in a row."""
+    for k in range(e.count[ACTIONS], min(e.count[ACTIONS] + times, len(e.log))):
+        e.log[k] = action
+    e.count[ACTIONS] += times
+
+
+@kernel
+def end_step(e: Any, sequential: int) -> None:
+    """Close a call that generated tokens; its longest branch lengthens the critical path by ``sequential`` tokens."""
+    e.count[SEQUENTIAL] += sequential
+    e.count[STEPS] += 1
+
+
+@kernel
+def reveal(e: Any, i: int, position: int) -> None:
+    """Show the answer at ``position`` of branch ``i``, numbering it if the episode has not seen it before."""
+    answer = e.tables.answers[e.tables.answer_start[row_of(e, i)] + position]
+    if e.code_of[answer] < 0:
+        e.code_of[answer] = e.count[REVEALED]
+        e.class_of[e.count[REVEALED]] = answer
+        e.count[REVEALED] += 1
+    code = e.code_of[answer]
+    e.streaks[i] = e.streaks[i] + 1 if e.codes[i] == code else 1
+    e.codes[i] = code
+    e.shown[i] = e.depths[i]
+
+
+@kernel
+def reach(e: Any, i: int, depth: int) -> None:
+    """Put branch ``i`` at ``depth``, already paid for, and reveal what is seen there."""
+    e.depths[i] = depth
+    if depth == last_depth(e, row_of(e, i)):
+        e.finished[i] = True
+        e.completions[e.count[COMPLETED]] = i
+        e.count[COMPLETED] += 1
+        reveal(e, i, depth - 1)
+    elif e.setup[EAGER]:
+        e.count[PROBES] += 1
+        reveal(e, i, depth - 1)
+
+
+@kernel
+def can_continue(e: Any, i: int) -> bool:
+    """Whether branch ``i`` is active and unfinished, whatever its next interval costs."""
+    return not (e.finished[i] or e.pruned[i])
+
+
+@kernel
+def extend(e: Any, i: int, steps: int) -> int:
+    """Advance branch ``i`` by as many of ``steps`` intervals as it has and the budget admits; return how many."""
+    if not can_continue(e, i):
+        return 0
+    row, depth = row_of(e, i), int(e.depths[i])
+    target = depth + min(steps, last_depth(e, row) - depth)
+    paid = cost_at(e, row, depth)
+    while target > depth and not fits(e, cost_at(e, row, target) - paid):
+        target -= 1
+    if target <= depth:
+        return 0
+    charge(e, cost_at(e, row, target) - paid)
+    log_action(e, on_branch(CONTINUE, i), target - depth)
+    reach(e, i, target)
+    return target - depth
+
+
+@kernel
+def open_branch(e: Any, whole: bool) -> bool:
+    """Open the next recorded branch if one is left and the budget admits it.
+
+    It goes through its first interval; or, if ``whole``, to its end without looking on the way, as far as the budget goes.
+    """
+    i = int(e.count[WIDTH])
+    if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]):
+        return False
+    row = row_of(e, i)
+    last = last_depth(e, row)
+    depth, cost = 1, cost_at(e, row, 1)
+    if whole and fits(e, int(e.tables.tokens[row])):
+        depth, cost = last, int(e.tables.tokens[row])
+    if not fits(e, cost):
+        return False
+    e.count[WIDTH] += 1
+    e.codes[i] = -1
+    e.streaks[i] = 0
+    e.shown[i] = 0
+    e.finished[i] = False
+    e.pruned[i] = False
+    charge(e, cost)
+    log_action(e, BRANCH, 1)
+    log_action(e, on_branch(CONTINUE, i), depth - 1)
+    reach(e, i, depth)
+    if whole:
+        extend(e, i, last)
+    return True
+
+
+@kernel
+def open_branches(e: Any, n: int, whole: bool) -> int:
+    """Open up to ``n`` branches in parallel; return the index of the first, -1 if none opened."""
+    first = int(e.count[WIDTH])
+    longest = 0
+    for _ in range(n):
+        before = e.count[TOKENS]
+        if not open_branch(e, whole):
+            break
+        longest = max(longest, e.count[TOKENS] - before)
+    if e.count[WIDTH] == first:
+        return -1
+    end_step(e, longest)
+    return first
+
+
+@kernel
+def branch(e: Any, n: int = 1) -> int:
+    """Episode.branch."""
+    return open_branches(e, n, False)
+
+
+@kernel
+def read(e: Any, n: int = 1) -> int:
+    """Episode.read."""
+    return open_branches(e, n, True)
+
+
+@kernel
+def advance(e: Any, i: int, k: int = 1) -> int:
+    """Episode.advance."""
+    check_branch(e, i)
+    before = e.count[TOKENS]
+    moved = extend(e, i, k)
+    if moved > 0:
+        end_step(e, e.count[TOKENS] - before)
+    return moved
+
+
+@kernel
+def line_up(e: Any) -> int:
+    """Fill ``e.queue`` with the branches that can advance, deepest first, ties by index; return their number."""
+    length = 0
+    for i in range(e.count[WIDTH]):
+        if can_continue(e, i):
+            place = length
+            while place > 0 and e.depths[e.queue[place - 1]] < e.depths[i]:
+                e.queue[place] = e.queue[place - 1]
+                place -= 1
+            e.queue[place] = i
+            length += 1
+    return length
+
+
+@kernel
+def advance_each(e: Any, steps: Any) -> int:
+    """Episode.advance_each."""
+    if len(steps) < e.count[WIDTH]:
+        raise ValueError("advance_each needs a number of intervals for every opened branch")
+    longest = 0
+    advanced = 0
+    for place in range(line_up(e)):
+        i = e.queue[place]
+        before = e.count[TOKENS]
+        if extend(e, i, steps[i]) > 0:
+            advanced += 1
+            longest = max(longest, e.count[TOKENS] - before)
+    if advanced > 0:
+        end_step(e, longest)
+    return advanced
+
+
+@kernel
+def advance_all(e: Any, k: int = 1) -> int:
+    """Episode.advance_all."""
+    longest = 0
+    advanced = 0
+    for place in range(line_up(e)):
+        before = e.count[TOKENS]
+        if extend(e, e.queue[place], k) > 0:
+            advanced += 1
+            longest = max(longest, e.count[TOKENS] - before)
+    if advanced > 0:
+        end_step(e, longest)
+    return advanced
+
+
+@kernel
+def finish(e: Any, i: int) -> bool:
+    """Episode.finish."""
+    check_branch(e, i)
+    row = row_of(e, i)
+    last = last_depth(e, row)
+    rest = int(e.tables.tokens[row]) - e.setup[INTERVAL]
+    if e.setup[PUBLISHED] and e.depths[i] == 1 and can_continue(e, i) and fits(e, rest):
+        charge(e, rest)
+        log_action(e, on_branch(CONTINUE, i), last - 1)
+        reach(e, i, last)
+        end_step(e, rest)
+    else:
+        advance(e, i, last)
+    return bool(e.finished[i])
+
+
+@kernel
+def can_probe(e: Any, i: int) -> bool:
+    """Whether branch ``i`` is active and its answer at its present depth is still hidden."""
+    return not e.pruned[i] and e.shown[i] < e.depths[i]
+
+
+@kernel
+def probe(e: Any, i: int) -> int:
+    """Episode.probe."""
+    check_branch(e, i)
+    cost = e.setup[PROBE_COST]
+    if can_probe(e, i) and fits(e, cost):
+        charge(e, cost)
+        e.count[SEQUENTIAL] += cost
+        e.count[PROBES] += 1
+        log_action(e, on_branch(PROBE, i), 1)
+        reveal(e, i, int(e.depths[i]) - 1)
+    return int(e.codes[i])
+
+
+@kernel
+def prune(e: Any, i: int) -> bool:
+    """Episode.prune."""
+    check_branch(e, i)
+    if e.pruned[i]:
+        return False
+    e.pruned[i] = True
+    log_action(e, on_branch(PRUNE, i), 1)
+    return True

@@ -1,0 +1,13 @@
+"""Errors a user can act on. Each message is one sentence that names the thing, where it is, and what to do."""
+
+
+class TTSGymError(ValueError):
+    """Base of every error that the user, not the package, has to mend."""
+
+
+class StoreError(TTSGymError):
+    """A replay store is missing, damaged, inconsistent, or of a newer format."""
+
+
+class ControllerError(TTSGymError):
+    """A controller is unknown, has wrong parameters, lacks a signal, or failed while it ran."""
