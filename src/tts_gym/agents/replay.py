@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,6 +17,7 @@ from numba.core import types
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.fingerprint import fingerprint
 from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
@@ -26,7 +26,6 @@ from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.state import COMPLETED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
 from tts_gym.envs.transitions import reset
-from tts_gym.errors import ControllerError
 
 COLUMNS = ("answer", "tokens", "sequential_tokens", "width", "probes", "stop_step")
 """What ``replay`` returns of an episode: the class of its answer (-1 for none), then counts."""
@@ -152,8 +151,10 @@ def replay(
             else:
                 drive(episode, *inputs)
         except Exception as error:
-            question, seed = questions[progress[0] // len(seeds)], seeds[progress[0] % len(seeds)]
-            raise _failure(program, arguments, store, int(question), seed, rules, error) from error
+            question, seed = int(questions[progress[0] // len(seeds)]), seeds[progress[0] % len(seeds)]
+            error = _interpreted_error(program, arguments, store, question, seed, rules) or error
+            file = program.function.__code__.co_filename
+            raise controller_failure(program.name, file, error, store, question, seed) from error
         results[questions] = part.reshape(len(questions), len(seeds), len(COLUMNS))
     return results.reshape(-1, len(COLUMNS))
 
@@ -201,24 +202,12 @@ def _compile_reason(program: Program, error: Exception) -> str:
     return f"{place}: {reason or type(error).__name__}"
 
 
-def _failure(
-    program: Program,
-    arguments: tuple[Any, ...],
-    store: ReplayStore,
-    question: int,
-    seed: int,
-    rules: EpisodeRules,
-    error: Exception,
-) -> ControllerError:
-    """The error of an episode in a sentence; run again interpreted, it names the line."""
+def _interpreted_error(
+    program: Program, arguments: tuple[Any, ...], store: ReplayStore, question: int, seed: int, rules: EpisodeRules
+) -> Exception | None:
+    """What the episode raises in plain Python, where the traceback names the line."""
     try:
         replay_episode(program, arguments, store, question, seed, rules)
-    except Exception as repeated:
-        error = repeated
-    file = program.function.__code__.co_filename
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    place = f" at {Path(file).name}:{lines[-1]}" if lines else ""
-    return ControllerError(
-        f"Controller {program.name} failed{place} on question {store.question_ids[question]} of {store.name}, seed {seed}: "
-        f"{type(error).__name__}: {error}"
-    )
+    except Exception as error:
+        return error
+    return None

@@ -1,0 +1,117 @@
+"""Controllers by specification: ``name[:param=value,…]``, ``FILE.py:NAME[:param=value,…]`` or ``zoo``."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tts_gym.agents.controller import Controller, ProgramController
+from tts_gym.agents.programs import PROGRAMS, Parameter, Program
+from tts_gym.agents.programs.program import Between
+from tts_gym.agents.published import SolveController
+from tts_gym.errors import ControllerError
+
+ZOO = "zoo"
+"""Stands for every shipped program at its defaults."""
+
+
+def parse_spec(spec: str) -> list[Controller]:
+    """The controllers that ``spec`` stands for: one, or every shipped program for ``zoo``.
+
+    Raises:
+        ControllerError: for an unknown controller, a file that cannot be loaded, or a wrong parameter.
+    """
+    if spec == ZOO:
+        return [make_controller(program) for program in PROGRAMS.values()]
+    if is_file_spec(spec):
+        file, rest = spec.split(".py:", 1)
+        name, _, text = rest.partition(":")
+        return [make_controller(load_object(Path(f"{file}.py"), name), **_parse_parameters(text, spec))]
+    name, _, text = spec.partition(":")
+    if name.endswith(".py"):
+        raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {name}:NAME.")
+    if name not in PROGRAMS:
+        raise ControllerError(f"Unknown controller {name!r}: use one of {', '.join(PROGRAMS)}, {ZOO}, or FILE.py:NAME.")
+    return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
+
+
+def is_file_spec(spec: str) -> bool:
+    """Whether ``spec`` names a controller in a user's file."""
+    return ".py:" in spec
+
+
+def make_controller(source: Program | Callable[..., Any] | type, **parameters: Any) -> Controller:
+    """A controller from a program, a function of an episode, or a class with the published ``solve`` interface.
+
+    Args:
+        source: what decides.
+        **parameters: its parameters, as text or as Python values.
+
+    Raises:
+        ControllerError: if ``source`` is none of these, or a parameter is wrong.
+    """
+    if inspect.isclass(source) and inspect.isfunction(getattr(source, "solve", None)):
+        guess = Parameter(None, inspect.Parameter.empty, Between())
+        config = {name: guess.read(value, name, source.__name__) for name, value in parameters.items()}
+        return SolveController(source.__name__, source, config)
+    source = getattr(source, "py_func", source)
+    if inspect.isfunction(source):
+        if not inspect.signature(source).parameters:
+            raise ControllerError(f"Function {source.__name__} is no program: it must take an episode as its first argument.")
+        source = Program(source.__name__, source)
+    if not isinstance(source, Program):
+        raise ControllerError(
+            f"{source!r} is no controller: use a function of an episode, a Program, or a class with a method solve(question)."
+        )
+    return ProgramController(source, source.resolve(parameters))
+
+
+def load_object(file: Path, name: str) -> Any:
+    """Object ``name`` of the Python file ``file``, which may import modules that lie beside it.
+
+    Raises:
+        ControllerError: if the file is missing, fails on import, or does not define ``name``.
+    """
+    if not file.is_file():
+        raise ControllerError(f"There is no file {file}: check the path before the colon.")
+    module = _load_module(file)
+    if not hasattr(module, name):
+        raise ControllerError(f"File {file} does not define {name!r}.")
+    return getattr(module, name)
+
+
+def _load_module(file: Path) -> ModuleType:
+    """Run ``file`` as a module that stays out of ``sys.modules``, so that worker processes get its contents by value."""
+    resolved = file.resolve()
+    module_name = f"tts_gym_user_{resolved.stem}"
+    import_spec = importlib.util.spec_from_file_location(module_name, resolved)
+    assert import_spec is not None and import_spec.loader is not None
+    module = importlib.util.module_from_spec(import_spec)
+    sys.modules[module_name] = module
+    sys.path.insert(0, str(resolved.parent))
+    try:
+        import_spec.loader.exec_module(module)
+    except Exception as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(resolved.parent))
+        del sys.modules[module_name]
+    return module
+
+
+def _parse_parameters(text: str, spec: str) -> Mapping[str, str]:
+    parameters = {}
+    for item in filter(None, text.split(",")):
+        name, equals, value = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise ControllerError(f"Cannot read {item!r} in {spec!r}: write parameters as name=value, separated by commas.")
+        if name in parameters:
+            raise ControllerError(f"Parameter {name} stands twice in {spec!r}.")
+        parameters[name] = value
+    return parameters

@@ -1,0 +1,167 @@
+"""Evaluation: every question of a store under every seed, in one protocol for every kind of controller."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tts_gym.agents.controller import Controller
+from tts_gym.agents.programs import Program
+from tts_gym.agents.specs import make_controller, parse_spec
+from tts_gym.datasets.catalogue import load_store
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.episode import EpisodeRules
+from tts_gym.errors import ControllerError
+from tts_gym.evaluation.blocks import Block, run_blocks
+from tts_gym.evaluation.statistics import Estimate, estimate
+
+RULES = ("exact", "published")
+"""The accounting rules by name."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A controller on a store in figures.
+
+    Attributes:
+        store: label of the store.
+        controller: name of the controller.
+        params: its parameters.
+        rules: accounting rules.
+        seeds: seeds a question.
+        questions: number of questions.
+        accuracy: right answers, in %.
+        tokens: total tokens an episode.
+        sequential_tokens: tokens on the critical path of an episode.
+        seconds: time it took, summed over workers.
+        upper_bound: whether it is a bound on controllers, not one of them.
+    """
+
+    store: str
+    controller: str
+    params: Mapping[str, Any]
+    rules: str
+    seeds: int
+    questions: int
+    accuracy: Estimate
+    tokens: Estimate
+    sequential_tokens: Estimate
+    seconds: float
+    upper_bound: bool
+
+
+class Evaluation(NamedTuple):
+    """What ``evaluate`` returns.
+
+    Attributes:
+        rows: one row an episode: controller, store, question_id, seed, answer, correct, tokens, sequential_tokens, width,
+            probes, stop_step (calls that generated tokens).
+        summary: the means, with 95 % intervals by bootstrap over questions.
+    """
+
+    rows: pd.DataFrame
+    summary: Summary
+
+
+def evaluate(
+    controller: str | Controller | Program | Callable[..., Any],
+    store: str | PathLike[str] | ReplayStore,
+    seeds: int = 100,
+    rules: str = "exact",
+    jobs: int = 1,
+    timeout: float | None = None,
+) -> Evaluation:
+    """Run a controller on every question of a store under ``seeds`` branch orders.
+
+    Args:
+        controller: a specification such as ``"cmc:beta=0.5"``, a function of an episode, a program, a class with the
+            published ``solve`` interface, or a controller.
+        store: a catalogue name, a path, or a store.
+        seeds: number of seeds; seed s replays the branches as shuffled by ``random.Random(s)``.
+        rules: accounting, "exact" or "published" (design of the replay, section 3).
+        jobs: worker processes; the results do not depend on it.
+        timeout: seconds that one worker may take, unlimited by default.
+
+    Raises:
+        ControllerError: for a wrong controller or parameter, or one that fails or runs into the timeout.
+        StoreError: for a store that is missing or refused.
+        ValueError: for another argument out of range.
+    """
+    loaded = store if isinstance(store, ReplayStore) else load_store(store)
+    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, jobs, timeout))
+
+
+def evaluate_many(
+    pairs: Sequence[tuple[Controller, ReplayStore]],
+    seeds: int = 100,
+    rules: str = "exact",
+    jobs: int = 1,
+    timeout: float | None = None,
+    isolate: bool = False,
+) -> Iterator[Evaluation]:
+    """Evaluate each (controller, store) pair, in order; arguments as for ``evaluate`` and ``run_blocks``."""
+    if seeds < 1:
+        raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
+    if jobs < 1:
+        raise ValueError(f"An evaluation needs at least 1 job, but got {jobs}.")
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"A timeout is a positive number of seconds, but got {timeout}.")
+    if rules not in RULES:
+        raise ValueError(f"Unknown rules {rules!r}: use exact or published.")
+    episode_rules = EpisodeRules(published=rules == "published")
+    shares = [[int(seed) for seed in share] for share in np.array_split(np.arange(seeds), min(jobs, seeds))]
+    blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
+    results = run_blocks(blocks, jobs, timeout, isolate)
+    for controller, store in pairs:
+        parts = [next(results) for _ in shares]
+        for message in dict.fromkeys(message for part in parts for message in part.messages):
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        rows = _in_order([part.rows for part in parts], store)
+        rows.insert(0, "controller", describe(controller))
+        rows.insert(1, "store", store.label)
+        yield Evaluation(
+            rows,
+            Summary(
+                store=store.label,
+                controller=controller.name,
+                params=dict(controller.parameters),
+                rules=rules,
+                seeds=seeds,
+                questions=len(store),
+                accuracy=estimate(rows.assign(percent=100.0 * rows["correct"]), "percent"),
+                tokens=estimate(rows, "tokens"),
+                sequential_tokens=estimate(rows, "sequential_tokens"),
+                seconds=sum(part.seconds for part in parts),
+                upper_bound=controller.upper_bound,
+            ),
+        )
+
+
+def describe(controller: Controller) -> str:
+    """The specification of ``controller``: its name and all its parameters."""
+    parameters = ",".join(f"{name}={value}" for name, value in controller.parameters.items())
+    return f"{controller.name}:{parameters}" if parameters else controller.name
+
+
+def _as_controller(controller: str | Controller | Program | Callable[..., Any]) -> Controller:
+    if isinstance(controller, str):
+        controllers = parse_spec(controller)
+        if len(controllers) != 1:
+            raise ControllerError(f"{controller!r} stands for {len(controllers)} controllers: evaluate them one by one.")
+        return controllers[0]
+    if hasattr(controller, "run"):
+        return controller  # type: ignore[return-value]
+    return make_controller(controller)
+
+
+def _in_order(parts: Sequence[pd.DataFrame], store: ReplayStore) -> pd.DataFrame:
+    """Rows of consecutive seed ranges as one table, the seeds of a question together."""
+    rows = pd.concat(parts, ignore_index=True)
+    questions = np.concatenate([np.arange(len(part)) // (len(part) // len(store)) for part in parts])
+    return rows.iloc[np.argsort(questions, kind="stable")].reset_index(drop=True)

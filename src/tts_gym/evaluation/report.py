@@ -1,0 +1,70 @@
+"""Results as records, as a table for the terminal, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from tts_gym.errors import TTSGymError
+from tts_gym.evaluation.evaluate import Evaluation
+from tts_gym.evaluation.frontier import frontier
+from tts_gym.evaluation.plots import plot_frontier
+
+
+def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:
+    """One evaluation as plain values: accuracy in %, tokens an episode, each with its 95 % interval.
+
+    Args:
+        store: the store as the user gave it.
+        spec: the controller as the user gave it.
+        evaluation: the result.
+    """
+    summary = evaluation.summary
+    values: dict[str, Any] = {
+        "store": store,
+        "spec": spec,
+        "controller": summary.controller,
+        "params": dict(summary.params),
+        "rules": summary.rules,
+        "seeds": summary.seeds,
+        "questions": summary.questions,
+    }
+    for name in ("accuracy", "tokens", "sequential_tokens"):
+        estimate = getattr(summary, name)
+        values |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return values | {"upper_bound": summary.upper_bound, "seconds": summary.seconds}
+
+
+def results_table(evaluations: Sequence[Evaluation]) -> Table:
+    """Accuracy against tokens, one row an evaluation."""
+    table = Table("store", "controller")
+    for title in ("accuracy %", "95 % interval", "tokens", "sequential tokens"):
+        table.add_column(title, justify="right")
+    for rows, summary in evaluations:
+        table.add_row(
+            summary.store,
+            rows["controller"].iloc[0] + (" (upper bound)" if summary.upper_bound else ""),
+            f"{summary.accuracy.mean:.2f}",
+            f"{summary.accuracy.low:.1f} to {summary.accuracy.high:.1f}",
+            f"{summary.tokens.mean:,.0f}",
+            f"{summary.sequential_tokens.mean:,.0f}",
+        )
+    return table
+
+
+def plot_results(evaluations: Sequence[Evaluation], file: str | PathLike[str]) -> None:
+    """Draw the frontier of ``evaluations``, upper bounds apart.
+
+    Raises:
+        TTSGymError: if there are only upper bounds, or matplotlib is not installed.
+    """
+    controllers = [rows for rows, summary in evaluations if not summary.upper_bound]
+    bounds = [rows for rows, summary in evaluations if summary.upper_bound]
+    if not controllers:
+        raise TTSGymError("There is no frontier to draw: evaluate a controller that is not an upper bound.")
+    title = ", ".join(dict.fromkeys(summary.store for _, summary in evaluations))
+    plot_frontier(frontier(pd.concat(controllers)), file, title, frontier(pd.concat(bounds)) if bounds else None)
