@@ -21,7 +21,7 @@ from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.fingerprint import fingerprint
 from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.compiled import compiled_episode
+from tts_gym.envs.compiled import borrow, compiled_episode
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.state import COMPLETED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
@@ -79,7 +79,8 @@ def program(episode: Any, *arguments: Any) -> int:
     raise NotImplementedError
 
 
-def _drive(e, questions, orders, arguments, gold, upper_bound, results, progress):  # type: ignore[no-untyped-def]
+def _drive(episode, questions, orders, arguments, gold, upper_bound, results, progress):  # type: ignore[no-untyped-def]
+    e = borrow(episode)
     for q in range(len(questions)):
         for s in range(len(orders)):
             row = q * len(orders) + s

@@ -24,8 +24,9 @@ def refuse(bad: NDArray[np.bool_], message: Callable[[int], str]) -> None:
 def check_columns(table: pa.Table, schema: pa.Schema, source: str) -> None:
     """Refuse a table that lacks a column of ``schema``, mistypes one, or has a null outside ``NULLABLE``."""
     for column in schema:
-        if column.name not in table.column_names:
-            raise StoreError(f"{source}: the column {column.name!r} is missing; write the store again")
+        copies = table.column_names.count(column.name)
+        if copies != 1:
+            raise StoreError(f"{source}: there are {copies} columns {column.name!r}; it must have exactly one")
         found = table.schema.field(column.name).type
         if found != column.type:
             raise StoreError(f"{source}: the column {column.name!r} is of type {found}; it must be {column.type}")

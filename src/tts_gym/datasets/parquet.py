@@ -77,7 +77,8 @@ def read_store(directory: str | PathLike[str]) -> ReplayStore:
 
 def _read(directory: Path, shown: Path) -> ReplayStore:
     """Read the store in ``directory``; error messages call it ``shown``."""
-    sources = Sources(*(str(shown / name) for name in TABLE_FILES), str(shown / METADATA_FILE))
+    questions, branches, answers = table_sources = [str(shown / name) for name in TABLE_FILES]
+    sources = Sources(questions, branches, answers, str(shown / METADATA_FILE))
     if not directory.is_dir():
         raise StoreError(f"{shown} is not a directory; give the directory of a store")
     metadata = read_json(directory / METADATA_FILE)
@@ -85,7 +86,7 @@ def _read(directory: Path, shown: Path) -> ReplayStore:
     tables = StoreTables(
         *(
             _read_table(directory / name, metadata["sha256"].get(name), source)
-            for name, source in zip(TABLE_FILES, sources, strict=False)
+            for name, source in zip(TABLE_FILES, table_sources, strict=True)
         )
     )
     return replay_store(tables, metadata, sources)
@@ -101,7 +102,7 @@ def _read_table(path: Path, expected: object, source: str) -> pa.Table:
         )
     try:
         return pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StoreError(f"{source} is not a readable Parquet file ({error}); write the store again") from error
 
 

@@ -117,8 +117,8 @@ def _check_question(question: RecordedQuestion, source: str) -> None:
 
 def _check_branch(branch: RecordedBranch, place: str) -> None:
     _check(branch.tokens, int, f"{place}: tokens")
-    if branch.tokens > MOST_TOKENS:
-        raise StoreError(f"{place}: tokens is {short(branch.tokens)}, more than {MOST_TOKENS}; correct it")
+    if not 0 < branch.tokens <= MOST_TOKENS:
+        raise StoreError(f"{place}: tokens is {short(branch.tokens)}; it must be between 1 and {MOST_TOKENS}")
     if branch.final_answer is not None:
         _check(branch.final_answer, str, f"{place}: final answer")
     if branch.finish_reason is not None:

@@ -27,8 +27,8 @@ probability 2 · ``invalid`` · (1 − (k − ½) / K), whose mean over the bran
     h = ``confidence`` + ``confidence_right`` · [a right] + ``confidence_settled`` · [k > cK]
         + ``confidence_drift`` · k / K + ``confidence_branch`` · N_i(0, 1) + ``confidence_noise`` · N_k(0, 1),
 
-with one N_i a branch and one N_k an interval; it drifts upwards with depth on right and wrong branches alike. The signals
-are ``mean_logprob`` = −exp(−h), ``tail_logprob`` = −exp(−h − ``confidence_noise`` · N'_k) and ``min_logprob`` =
+with one N_i a branch and one N_k an interval; it drifts upwards with depth on right and wrong branches alike. The
+signals are ``mean_logprob`` = −exp(−h), ``tail_logprob`` = −exp(−h − ``confidence_noise`` · N'_k) and ``min_logprob`` =
 −``worst`` · exp(−h − ``confidence_noise`` · N''_k), in nats, rounded to two decimals.
 """
 
@@ -61,22 +61,22 @@ class SyntheticModel:
     The defaults resemble recordings of small language models on competition mathematics.
     """
 
-    hopeless: float = 0.1
-    ease: float = 1.0
-    hardness: float = 0.8
+    hopeless: float = 0.12
+    ease: float = 0.6
+    hardness: float = 0.4
     distractors: int = 40
-    concentration: float = 2.5
+    concentration: float = 3.5
     final_invalid: float = 0.005
-    scale: float = 6000.0
+    scale: float = 7500.0
     length_wrong: float = 0.4
-    length_hard: float = 0.7
+    length_hard: float = 0.6
     length_spread: float = 0.35
     max_tokens: int = 40000
     settle_early: float = 3.0
     settle_late: float = 2.0
     lapse: float = 0.03
     stick: float = 0.6
-    foresight: float = 0.6
+    foresight: float = 0.1
     invalid: float = 0.07
     confidence: float = 0.8
     confidence_right: float = 0.3
@@ -222,7 +222,8 @@ def _lengths(
     """Tokens of each branch, int64 [branches]."""
     stretch = model.length_wrong * (aims != RIGHT) + model.length_hard * (1 - ability)
     lengths = model.scale * np.exp(stretch + model.length_spread * rng.standard_normal(len(aims)))
-    return np.minimum(np.ceil(lengths), model.max_tokens).astype(np.int64)
+    tokens: NDArray[np.int64] = np.minimum(np.ceil(lengths), model.max_tokens).astype(np.int64)
+    return tokens
 
 
 def _signals(

@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 
 from tts_gym.datasets.catalogue import load_store
-from tts_gym.datasets.store import INVALID, ReplayStore
+from tts_gym.datasets.store import INVALID, ReplayStore, Tables
 from tts_gym.errors import StoreError
 
 
@@ -86,5 +86,5 @@ def same_recordings(one: ReplayStore, other: ReplayStore) -> bool:
         (one.interval, one.question_ids, one.questions, one.class_texts)
         == (other.interval, other.question_ids, other.questions, other.class_texts)
         and np.array_equal(one.gold, other.gold)
-        and all(np.array_equal(a, b) for a, b in zip(one.tables, other.tables, strict=True))
+        and all(np.array_equal(getattr(one.tables, name), getattr(other.tables, name)) for name in Tables._fields)
     )

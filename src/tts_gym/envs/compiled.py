@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from numba.core import types
+from numba.core.cgutils import create_struct_proxy
+from numba.core.datamodel import default_manager, models
 from numba.experimental import structref
-from numba.extending import overload_attribute, overload_method
+from numba.extending import intrinsic, overload, overload_attribute, overload_method
 
 from tts_gym.envs.episode import METHODS, PROPERTIES
 from tts_gym.envs.jit import compile_cached
@@ -31,6 +33,45 @@ class CompiledEpisode(structref.StructRefProxy):  # type: ignore[misc]
 structref.define_proxy(CompiledEpisode, CompiledEpisodeType, list(FIELDS))
 
 
+class BorrowedEpisodeType(CompiledEpisodeType):
+    """A compiled episode that somebody else keeps alive.
+
+    Kernels and programs work on it, because counting references to the episode at every call takes most of their time.
+    """
+
+
+class _BorrowedModel(models.StructModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: types.Type) -> None:
+        super().__init__(manager, kind, [("meminfo", types.voidptr)])
+
+
+default_manager.register(BorrowedEpisodeType, _BorrowedModel)
+structref.define_attributes(BorrowedEpisodeType)
+
+
+@intrinsic  # type: ignore[misc]
+def _borrow_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple[Any, Callable[..., Any]]:
+    borrowed = BorrowedEpisodeType(list(episode.field_dict.items()))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        owner = create_struct_proxy(signature.args[0])(context, builder, value=arguments[0])
+        borrower = create_struct_proxy(signature.return_type)(context, builder)
+        borrower.meminfo = owner.meminfo
+        return borrower._getvalue()
+
+    return borrowed(episode), generate
+
+
+def borrow(episode: Any) -> Any:
+    """The episode that kernels and programs work on; ``episode`` must outlive it. In plain Python it is itself."""
+    return episode
+
+
+@overload(borrow)
+def _borrow(episode):  # type: ignore[no-untyped-def]
+    return lambda episode: _borrow_compiled(episode)
+
+
 def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:
     """What Numba asks for the implementation of a method: called with types, it answers ``function`` for all of them."""
 
@@ -42,9 +83,9 @@ def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _name, _function in METHODS.items():
-    overload_method(CompiledEpisodeType, _name)(_as_implementation(_function))
+    overload_method(BorrowedEpisodeType, _name, jit_options={"forceinline": True})(_as_implementation(_function))
 for _name, _function in PROPERTIES.items():
-    overload_attribute(CompiledEpisodeType, _name)(_as_implementation(_function))
+    overload_attribute(BorrowedEpisodeType, _name, jit_options={"forceinline": True})(_as_implementation(_function))
 
 
 def _assemble(fields):  # type: ignore[no-untyped-def]  # noqa: ANN001

@@ -295,7 +295,7 @@ def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_
         "code_of": np.full(classes, -1, np.int32),
         "class_of": np.zeros(classes, np.int32),
         "tally": np.zeros(classes, np.int32),
-        "queue": np.zeros(max_width, np.int32),
+        "scratch": np.zeros(max_width, np.int32),
         "log": np.zeros(log_size, np.int32),
     }
 

@@ -27,7 +27,7 @@ FIELDS = (
     "code_of",  # int32 [classes], answer code of a class, -1 while unrevealed
     "class_of",  # int32 [classes], class of an answer code
     "tally",  # int32 [classes], all zero between calls
-    "queue",  # int32 [max width], scratch
+    "scratch",  # int32 [max width], of no meaning between calls
     "log",  # int32, atomic actions taken; of length 0 where none are kept
 )
 
@@ -47,5 +47,5 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Make ``function`` callable from compiled code, and leave it the plain function it is in Python."""
-    register_jitable(function)
+    register_jitable(forceinline=True)(function)
     return function

@@ -224,15 +224,15 @@ def advance(e: Any, i: int, k: int = 1) -> int:
 
 @kernel
 def line_up(e: Any) -> int:
-    """Fill ``e.queue`` with the branches that can advance, deepest first, ties by index; return their number."""
+    """Fill ``e.scratch`` with the branches that can advance, deepest first, ties by index; return their number."""
     length = 0
     for i in range(e.count[WIDTH]):
         if can_continue(e, i):
             place = length
-            while place > 0 and e.depths[e.queue[place - 1]] < e.depths[i]:
-                e.queue[place] = e.queue[place - 1]
+            while place > 0 and e.depths[e.scratch[place - 1]] < e.depths[i]:
+                e.scratch[place] = e.scratch[place - 1]
                 place -= 1
-            e.queue[place] = i
+            e.scratch[place] = i
             length += 1
     return length
 
@@ -245,7 +245,7 @@ def advance_each(e: Any, steps: Any) -> int:
     longest = 0
     advanced = 0
     for place in range(line_up(e)):
-        i = e.queue[place]
+        i = e.scratch[place]
         before = e.count[TOKENS]
         if extend(e, i, steps[i]) > 0:
             advanced += 1
@@ -262,7 +262,7 @@ def advance_all(e: Any, k: int = 1) -> int:
     advanced = 0
     for place in range(line_up(e)):
         before = e.count[TOKENS]
-        if extend(e, e.queue[place], k) > 0:
+        if extend(e, e.scratch[place], k) > 0:
             advanced += 1
             longest = max(longest, e.count[TOKENS] - before)
     if advanced > 0:

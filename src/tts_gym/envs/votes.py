@@ -43,50 +43,47 @@ def confidence_table(most_votes: int) -> NDArray[np.float64]:
 
 
 @kernel
-def pool_size(e: Any, pool: int) -> int:
-    """Voters that ``ballot`` can be asked for."""
-    if pool < FINISHED or pool > ALL:
-        raise ValueError("unknown pool: use FINISHED, ACTIVE or ALL")
-    return int(e.count[COMPLETED] if pool == FINISHED else e.count[WIDTH])
-
-
-@kernel
 def is_valid(e: Any, code: int) -> bool:
     """Episode.is_valid."""
     return bool(0 <= code < e.count[REVEALED] and e.class_of[code] != INVALID)
 
 
 @kernel
-def ballot(e: Any, pool: int, k: int) -> int:
-    """Answer code that the ``k``-th voter of ``pool`` votes for, -1 if it does not vote."""
-    i = e.completions[k] if pool == FINISHED else k
-    if pool == ACTIVE and e.pruned[i]:
-        return -1
-    code = int(e.codes[i])
-    return code if e.setup[PUBLISHED] or is_valid(e, code) else -1
+def cast_ballots(e: Any, pool: int) -> int:
+    """Write the answer codes that ``pool`` votes for to ``e.scratch``, in voting order; return how many there are."""
+    if pool < FINISHED or pool > ALL:
+        raise ValueError("unknown pool: use FINISHED, ACTIVE or ALL")
+    # Locals, because compiled code counts references at each access to a field.
+    codes, pruned, class_of, completions, ballots = e.codes, e.pruned, e.class_of, e.completions, e.scratch
+    published = e.setup[PUBLISHED]
+    cast = 0
+    for k in range(e.count[COMPLETED] if pool == FINISHED else e.count[WIDTH]):
+        i = completions[k] if pool == FINISHED else k
+        if pool == ACTIVE and pruned[i]:
+            continue
+        code = codes[i]
+        if code >= 0 and (published or class_of[code] != INVALID):
+            ballots[cast] = code
+            cast += 1
+    return cast
 
 
 @kernel
 def top_two(e: Any, pool: int) -> tuple[int, int, int]:
     """Leader (-1 without votes), its votes, and the runner-up's; ties go to the answer that entered the vote first."""
-    voters = pool_size(e, pool)
+    cast = cast_ballots(e, pool)
+    ballots, tally = e.scratch, e.tally
+    for k in range(cast):
+        tally[ballots[k]] += 1
     leader, top1, top2 = -1, 0, 0
-    for k in range(voters):
-        code = ballot(e, pool, k)
-        if code >= 0:
-            e.tally[code] += 1
-    for k in range(voters):
-        code = ballot(e, pool, k)
-        if code >= 0 and e.tally[code] > top1:
-            leader, top1 = code, int(e.tally[code])
-    for k in range(voters):
-        code = ballot(e, pool, k)
-        if code >= 0 and code != leader:
-            top2 = max(top2, int(e.tally[code]))
-    for k in range(voters):
-        code = ballot(e, pool, k)
-        if code >= 0:
-            e.tally[code] = 0
+    for k in range(cast):
+        if tally[ballots[k]] > top1:
+            leader, top1 = int(ballots[k]), int(tally[ballots[k]])
+    for k in range(cast):
+        if ballots[k] != leader:
+            top2 = max(top2, int(tally[ballots[k]]))
+    for k in range(cast):
+        tally[ballots[k]] = 0
     return leader, top1, top2
 
 
@@ -107,8 +104,7 @@ def confidence(e: Any, pool: int) -> float:
 def votes(e: Any, pool: int) -> NDArray[np.int64]:
     """Episode.votes."""
     counts = np.zeros(e.count[REVEALED], np.int64)
-    for k in range(pool_size(e, pool)):
-        code = ballot(e, pool, k)
-        if code >= 0:
-            counts[code] += 1
+    ballots = e.scratch
+    for k in range(cast_ballots(e, pool)):
+        counts[ballots[k]] += 1
     return counts
