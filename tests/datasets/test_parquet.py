@@ -42,6 +42,8 @@ def test_a_written_store_holds_the_records(directory):
     assert store.signals == ("mean_logprob", "tail_logprob")
     assert store.tables.signal_row.tolist() == [0, -1, 1]
     assert store.tables.signals.tolist() == [[-0.5, -1.0, -0.5]] * 2
+    assert store.branch_counts.tolist() == [2, 1] and store.mean_branch_tokens == 2200 / 3
+    assert (store.most_probes, store.most_classes) == (2, 3)
     assert store.metadata["sampling"] == {"temperature": 0.6} and store.metadata["format_version"] == 1
     assert set(store.metadata["tools"]) == {"tts-gym", "pyarrow"}
 
@@ -442,6 +444,6 @@ def test_a_flipped_bit_with_a_right_checksum_raises_nothing_but_a_store_error(
     try:
         store = read_store(target)
     except StoreError as error:
-        assert str(target) in str(error)
+        assert str(target) in str(error) and "\n" not in str(error)
     else:
         assert np.isfinite(store.tables.signals).all() and (store.tables.tokens > 0).all()

@@ -31,7 +31,10 @@ COLUMNS = ("answer", "tokens", "sequential_tokens", "width", "probes", "stop_ste
 """What ``replay`` returns of an episode: the class of its answer (-1 for none), then counts."""
 
 
-_SAYS_WHY = re.compile(r"(No implementation|Unknown attribute|Untyped global|Cannot unify|.*not supported|Use of unsupported|.*Error: )")
+_SAYS_WHY = re.compile(
+    r"\W*((?:No implementation|Unknown attribute|Untyped global|Cannot unify|Use of unsupported|.*not supported).*?)"
+    r"(?: Raised from .*)?$"
+)
 
 
 @lru_cache(maxsize=256)
@@ -196,11 +199,11 @@ def _compiles(drive: Any, inputs: tuple[Any, ...], program: Program) -> bool:
 
 def _compile_reason(program: Program, error: Exception) -> str:
     """Line of the program that does not compile, and what the compiler says of it."""
-    file = Path(program.function.__code__.co_filename)
-    lines = re.findall(rf'File "[^"]*{re.escape(file.name)}", line (\d+)', str(error))
-    place = f"{file.name}:{lines[-1] if lines else program.function.__code__.co_firstlineno}"
-    reason = next((line.strip() for line in str(error).splitlines() if _SAYS_WHY.match(line.strip())), "")
-    return f"{place}: {reason or type(error).__name__}"
+    code = program.function.__code__
+    file = Path(code.co_filename).name
+    line = re.search(rf'{re.escape(file)}(?:", line | \()(\d+)', str(error))
+    reason = next(filter(None, map(_SAYS_WHY.match, str(error).splitlines())), None)
+    return f"{file}:{line[1] if line else code.co_firstlineno}: {reason[1] if reason else type(error).__name__}"
 
 
 def _interpreted_error(

@@ -43,6 +43,7 @@ def replay_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sour
     check_columns(answers, ANSWERS, sources.answers)
 
     ids = question_ids(questions, sources.questions)
+    _check_gold(questions, sources.questions)
     branch_owner = owners(branches, ids, sources.branches)
     branch_start = starts(branch_owner, len(ids))
     _check_branch_numbers(branches, ids, branch_owner, branch_start, sources.branches)
@@ -81,6 +82,14 @@ def replay_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sour
     )
 
 
+def _check_gold(questions: pa.Table, source: str) -> None:
+    blank = pc.equal(pc.utf8_trim_whitespace(questions["gold"]), "").to_numpy()
+    refuse(
+        blank | pc.equal(questions["gold"], INVALID_TEXT).to_numpy(),
+        lambda row: f"{_gold_place(questions, row, source)}; give the correct answer",
+    )
+
+
 def _check_branch_numbers(branches: pa.Table, ids: pa.Array, owner: Ints, start: Ints, source: str) -> None:
     refuse(
         np.diff(start) == 0,
@@ -115,18 +124,13 @@ def _check_lengths(branches: pa.Table, probe_counts: Ints, interval: int, source
 
 def _gold(questions: pa.Table, text: Ints, lookup: ClassLookup, sources: Sources) -> NDArray[np.int32]:
     """Class of the correct answer of each question, int32 [questions]."""
-
-    def gold(row: int) -> str:
-        question = questions.slice(row, 1).to_pylist()[0]
-        return f"{sources.questions}, question {question['id']!r}: the gold answer is {short(question['gold'])}"
-
-    blank = pc.equal(pc.utf8_trim_whitespace(questions["gold"]), "").to_numpy()
-    refuse(
-        blank | pc.equal(questions["gold"], INVALID_TEXT).to_numpy(),
-        lambda row: f"{gold(row)}; give the correct answer",
-    )
     classes = lookup.classes_of(np.arange(len(text)), text)
-    refuse(classes < 0, lambda row: f"{gold(row)}, which {sources.answers} does not list; list it there")
+    refuse(
+        classes < 0,
+        lambda row: (
+            f"{_gold_place(questions, row, sources.questions)}, which {sources.answers} does not list; list it there"
+        ),
+    )
     return classes
 
 
@@ -208,6 +212,11 @@ def _locate(probe: int, probe_counts: Ints) -> tuple[int, int]:
     end = np.cumsum(probe_counts)
     row = int(np.searchsorted(end, probe, side="right"))
     return row, int(probe - end[row] + probe_counts[row])
+
+
+def _gold_place(questions: pa.Table, row: int, source: str) -> str:
+    gold = short(questions["gold"][row].as_py())
+    return f"{source}, question {questions['id'][row].as_py()!r}: the gold answer is {gold}"
 
 
 def _place(branches: pa.Table, row: int, source: str) -> str:

@@ -21,6 +21,11 @@ def refuse(bad: NDArray[np.bool_], message: Callable[[int], str]) -> None:
         raise StoreError(message(int(bad.argmax())))
 
 
+def one_line(error: Exception) -> str:
+    """The message of an error from below on one line."""
+    return " ".join(str(error).split())
+
+
 def check_columns(table: pa.Table, schema: pa.Schema, source: str) -> None:
     """Refuse a table that lacks a column of ``schema``, mistypes one, or has a null outside ``NULLABLE``."""
     for column in schema:
@@ -34,7 +39,9 @@ def check_columns(table: pa.Table, schema: pa.Schema, source: str) -> None:
         try:
             values.validate(full=True)
         except pa.ArrowException as error:
-            raise StoreError(f"{source}: the column {column.name!r} is damaged ({error}); write it again") from error
+            raise StoreError(
+                f"{source}: the column {column.name!r} is damaged ({one_line(error)}); write it again"
+            ) from error
         if values.null_count and column.name not in NULLABLE:
             row = pc.index(values.is_null(), True).as_py()
             raise StoreError(f"{source}, row {row}: {column.name} is null; give it a value")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tts_gym.datasets.build import replay_store
+from tts_gym.datasets.checks import one_line
 from tts_gym.datasets.jsonfile import read_bytes, read_json
 from tts_gym.datasets.metadata import check_file_metadata, check_provenance, tool_versions
 from tts_gym.datasets.records import record_tables
@@ -103,7 +104,9 @@ def _read_table(path: Path, expected: object, source: str) -> pa.Table:
     try:
         return pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise StoreError(f"{source} is not a readable Parquet file ({error}); write the store again") from error
+        raise StoreError(
+            f"{source} is not a readable Parquet file ({one_line(error)}); write the store again"
+        ) from error
 
 
 def _write_tables(directory: Path, questions: Iterable[RecordedQuestion], source: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tts_gym.datasets.checks import one_line
 from tts_gym.datasets.schema import (
     ANSWERS,
     MOST_TOKENS,
@@ -104,7 +105,9 @@ def _question_tables(question: RecordedQuestion, signals: tuple[str, ...], sourc
             pa.table(answers_columns, ANSWERS),
         )
     except (pa.ArrowException, UnicodeError) as error:
-        raise StoreError(f"{source}, question {question.id!r}: a value cannot be stored ({error}); mend it") from error
+        raise StoreError(
+            f"{source}, question {question.id!r}: a value cannot be stored ({one_line(error)}); mend it"
+        ) from error
 
 
 def _check_question(question: RecordedQuestion, source: str) -> None:

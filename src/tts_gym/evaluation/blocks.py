@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,7 @@ def run_blocks(
     for block in blocks:
         try:
             yield next(results)
-        except TimeoutError as error:
+        except (TimeoutError, multiprocessing.TimeoutError) as error:
             raise ControllerError(
                 f"Controller {block.controller.name} did not end within {timeout:g} seconds on store {block.store.name}: "
                 "it may loop for ever, or needs a larger timeout."

@@ -98,5 +98,5 @@ def frontier(rows: pd.DataFrame) -> Frontier:
 def pareto(points: pd.DataFrame) -> Frontier:
     """The frontier of ``points`` with columns controller, family, tokens and accuracy."""
     points = points.sort_values(["tokens", "accuracy"], ascending=[True, False], kind="stable", ignore_index=True)
-    best_before = points["accuracy"].cummax().shift(fill_value=-np.inf)
+    best_before = points["accuracy"].astype(float).cummax().shift(fill_value=-np.inf)
     return Frontier(points.assign(efficient=points["accuracy"] > best_before))

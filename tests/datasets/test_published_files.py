@@ -113,7 +113,7 @@ BAD_DOCUMENTS = {
     "tokens huge": (change(0, "each_branch", 1, 1, HUGE), "question '0', branch 1: tokens is 1000"),
     "tokens hugely negative": (change(0, "each_branch", 1, 1, -HUGE), "question '0', branch 1: tokens is -1000"),
     "token total huge": (
-        lambda document: [{**item, "each_branch": [[["1"], 2**53, "1"]]} for item in document],
+        change(0, "each_branch", [[["1"], 2**53, "1"]] * 3),
         "exceed 9007199254740992 tokens in total",
     ),
     "interval total huge": (

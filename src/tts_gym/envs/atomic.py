@@ -1,0 +1,73 @@
+"""The atomic actions on an episode: which of them have an effect, and taking one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tts_gym.envs import transitions
+from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, STOP, decode_action
+from tts_gym.envs.state import MAX_WIDTH, PROBE_COST, RECORDED, WIDTH, kernel
+
+
+@kernel
+def admissible(e: Any, action: int) -> bool:
+    """Whether ``action`` is STOP or would change the episode."""
+    width = e.count[WIDTH]
+    if action == STOP:
+        return True
+    if action == BRANCH:
+        left = width < min(e.setup[RECORDED], e.setup[MAX_WIDTH])
+        return left and transitions.fits(e, transitions.cost_at(e, transitions.row_of(e, width), 1))
+    i, kind = (action - 2) // 3, (action - 2) % 3
+    if i >= width:
+        return False
+    if kind == CONTINUE:
+        return transitions.can_continue(e, i) and transitions.fits(e, _next_cost(e, i))
+    if kind == PROBE:
+        return transitions.can_probe(e, i) and transitions.fits(e, int(e.setup[PROBE_COST]))
+    return not e.pruned[i]
+
+
+@kernel
+def _next_cost(e: Any, i: int) -> int:
+    row, depth = transitions.row_of(e, i), int(e.depths[i])
+    return transitions.cost_at(e, row, depth + 1) - transitions.cost_at(e, row, depth)
+
+
+@kernel
+def action_mask(e: Any, mask: NDArray[Any]) -> None:
+    """Fill ``mask`` [actions] with which actions are admissible."""
+    for action in range(len(mask)):
+        mask[action] = admissible(e, action)
+
+
+@kernel
+def take(e: Any, action: int) -> None:
+    """Take an admissible action; STOP leaves the episode as it is."""
+    if action == BRANCH:
+        transitions.branch(e, 1)
+    elif action != STOP:
+        i, kind = (action - 2) // 3, (action - 2) % 3
+        if kind == CONTINUE:
+            transitions.advance(e, i, 1)
+        elif kind == PROBE:
+            transitions.probe(e, i)
+        else:
+            transitions.prune(e, i)
+
+
+def refusal(e: Any, action: int) -> str:
+    """Why ``action`` is not admissible, in Python only."""
+    kind, i = decode_action(action)
+    if i is None:
+        left = e.count[WIDTH] < min(e.setup[RECORDED], e.setup[MAX_WIDTH])
+        return "its first interval exceeds the budget" if left else "no branch is left to open"
+    if i >= e.count[WIDTH]:
+        return "the branch is not opened"
+    if e.pruned[i]:
+        return "the branch is pruned"
+    if kind == "continue":
+        return "the branch is finished" if e.finished[i] else "the next interval exceeds the budget"
+    return "the probe exceeds the budget" if transitions.can_probe(e, i) else "the present answer is shown already"

@@ -1,0 +1,396 @@
+"""``TTSWidthDepth-v0``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any, SupportsIndex
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from tts_gym.envs import rendering, transitions, votes
+from tts_gym.envs.actions import STOP, action_count, decode_action
+from tts_gym.envs.atomic import action_mask, admissible, refusal, take
+from tts_gym.envs.compiled import borrow
+from tts_gym.envs.jit import compile_cached
+from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.settings import Settings, StoreNames
+from tts_gym.envs.state import TOKENS
+
+INVALID_ACTION_REWARD = -0.01
+"""Reward of an inadmissible action under ``invalid_action="ignore"``."""
+
+Observation = dict[str, Any]
+"""``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
+
+
+def _begin(owner, question, order, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]
+    e = borrow(owner)
+    for k in range(len(order)):
+        e.order[k] = order[k]
+    transitions.reset(e, question)
+    observe(e, pool, branch_tokens, longest, branches, summary)
+    action_mask(e, mask)
+
+
+def _advance(owner, action, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]
+    e = borrow(owner)
+    taken = admissible(e, action)
+    if taken:
+        take(e, action)
+    observe(e, pool, branch_tokens, longest, branches, summary)
+    action_mask(e, mask)
+    answer = -1
+    if action == STOP:
+        leader = votes.leader(e, pool)
+        answer = int(e.class_of[leader]) if leader >= 0 else -1
+    return bool(taken), int(e.count[TOKENS]), answer
+
+
+def _fill_mask(owner, mask):  # type: ignore[no-untyped-def]
+    action_mask(borrow(owner), mask)
+
+
+_begin_compiled = compile_cached(_begin)
+_advance_compiled = compile_cached(_advance)
+_fill_mask_compiled = compile_cached(_fill_mask)
+
+
+class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
+    """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
+
+    ## Description
+
+    Test-time scaling answers a question by sampling reasoning branches from a language model (width) and letting each one
+    think (depth). This environment replays recorded branches, so that no model runs: an episode is one question, a branch
+    is one recorded reasoning trajectory, an interval is a fixed number of its tokens, and a probe is the answer that the
+    model would have given after an interval. The process and its actions are those of section 2 of
+    [arXiv 2605.08083](https://arxiv.org/abs/2605.08083). The agent decides when the votes of the branches are worth
+    answering with.
+
+    ## Action Space
+
+    The action is an integer in `Discrete(2 + 3 * max_branches)`. `tts_gym.envs.actions.encode_action` and `decode_action`
+    translate.
+
+    | Action    | Meaning       | Effect                                                                 | Admissible if                                              |
+    |-----------|---------------|------------------------------------------------------------------------|------------------------------------------------------------|
+    | 0         | STOP          | Ends the episode; the aggregator answers                               | always                                                     |
+    | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and the interval fits the budget          |
+    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; the interval fits the budget |
+    | 3 + 3 i   | PROBE(i)      | Reveals the answer of branch i at its present depth                    | i is opened, un-pruned, its present answer hidden; the cost fits the budget |
+    | 4 + 3 i   | PRUNE(i)      | Deactivates branch i: no more tokens, and no vote if `aggregator="active"` | i is opened and un-pruned                                |
+
+    The admissible actions are exactly STOP and those that change the state. `info["action_mask"]` (int8) and the method
+    `action_masks()` (bool, which sb3-contrib's MaskablePPO asks for) tell them.
+
+    ## Observation Space
+
+    The observation is a dictionary of two float32 arrays with values in [0, 1]. It is made of revealed information only.
+    Below, `s(x, h) = x / (x + h)`: one half at `h`, and below 1 however large `x` is. The pool holds the votes of the
+    chosen aggregator, where each branch votes with its latest revealed answer.
+
+    `branches` has the shape `(max_branches, 14)`; branches not opened yet are 0.
+
+    | Num | Feature        | Value                                                                |
+    |-----|----------------|----------------------------------------------------------------------|
+    | 0   | opened         | 1                                                                    |
+    | 1   | active         | 1 unless pruned                                                      |
+    | 2   | finished       | 1 if the branch reached its end                                      |
+    | 3   | depth          | intervals generated / intervals of the store's longest branch        |
+    | 4   | relative_depth | intervals generated / intervals of the deepest opened branch         |
+    | 5   | tokens         | s(tokens charged for its intervals, the store's mean branch length)  |
+    | 6   | hidden         | 1 if the answer at its present depth could be probed                 |
+    | 7   | answered       | 1 if an answer was revealed                                          |
+    | 8   | valid          | 1 if the latest revealed answer is valid                             |
+    | 9   | leading        | 1 if that answer is the leader of the pool                           |
+    | 10  | second         | 1 if that answer is the runner-up of the pool                        |
+    | 11  | support        | share of the pool's votes for that answer                            |
+    | 12  | streak         | s(times in a row that it was revealed, 8)                            |
+    | 13  | age            | s(intervals generated since it was revealed, 8)                      |
+
+    `summary` has the shape `(14,)`.
+
+    | Num | Feature    | Value                                                                       |
+    |-----|------------|-----------------------------------------------------------------------------|
+    | 0   | width      | opened branches / `max_branches`                                            |
+    | 1   | unopened   | branches that could still be opened / `max_branches`                        |
+    | 2   | active     | un-pruned share of the opened branches                                      |
+    | 3   | finished   | finished share of the opened branches                                       |
+    | 4   | hidden     | share of the opened branches whose present answer could be probed           |
+    | 5   | invalid    | share of the opened branches whose latest revealed answer is invalid        |
+    | 6   | depth      | mean depth of the opened branches, in units of the store's longest branch   |
+    | 7   | voters     | votes in the pool / `max_branches`                                          |
+    | 8   | top1       | the leader's share of the votes                                             |
+    | 9   | top2       | the runner-up's share of the votes                                          |
+    | 10  | confidence | Beta confidence of the two, P(p > 1/2) for p ~ Beta(top1 + 1, top2 + 1); 0 without votes |
+    | 11  | distinct   | s(different answers in the pool, 4)                                         |
+    | 12  | spent      | s(tokens spent, 4 mean branch lengths of the store)                         |
+    | 13  | remaining  | unspent share of the budget; 1 without a budget                             |
+
+    `info` holds `question_id`, `tokens` (spent in the episode so far) and `action_mask`; after STOP also `answer` (its
+    text, empty if nothing was voted for) and `correct`.
+
+    ## Rewards
+
+    Every step costs `cost_weight` times the tokens it spent, in units of the store's mean branch length. STOP adds 1 if the
+    answer is right. Reading n average branches whole before a right answer thus returns 1 - n * `cost_weight`.
+
+    An action that is not admissible does nothing and is rewarded with -0.01 (`INVALID_ACTION_REWARD`); with
+    `invalid_action="raise"` it raises a `ValueError`.
+
+    ## Starting State
+
+    An episode draws one of the stores, one of its questions, and the order in which BRANCH meets the recorded branches, each
+    uniformly. Nothing is opened yet. `reset(options=...)` fixes any of them:
+
+    - `store`: position in the list of stores;
+    - `question`: id of a question, in the first store that has it unless `store` says which;
+    - `order`: a permutation of the numbers of the question's recorded branches; needs `question`.
+
+    ## Episode End
+
+    1. Termination: the action is STOP.
+    2. Truncation: 4096 steps, by `gymnasium.make`; pass `max_episode_steps` for a wider environment.
+
+    ## Arguments
+
+    ```python
+    >>> import gymnasium as gym
+    >>> env = gym.make("tts_gym:TTSWidthDepth-v0", max_branches=8, cost_weight=0.05)
+    >>> env
+    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthEnv<TTSWidthDepth-v0>>>>>
+
+    ```
+
+    | Parameter        | Type                     | Default             | Description                                                     |
+    |------------------|--------------------------|---------------------|-----------------------------------------------------------------|
+    | `store`          | **str** or list of them  | `"synthetic-small"` | Name in the catalogue, directory, or published-format file      |
+    | `max_branches`   | **int**                  | `16`                | Branches an episode may open; fewer if the question has fewer   |
+    | `budget`         | **int** or `None`        | `None`              | Tokens an episode may spend                                     |
+    | `probe_cost`     | **int**                  | `0`                 | Tokens charged for a PROBE                                      |
+    | `cost_weight`    | **float**                | `0.01`              | Price of a mean branch length of tokens (γ), 0 or more          |
+    | `rules`          | **str**                  | `"exact"`           | `"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the published results, where an interval always costs its full size and invalid answers vote |
+    | `aggregator`     | **str**                  | `"active"`          | Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"` |
+    | `reveal`         | **str**                  | `"probe"`           | `"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its answer, as in the published code, and nothing is left to probe |
+    | `invalid_action` | **str**                  | `"ignore"`          | What an inadmissible action does, `"ignore"` or `"raise"`       |
+    | `render_mode`    | **str** or `None`        | `None`              | `"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal |
+
+    ## Vectorized environment
+
+    ```python
+    >>> envs = gym.make_vec("tts_gym:TTSWidthDepth-v0", num_envs=3, vectorization_mode="sync")
+    >>> envs
+    SyncVectorEnv(TTSWidthDepth-v0, num_envs=3)
+
+    ```
+
+    ## Version History
+
+    * v0: Initial version.
+    """  # noqa: E501
+
+    metadata = {"render_modes": ["human", "ansi", "rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        store: StoreNames = "synthetic-small",
+        max_branches: int = 16,
+        budget: int | None = None,
+        probe_cost: int = 0,
+        cost_weight: float = 0.01,
+        rules: str = "exact",
+        aggregator: str = "active",
+        reveal: str = "probe",
+        invalid_action: str = "ignore",
+        render_mode: str | None = None,
+    ) -> None:
+        """Check the arguments, which the class describes, and load the stores.
+
+        Raises:
+            ValueError: an argument has a wrong type or value, or a store is refused.
+        """
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode is None or one of {self.metadata['render_modes']}, but got {render_mode!r}.")
+        self.render_mode = render_mode
+        self._settings = Settings(
+            store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
+        )
+        self._replays = self._settings.open_replays()
+        self._replay = self._replays[0]
+        self._pool = self._settings.pool
+        self._cost_weight = float(cost_weight)
+        self._raises = invalid_action == "raise"
+        self._actions = action_count(max_branches)
+        self._shape = (max_branches, len(BRANCH_FEATURES))
+        self.action_space = spaces.Discrete(self._actions)
+        self.observation_space = spaces.Dict(
+            {
+                "branches": spaces.Box(0, 1, self._shape, np.float32),
+                "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
+            }
+        )
+        self._question = -1
+        self._question_id = ""
+        self._tokens = 0
+        self._running = False
+        self._revealed = np.empty((max_branches, max(replay.longest for replay in self._replays)), np.int32)
+        self._printed = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: seeds the draws of this and the following episodes.
+            options: fixes "store", "question" or "order"; see the class.
+
+        Raises:
+            ValueError: an option is unknown or does not fit the stores.
+        """
+        super().reset(seed=seed)
+        number, question, order = self._draw(options or {})
+        self._replay = replay = self._replays[number]
+        self._question, self._question_id = question, replay.store.question_ids[question]
+        self._tokens, self._running = 0, True
+        branches, summary, mask = self._blank()
+        _begin_compiled(
+            replay.episode, question, order, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
+        )
+        self._revealed.fill(rendering.HIDDEN)
+        self._printed = 0
+        if self.render_mode == "human":
+            self.render()
+        info = {"question_id": self._question_id, "tokens": 0, "action_mask": mask}
+        return {"branches": branches, "summary": summary}, info
+
+    def step(self, action: SupportsIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Take one action.
+
+        Raises:
+            ResetNeeded: no episode is running.
+            ValueError: the action is outside the action space, or inadmissible under ``invalid_action="raise"``.
+        """
+        number = index(action)
+        if not self._running:
+            raise ResetNeeded("Call reset before the first step and after STOP.")
+        if self._raises or not 0 <= number < self._actions:
+            self._check_action(number)
+        replay = self._replay
+        branches, summary, mask = self._blank()
+        taken, tokens, answer = _advance_compiled(
+            replay.episode, number, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
+        )
+        reward = (
+            -self._settings.cost_weight * (tokens - self._tokens) / replay.branch_tokens
+            if taken
+            else INVALID_ACTION_REWARD
+        )
+        self._tokens = tokens
+        info = {"question_id": self._question_id, "tokens": tokens, "action_mask": mask}
+        if number == STOP:
+            self._running = False
+            info["answer"] = replay.store.class_texts[self._question][answer] if answer >= 0 else ""
+            info["correct"] = correct = answer == int(replay.store.gold[self._question])
+            reward = float(correct)
+        if self.render_mode is not None:
+            rendering.remember(replay.state, self._revealed)
+            if self.render_mode == "human":
+                self.render()
+        return {"branches": branches, "summary": summary}, reward, not self._running, False, info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are admissible now, bool [actions]."""
+        self._check_begun()
+        mask = np.empty(self._actions, np.bool_)
+        _fill_mask_compiled(self._replay.episode, mask)
+        return mask
+
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """The width-depth picture in the form that ``render_mode`` asks for; "human" prints it and returns None."""
+        if self.render_mode is None:
+            gym.logger.warn(
+                'render does nothing without a render mode; make the environment with, say, render_mode="ansi".'
+            )
+            return None
+        self._check_begun()
+        replay = self._replay
+        texts = replay.store.class_texts[self._question]
+        picture = rendering.picture(replay.state, self._pool, self._revealed, self._question_id, texts)
+        if self.render_mode == "rgb_array":
+            return rendering.rgb_array(picture, *self._revealed.shape)
+        page = rendering.text(picture)
+        if self.render_mode == "ansi":
+            return page.plain
+        self._printed = rendering.print_page(page, self._printed, 1 / self.metadata["render_fps"])
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickling keeps: all but the stores, which are loaded again, and of the running episode its arrays."""
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_replays", "_replay")}
+        return state | {"number": self._replays.index(self._replay), "snapshot": self._replay.snapshot()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Load the stores again and go on with the episode."""
+        kept = dict(state)
+        number, snapshot = kept.pop("number"), kept.pop("snapshot")
+        self.__dict__.update(kept)
+        self._replays = self._settings.open_replays()
+        self._replay = self._replays[number]
+        self._replay.restore(snapshot)
+
+    def _blank(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
+        """Fresh arrays for the two parts of an observation and the mask."""
+        return (
+            np.empty(self._shape, np.float32),
+            np.empty(len(SUMMARY_FEATURES), np.float32),
+            np.empty(self._actions, np.int8),
+        )
+
+    def _draw(self, options: dict[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
+        """Position of the store, index of the question in it, and branch order of the next episode."""
+        unknown = set(options) - {"store", "question", "order"}
+        if unknown:
+            raise ValueError(f"Unknown reset options {sorted(unknown)}: use store, question or order.")
+        number, question = options.get("store"), options.get("question")
+        if number is not None and number not in range(len(self._replays)):
+            raise ValueError(f"Option store is a position in the list of {len(self._replays)}, but got {number!r}.")
+        if question is not None:
+            number, row = self._find(number, question)
+        else:
+            number = int(self.np_random.integers(len(self._replays))) if number is None else int(number)
+            row = int(self.np_random.integers(len(self._replays[number].store)))
+        recorded = int(self._replays[number].store.branch_counts[row])
+        if "order" not in options:
+            return number, row, self.np_random.permutation(recorded)
+        order = np.asarray(options["order"])
+        if question is None or order.ndim != 1 or not np.array_equal(np.sort(order), np.arange(recorded)):
+            raise ValueError(
+                f"Option order is a permutation of the recorded branches of option question, 0 to {recorded - 1} here, "
+                f"but got {options['order']!r} for question {question!r}."
+            )
+        return number, row, order.astype(np.int64)
+
+    def _find(self, number: int | None, question: str) -> tuple[int, int]:
+        """Position of the store and index of the question with the id ``question``."""
+        for k in range(len(self._replays)) if number is None else (number,):
+            ids = self._replays[k].store.question_ids
+            if question in ids:
+                return k, ids.index(question)
+        raise ValueError(f"Option question is the id of a question, but no store here has {question!r}.")
+
+    def _check_action(self, action: int) -> None:
+        if not 0 <= action < self._actions:
+            raise ValueError(f"An action is an integer from 0 to {self._actions - 1}, but got {action}.")
+        if not admissible(self._replay.state, action):
+            kind, branch = decode_action(action)
+            name = kind.upper() if branch is None else f"{kind.upper()}({branch})"
+            raise ValueError(f"Action {action}, {name}, is not admissible: {refusal(self._replay.state, action)}.")
+
+    def _check_begun(self) -> None:
+        if self._question < 0:
+            raise ResetNeeded("Call reset first: there is no episode yet.")

@@ -1,0 +1,133 @@
+"""The published ``solve`` interface, on the hand-made store of ``store_file`` in recorded order (a seed is found for it)."""
+
+import random
+
+import pytest
+
+from tts_gym.agents import make_controller
+from tts_gym.datasets import load_store
+from tts_gym.envs.episode import EpisodeRules
+from tts_gym.errors import ControllerError
+
+EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
+
+
+def recorded_order_seed():
+    seed = 0
+    while True:
+        order = [0, 1, 2, 3]
+        random.Random(seed).shuffle(order)
+        if order == [0, 1, 2, 3]:
+            return seed
+        seed += 1
+
+
+SEED = recorded_order_seed()
+
+
+def run(solver, store_file, rules, **config):
+    return make_controller(solver, **config).run(load_store(store_file), [SEED], rules)
+
+
+class Solver:
+    def __init__(self, config):
+        self.config = config
+        self.trace = []
+
+
+class UntilValueError(Solver):
+    error = ValueError
+
+    def solve(self, question):
+        while True:
+            try:
+                self.trace.append(question.get_new_branch_final_answer())
+            except self.error:
+                return max(self.trace, key=self.trace.count)
+
+
+class UntilIndexError(UntilValueError):
+    error = IndexError
+
+
+@pytest.mark.parametrize("solver", [UntilValueError, UntilIndexError])
+def test_exhaustion_can_be_caught_as_either_error(solver, store_file):
+    rows = run(solver, store_file, PUBLISHED)
+    assert rows["answer"].tolist() == ["2", "12"]
+    assert rows["correct"].tolist() == [True, False]
+    assert rows["tokens"].tolist() == [250 + 230 + 340 + 150, 260 + 130 + 120 + 90]
+    assert rows["width"].tolist() == [4, 4]
+
+
+class NeverFinishes(Solver):
+    def solve(self, question):
+        answer, index, finished = question.probe_new()
+        assert not finished
+        again, finished = question.probe_more(index)
+        self.trace.append((answer, again))
+        return again
+
+
+def test_a_branch_may_be_left_unfinished(store_file):
+    rows = run(NeverFinishes, store_file, PUBLISHED)
+    assert rows["answer"].tolist() == ["2", "ERR"]
+    assert rows["correct"].tolist() == [True, False]
+    assert rows["tokens"].tolist() == [200, 200]
+    assert rows["sequential_tokens"].tolist() == [200, 200]
+
+
+class PastTheEnd(Solver):
+    def solve(self, question):
+        _, index, finished = question.probe_new()
+        while not finished:
+            answer, finished = question.probe_more(index)
+        for _ in range(self.config["more"]):
+            assert question.probe_more(index) == (answer, True)
+        self.trace.append(question.get_seq_and_total_tokens())
+        assert self.trace[-1][0] == self.trace[-1][1]
+        return answer
+
+
+@pytest.mark.parametrize(("rules", "tokens"), [(PUBLISHED, [250 + 3 * 50, 260 + 3 * 60]), (EXACT, [250, 260])])
+def test_probing_a_finished_branch_repeats_its_answer_and_published_its_closing_cost(store_file, rules, tokens):
+    assert run(PastTheEnd, store_file, rules, more=3)["tokens"].tolist() == tokens
+
+
+class Fresh(Solver):
+    def solve(self, question):
+        assert self.trace == []
+        self.trace.append(question)
+
+
+def test_every_episode_gets_an_object_of_its_own_and_none_is_no_answer(store_file):
+    rows = make_controller(Fresh).run(load_store(store_file), range(3), EXACT)
+    assert rows["answer"].isna().all()
+    assert not rows["correct"].any()
+    assert rows["seed"].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+class Unopened(Solver):
+    def solve(self, question):
+        question.probe_more(0)
+
+
+class Number(Solver):
+    def solve(self, question):
+        return 204
+
+
+@pytest.mark.parametrize(("solver", "words"), [(Unopened, "IndexError"), (Number, "the text of an answer or None")])
+def test_a_solver_that_fails_is_reported_with_its_episode(solver, words, store_file):
+    with pytest.raises(ControllerError) as caught:
+        run(solver, store_file, EXACT)
+    assert words in str(caught.value)
+    assert f"question 0 of model/tiny, seed {SEED}" in str(caught.value)
+
+
+class Unheard(Solver):
+    def solve(self, question):
+        return "an answer that no branch gave"
+
+
+def test_an_answer_that_no_branch_gave_is_wrong(store_file):
+    assert not run(Unheard, store_file, EXACT)["correct"].any()

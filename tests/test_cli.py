@@ -1,0 +1,212 @@
+"""The command line as a user meets it."""
+
+import csv
+import json
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from tts_gym import cli
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run ``tts-gym`` with arguments; returns exit status, standard output, standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        monkeypatch.setattr(sys, "argv", ["tts-gym", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def refuses(run, tmp_path):
+    """Check that a call fails with one clear line, exit status 2, and nothing written."""
+
+    def check(*arguments, words=()):
+        before = sorted(tmp_path.rglob("*"))
+        status, out, err = run(*arguments)
+        assert (status, out) == (2, "")
+        assert err.startswith("Error: ") and err.count("\n") == 1
+        for word in words:
+            assert word in err
+        assert sorted(tmp_path.rglob("*")) == before
+
+    return check
+
+
+def test_evaluate_prints_a_row_for_each_store_and_controller(run, store_file):
+    status, out, err = run("evaluate", store_file, "synthetic-small", "-c", "sc:n=3", "-c", "oracle", "--seeds", 2)
+    assert (status, err) == (0, "")
+    assert out.count("sc:n=3") == 2
+    assert out.count("oracle:n=64 (upper bound)") == 2
+    assert "synthetic-small (synthetic)" in out
+
+
+def test_json_has_the_promised_keys_and_goes_alone_to_standard_output(run, store_file):
+    status, out, err = run("evaluate", store_file, "-c", "sc:n=4", "-c", "zoo", "--rules", "published", "--json", "-")
+    assert (status, err) == (0, "")
+    first, *others = json.loads(out)
+    assert first["store"] == str(store_file)
+    assert (first["spec"], first["controller"], first["params"]) == ("sc:n=4", "sc", {"n": 4})
+    assert (first["rules"], first["seeds"], first["questions"]) == ("published", 100, 2)
+    assert first["accuracy"] == 50.0
+    assert first["tokens"] == (250 + 230 + 340 + 150 + 260 + 130 + 120 + 90) / 2
+    assert first["sequential_tokens"] == (340 + 260) / 2
+    assert first["accuracy_low"] <= 50 <= first["accuracy_high"]
+    assert first["seconds"] >= 0
+    assert len(others) == 11
+    assert {record["spec"] for record in others} == {"zoo"}
+
+
+def test_results_go_to_files(run, store_file, tmp_path):
+    files = tmp_path / "out" / "r.json", tmp_path / "out" / "r.csv", tmp_path / "out" / "r.png"
+    pytest.importorskip("matplotlib")
+    status, out, _ = run(
+        "evaluate", store_file, "-c", "sc:n=2", "-c", "sc:n=4", "-c", "oracle",
+        "--json", files[0], "--csv", files[1], "--plot", files[2],
+    )  # fmt: skip
+    assert status == 0 and "sc:n=2" in out
+    records = json.loads(files[0].read_text())
+    rows = list(csv.DictReader(files[1].read_text().splitlines()))
+    assert [row["spec"] for row in rows] == [record["spec"] for record in records] == ["sc:n=2", "sc:n=4", "oracle"]
+    assert float(rows[1]["accuracy"]) == records[1]["accuracy"]
+    assert files[2].read_bytes().startswith(b"\x89PNG")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["r.csv", "r.json", "r.png"]
+
+
+def test_jobs_do_not_change_the_results(run, store_file):
+    arguments = ("evaluate", store_file, "-c", "cmc", "-c", "asc", "--seeds", 7, "--json", "-")
+    outputs = [json.loads(run(*arguments, "--jobs", jobs)[1]) for jobs in (1, 3)]
+    for records in outputs:
+        for record in records:
+            del record["seconds"]
+    assert outputs[0] == outputs[1]
+
+
+def test_no_progress_bar_in_a_pipe(store_file):
+    command = [sys.executable, "-c", "from tts_gym.cli import main; main()", "evaluate", str(store_file), "-c", "single"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "Evaluating" not in done.stdout
+
+
+def test_stores_can_be_listed_inspected_imported_and_verified(run, store_file, tmp_path):
+    assert "synthetic-small" in run("stores", "list")[1]
+    out = tmp_path / "imported"
+    assert run("stores", "import", store_file, "--out", out) == (0, f"Wrote {out}.\n", "")
+    for command in ("info", "verify"):
+        status, text, _ = run("stores", command, out)
+        assert status == 0
+        assert "1,570" in text
+    both = [json.loads(run("evaluate", store, "-c", "cmc", "--json", "-")[1])[0] for store in (store_file, out)]
+    assert both[0]["tokens"] == both[1]["tokens"]
+    assert both[0]["accuracy"] == both[1]["accuracy"]
+
+
+def test_an_existing_directory_is_not_overwritten(refuses, store_file, tmp_path):
+    out = tmp_path / "there"
+    out.mkdir()
+    refuses("stores", "import", store_file, "--out", out, words=[str(out)])
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["stores", "info"], ["stores", "verify"]])
+def test_a_missing_store_is_named(refuses, command, tmp_path):
+    extra = ["-c", "sc"] if command == ["evaluate"] else []
+    refuses(*command, tmp_path / "nowhere.json", *extra, words=["nowhere.json"])
+    refuses(*command, "no-such-name", *extra, words=["no-such-name", "synthetic-small"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [("nonsense", ["nonsense"]), ("asc:max_samples=0", ["max_samples", "at least 1"]), ("asc:size=1", ["size"])],
+)
+def test_a_wrong_controller_is_named_before_anything_is_written(refuses, store_file, tmp_path, spec, words):
+    refuses("evaluate", store_file, "-c", spec, "--json", tmp_path / "r.json", words=words)
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(refuses, store_file, tmp_path):
+    refuses("evaluate", store_file, "-c", "sc", "--csv", tmp_path, words=["Cannot write", str(tmp_path)])
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--jobs", "0"], ["--rules", "fair"], ["--timeout", "-1"], ["--no"]])
+def test_a_wrong_option_is_refused(run, store_file, arguments):
+    status, out, err = run("evaluate", store_file, "-c", "sc", *arguments)
+    assert (status, out) == (2, "")
+    assert arguments[0] in err
+
+
+def test_only_upper_bounds_make_no_frontier(run, store_file, tmp_path):
+    status, _, err = run("evaluate", store_file, "-c", "oracle", "--plot", tmp_path / "f.png")
+    assert status == 2 and "no frontier" in err
+    assert not (tmp_path / "f.png").exists()
+
+
+@pytest.fixture
+def user_program(tmp_path):
+    def write(body):
+        path = tmp_path / "mine.py"
+        path.write_text(f"def program(episode):\n{body}")
+        return f"{path}:program"
+
+    return write
+
+
+def test_a_users_program_runs_in_a_worker(run, store_file, user_program):
+    spec = user_program("    return episode.answer(episode.read())\n")
+    status, out, err = run("evaluate", store_file, "-c", spec, "--json", "-", "--rules", "published")
+    assert (status, err) == (0, "")
+    single = json.loads(run("evaluate", store_file, "-c", "single", "--json", "-", "--rules", "published")[1])[0]
+    assert json.loads(out)[0]["accuracy"] == single["accuracy"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_users_program_that_does_not_compile_is_interpreted_with_one_warning(run, store_file, user_program):
+    spec = user_program("    import decimal\n    episode.read()\n    return episode.leader(0)\n")
+    status, _, err = run("evaluate", store_file, "-c", spec, "--seeds", 4, "--jobs", 2)
+    assert status == 0
+    assert err.startswith("Warning: Controller program does not compile") and err.count("\n") == 1
+    assert "mine.py:2: Use of unsupported opcode (IMPORT_NAME) found." in err
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    return 1 // episode.read()\n", ["mine.py:2", "ZeroDivisionError", "question 0", "seed 0"]),
+        ("    return 0.5\n", ["returned 0.5"]),
+        ("    return 7\n", ["not an answer of this episode"]),
+        ("    pass\n", ["returned None"]),
+        ("    return episode.answer(3)\n", ["IndexError"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_users_program_that_fails_is_reported_with_its_line(run, store_file, user_program, body, words):
+    status, out, err = run("evaluate", store_file, "-c", user_program(body))
+    assert (status, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("Error: Controller program failed")
+    for word in words:
+        assert word in last
+
+
+def test_a_program_that_loops_for_ever_is_stopped(run, store_file, user_program):
+    spec = user_program("    n = 0\n    while n >= 0:\n        n = (n + 1) % 7\n    return -1\n")
+    status, out, err = run("evaluate", store_file, "-c", spec, "--timeout", 3)
+    assert (status, out) == (2, "")
+    assert "did not end within 3 seconds" in err and err.count("\n") == 1
+
+
+def test_an_interrupt_ends_with_its_own_status(run, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert run("evaluate") == (130, "", "Interrupted.\n")
