@@ -93,7 +93,15 @@ def test_jobs_do_not_change_the_results(run, store_file):
 
 
 def test_no_progress_bar_in_a_pipe(store_file):
-    command = [sys.executable, "-c", "from tts_gym.cli import main; main()", "evaluate", str(store_file), "-c", "single"]
+    command = [
+        sys.executable,
+        "-c",
+        "from tts_gym.cli import main; main()",
+        "evaluate",
+        str(store_file),
+        "-c",
+        "single",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "Evaluating" not in done.stdout
@@ -137,7 +145,9 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(refuses, store
     refuses("evaluate", store_file, "-c", "sc", "--csv", tmp_path, words=["Cannot write", str(tmp_path)])
 
 
-@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--jobs", "0"], ["--rules", "fair"], ["--timeout", "-1"], ["--no"]])
+@pytest.mark.parametrize(
+    "arguments", [["--seeds", "0"], ["--jobs", "0"], ["--rules", "fair"], ["--timeout", "-1"], ["--no"]]
+)
 def test_a_wrong_option_is_refused(run, store_file, arguments):
     status, out, err = run("evaluate", store_file, "-c", "sc", *arguments)
     assert (status, out) == (2, "")

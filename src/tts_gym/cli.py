@@ -33,7 +33,9 @@ app = typer.Typer(
 stores_app = typer.Typer(help="List, inspect, import and check replay stores.", no_args_is_help=True)
 app.add_typer(stores_app, name="stores")
 
-Store = Annotated[str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")]
+Store = Annotated[
+    str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")
+]
 
 
 class Rules(StrEnum):
@@ -45,7 +47,9 @@ class Rules(StrEnum):
 
 @app.command()
 def evaluate(
-    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="Names, directories or published .json files.")],
+    stores: Annotated[
+        list[str], typer.Argument(metavar="STORE...", help="Names, directories or published .json files.")
+    ],
     controllers: Annotated[
         list[str],
         typer.Option("-c", "--controller", metavar="SPEC", help="name[:param=value,...], zoo, or FILE.py:NAME[:...]."),
@@ -53,7 +57,9 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Branch orders to replay each question in.")] = 100,
     rules: Annotated[Rules, typer.Option(help="How tokens are charged and invalid answers voted.")] = Rules.exact,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")
+    ] = None,
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON.")] = None,
     csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write CSV.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the frontier; needs the extra report.")] = None,
@@ -132,7 +138,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"Warning: {message}", file=sys.stderr)
 
 
@@ -164,6 +170,12 @@ def _print(table: Table) -> None:
 def _print_facts(facts: StoreSummary) -> None:
     table = Table(show_header=False)
     for name, value in asdict(facts).items():
-        shown = ", ".join(value) or "none" if isinstance(value, tuple) else f"{value:,}" if isinstance(value, int) else value
+        shown = (
+            ", ".join(value) or "none"
+            if isinstance(value, tuple)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else value
+        )
         table.add_row(name.replace("_", " "), f"{shown:.3f}" if isinstance(shown, float) else str(shown))
     _print(table)

@@ -1,4 +1,4 @@
-"""The published ``solve`` interface, on the hand-made store of ``store_file`` in recorded order (a seed is found for it)."""
+"""The published ``solve`` interface, with the branches of ``store_file`` in recorded order."""
 
 import random
 

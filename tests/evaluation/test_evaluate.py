@@ -69,7 +69,12 @@ def test_a_missing_signal_is_named_before_the_run(store_file):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"seeds": 0}, "at least 1 seed"), ({"jobs": 0}, "at least 1 job"), ({"rules": "fair"}, "'fair'"), ({"timeout": 0}, "timeout")],
+    [
+        ({"seeds": 0}, "at least 1 seed"),
+        ({"jobs": 0}, "at least 1 job"),
+        ({"rules": "fair"}, "'fair'"),
+        ({"timeout": 0}, "timeout"),
+    ],
 )
 def test_an_argument_out_of_range_is_refused(store, arguments, words):
     with pytest.raises(ValueError, match=words):

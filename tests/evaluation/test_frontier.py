@@ -8,7 +8,10 @@ from tts_gym.evaluation.frontier import frontier, pareto
 
 def points(*rows):
     return pd.DataFrame(
-        [{"controller": f"{family}:n={n}", "family": family, "tokens": t, "accuracy": a} for n, (family, t, a) in enumerate(rows)]
+        [
+            {"controller": f"{family}:n={n}", "family": family, "tokens": t, "accuracy": a}
+            for n, (family, t, a) in enumerate(rows)
+        ]
     )
 
 

@@ -23,7 +23,9 @@ def test_every_published_row_is_reproduced(published, shared_data, tmp_path, mon
     app(["evaluate", *arguments], standalone_mode=False)
 
     ours = pd.DataFrame(json.loads((tmp_path / "results.json").read_text()))
-    both = published.merge(ours, left_on=["store", "controller"], right_on=["store", "spec"], suffixes=("_published", ""))
+    both = published.merge(
+        ours, left_on=["store", "controller"], right_on=["store", "spec"], suffixes=("_published", "")
+    )
     assert len(both) == len(published) == 112
     assert (both["questions"] == 30).all()
     assert (both["accuracy"].round(2) == both["accuracy_published"]).all()

@@ -1,4 +1,4 @@
-"""The published controller interface: classes with ``solve(question)`` that ask a question object for answers as text."""
+"""The published controller interface: classes whose ``solve(question)`` asks the question for answers as text."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class PublishedQuestion:
         return index
 
     def _text(self, index: int) -> str:
-        return self._texts[self._episode.class_of[self._episode.answer(index)]]
+        answer: int = self._episode.class_of[self._episode.answer(index)]
+        return self._texts[answer]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import random
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -63,7 +63,7 @@ def _class_of_code(e: Any, code: int) -> int:
     return int(e.class_of[code]) if code >= 0 else -1
 
 
-@overload(answer_class, strict=False)
+@overload(answer_class, strict=False)  # type: ignore[untyped-decorator]
 def _compiled_answer_class(e: Any, code: Any) -> Callable[..., int] | None:
     return _class_of_code if isinstance(code, types.Integer) else None
 
@@ -105,11 +105,32 @@ def _interpreted_drive(function: Callable[..., int]) -> Callable[..., None]:
     return FunctionType(_drive.__code__, {**globals(), "program": function})
 
 
+@cache
+def _register(function: FunctionType) -> None:
+    register_jitable(boundscheck=True)(function)
+
+
+def _make_callable(function: FunctionType) -> None:
+    """Let compiled code call ``function`` and the plain functions that it refers to by name."""
+    pending, seen = [function], {function}
+    while pending:
+        caller = pending.pop()
+        _register(caller)
+        for name in caller.__code__.co_names:
+            helper = caller.__globals__.get(name)
+            if isinstance(helper, FunctionType) and helper not in seen and not _is_kernel(helper):
+                seen.add(helper)
+                pending.append(helper)
+
+
+def _is_kernel(function: FunctionType) -> bool:
+    return function.__module__.startswith(kernel.__module__.rpartition(".")[0])
+
+
 @lru_cache(maxsize=1024)
 def _compiled_drive(function: FunctionType) -> Any:
-    return compile_cached(
-        _drive, f"{function.__name__}_{fingerprint(function)}", program=register_jitable(boundscheck=True)(function)
-    )
+    _make_callable(function)
+    return compile_cached(_drive, f"{function.__name__}_{fingerprint(function)}", program=function)
 
 
 def replay(
@@ -189,7 +210,8 @@ def _compiles(drive: Any, inputs: tuple[Any, ...], program: Program) -> bool:
         drive.compile(tuple(map(numba.typeof, inputs)))
     except Exception as error:
         warnings.warn(
-            f"Controller {program.name} does not compile and runs interpreted, which is slow: {_compile_reason(program, error)}",
+            f"Controller {program.name} does not compile and runs interpreted, which is slow: "
+            f"{_compile_reason(program, error)}",
             RuntimeWarning,
             stacklevel=3,
         )

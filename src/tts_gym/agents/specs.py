@@ -36,7 +36,8 @@ def parse_spec(spec: str) -> list[Controller]:
     if name.endswith(".py"):
         raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {name}:NAME.")
     if name not in PROGRAMS:
-        raise ControllerError(f"Unknown controller {name!r}: use one of {', '.join(PROGRAMS)}, {ZOO}, or FILE.py:NAME.")
+        known = ", ".join(PROGRAMS)
+        raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, or FILE.py:NAME.")
     return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
 
 
@@ -62,11 +63,13 @@ def make_controller(source: Program | Callable[..., Any] | type, **parameters: A
     source = getattr(source, "py_func", source)
     if inspect.isfunction(source):
         if not inspect.signature(source).parameters:
-            raise ControllerError(f"Function {source.__name__} is no program: it must take an episode as its first argument.")
+            raise ControllerError(
+                f"Function {source.__name__} is no program: it must take an episode as its first argument."
+            )
         source = Program(source.__name__, source)
     if not isinstance(source, Program):
         raise ControllerError(
-            f"{source!r} is no controller: use a function of an episode, a Program, or a class with a method solve(question)."
+            f"{source!r} is no controller: use a function of an episode, a Program, or a class with solve(question)."
         )
     return ProgramController(source, source.resolve(parameters))
 
@@ -86,7 +89,7 @@ def load_object(file: Path, name: str) -> Any:
 
 
 def _load_module(file: Path) -> ModuleType:
-    """Run ``file`` as a module that stays out of ``sys.modules``, so that worker processes get its contents by value."""
+    """Run ``file`` as a module that stays out of ``sys.modules``, so that workers get its contents by value."""
     resolved = file.resolve()
     module_name = f"tts_gym_user_{resolved.stem}"
     import_spec = importlib.util.spec_from_file_location(module_name, resolved)
@@ -110,7 +113,9 @@ def _parse_parameters(text: str, spec: str) -> Mapping[str, str]:
     for item in filter(None, text.split(",")):
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
-            raise ControllerError(f"Cannot read {item!r} in {spec!r}: write parameters as name=value, separated by commas.")
+            raise ControllerError(
+                f"Cannot read {item!r} in {spec!r}: write parameters as name=value, separated by commas."
+            )
         if name in parameters:
             raise ControllerError(f"Parameter {name} stands twice in {spec!r}.")
         parameters[name] = value

@@ -1,7 +1,7 @@
 """The atomic actions of the decision process (arXiv 2605.08083, section 2) as integers.
 
-0 is STOP, 1 is BRANCH, and branch ``i`` has three: ``2 + 3 i`` CONTINUE, ``3 + 3 i`` PROBE, ``4 + 3 i`` PRUNE. The number of
-an action does not depend on how many branches an environment allows.
+0 is STOP, 1 is BRANCH, and branch ``i`` has three: ``2 + 3 i`` CONTINUE, ``3 + 3 i`` PROBE, ``4 + 3 i`` PRUNE. The
+number of an action does not depend on how many branches an environment allows.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numba.core import types
@@ -18,12 +18,12 @@ from tts_gym.envs.state import FIELDS
 
 
 @structref.register
-class CompiledEpisodeType(types.StructRef):  # type: ignore[misc]
+class CompiledEpisodeType(types.StructRef):  # type: ignore[misc, name-defined]
     """The Numba type of a compiled episode."""
 
-    def preprocess_fields(self, fields: tuple[tuple[str, types.Type], ...]) -> tuple[tuple[str, types.Type], ...]:
+    def preprocess_fields(self, fields: Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
         """Drop literal types, so that every episode has one type."""
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[attr-defined]
 
 
 class CompiledEpisode(structref.StructRefProxy):  # type: ignore[misc]
@@ -41,7 +41,7 @@ class BorrowedEpisodeType(CompiledEpisodeType):
 
 
 class _BorrowedModel(models.StructModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: types.Type) -> None:
+    def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("meminfo", types.voidptr)])
 
 
@@ -49,7 +49,7 @@ default_manager.register(BorrowedEpisodeType, _BorrowedModel)
 structref.define_attributes(BorrowedEpisodeType)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _borrow_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple[Any, Callable[..., Any]]:
     borrowed = BorrowedEpisodeType(list(episode.field_dict.items()))
 
@@ -63,7 +63,7 @@ def _borrow_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple
 
 
 def borrow(episode: Any) -> Any:
-    """The episode that kernels and programs work on; ``episode`` must outlive it. In plain Python it is itself."""
+    """What kernels and programs work on; ``episode`` must outlive it. In plain Python it is the episode itself."""
     return episode
 
 
@@ -73,7 +73,7 @@ def _borrow(episode):  # type: ignore[no-untyped-def]
 
 
 def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What Numba asks for the implementation of a method: called with types, it answers ``function`` for all of them."""
+    """What Numba asks for the implementation of a method: called with types, it always answers ``function``."""
 
     def implementation(*arguments: Any, **keywords: Any) -> Callable[..., Any]:
         return function

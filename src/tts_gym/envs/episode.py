@@ -1,12 +1,12 @@
 """The episode: what a controller program sees and does, and its interpreted replay.
 
-``Episode`` is the interface. ``ReplayEpisode`` runs it in plain Python and keeps a trace; ``compiled`` runs the same kernels
-in compiled code.
+``Episode`` is the interface. ``ReplayEpisode`` runs it in plain Python and keeps a trace; ``compiled`` runs the same
+kernels in compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,13 +39,14 @@ from tts_gym.envs.votes import confidence_table
 class Episode(Protocol):
     """One question being answered; the same on every substrate.
 
-    Branches are numbered from 0 in the order of opening. Answers are integers numbered in the order in which this episode
-    revealed them, -1 is "none". Calls that generate tokens are cut short by the budget and say how far they got; the
-    branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in that order.
+    Branches are numbered from 0 in the order of opening. Answers are integers numbered in the order in which this
+    episode revealed them, -1 is "none". Calls that generate tokens are cut short by the budget and say how far they
+    got; the branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in
+    that order.
     """
 
     def branch(self, n: int = 1) -> int:
-        """Open ``n`` branches in parallel through their first interval; return the first one's index, -1 if none opened."""
+        """Open ``n`` branches in parallel through their first interval; return the first one's index, -1 if none."""
 
     def read(self, n: int = 1) -> int:
         """Open ``n`` branches and generate each to its end, in parallel; return as ``branch`` does.
@@ -62,7 +63,7 @@ class Episode(Protocol):
     def advance_all(self, k: int = 1) -> int:
         """Advance every active unfinished branch by ``k`` in parallel; return how many moved."""
 
-    def advance_each(self, steps: Sequence[int]) -> int:
+    def advance_each(self, steps: Sequence[int] | NDArray[np.int64]) -> int:
         """Advance each branch ``i`` by ``steps[i]`` in parallel; return how many moved."""
 
     def finish(self, i: int) -> bool:
@@ -211,7 +212,7 @@ def _note(e: Any, name: str, value: float) -> None:
     pass
 
 
-METHODS = {
+METHODS: dict[str, Callable[..., Any]] = {
     "branch": transitions.branch,
     "read": transitions.read,
     "advance": transitions.advance,

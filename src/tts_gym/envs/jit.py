@@ -23,7 +23,7 @@ def kernel_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def compile_cached(function: FunctionType, fingerprint: str = "", **names: Any) -> Callable[..., Any]:
+def compile_cached(function: Callable[..., Any], fingerprint: str = "", **names: Any) -> Callable[..., Any]:
     """Compile a copy of ``function`` and cache it on disk under its name and the fingerprint of all it is made of.
 
     Numba's own cache looks only at the file that defines a function, so a change in a kernel that it calls would go
@@ -34,10 +34,12 @@ def compile_cached(function: FunctionType, fingerprint: str = "", **names: Any) 
         fingerprint: stands for the names passed below, if there are any.
         **names: values for global names of the copy.
     """
+    assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
     copy.__qualname__ = "_".join(filter(None, (function.__qualname__, fingerprint, kernel_fingerprint())))
     copy.__module__ = function.__module__
     try:
-        return njit(copy, cache=True)  # type: ignore[no-any-return]
+        compiled: Callable[..., Any] = njit(copy, cache=True)
     except RuntimeError:
-        return njit(copy)  # type: ignore[no-any-return]
+        compiled = njit(copy)
+    return compiled

@@ -1,7 +1,7 @@
 """One episode's state: the fields every substrate has, and the names of the places in its two integer arrays.
 
-The same kernels (``transitions``, ``votes``) read and write any object that has ``FIELDS``: the plain ``ReplayEpisode``,
-the compiled one, or one row of many episodes.
+The same kernels (``transitions``, ``votes``) read and write any object that has ``FIELDS``: the plain
+``ReplayEpisode``, the compiled one, or one row of many episodes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ FIELDS = (
 )
 
 FIRST, RECORDED, MAX_WIDTH, INTERVAL, BUDGET, PROBE_COST, PUBLISHED, EAGER, SETUP_SIZE = range(9)
-"""Places in ``setup``: first table row of the question, its recorded branches, the width ceiling, Δ (tokens), the budget
-(tokens), the cost of a probe (tokens), whether the published rules hold, whether an advance reveals its answer."""
+"""Places in ``setup``: first table row of the question, its recorded branches, the width ceiling, Δ (tokens), the
+budget (tokens), the cost of a probe (tokens), whether the published rules hold, whether an advance shows its answer."""
 
 WIDTH, TOKENS, SEQUENTIAL, COMPLETED, REVEALED, PROBES, STEPS, ACTIONS, COUNT_SIZE = range(9)
 """Places in ``count``: opened branches, total tokens, sequential tokens, finished branches, distinct answers revealed,

@@ -64,10 +64,10 @@ def last_depth(e: Any, row: int) -> int:
 
 @kernel
 def cost_at(e: Any, row: int, depth: int) -> int:
-    """Tokens charged for the branch in ``row`` when it has received ``depth`` advances one by one (design, section 3)."""
+    """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one."""
     length = int(e.tables.tokens[row])
     probes = last_depth(e, row) - 1
-    generated = min(depth, probes) * e.setup[INTERVAL]
+    generated = min(depth, probes) * int(e.setup[INTERVAL])
     if e.setup[PUBLISHED]:
         return max(generated, length) if depth > probes else generated
     return length if depth > probes else min(generated, length)
@@ -156,7 +156,8 @@ def extend(e: Any, i: int, steps: int) -> int:
 def open_branch(e: Any, whole: bool) -> bool:
     """Open the next recorded branch if one is left and the budget admits it.
 
-    It goes through its first interval; or, if ``whole``, to its end without looking on the way, as far as the budget goes.
+    It goes through its first interval; or, if ``whole``, to its end without looking on the way, as far as the budget
+    goes.
     """
     i = int(e.count[WIDTH])
     if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]):

@@ -12,8 +12,8 @@ from tts_gym.datasets.store import INVALID
 from tts_gym.envs.state import COMPLETED, PUBLISHED, REVEALED, WIDTH, kernel
 
 FINISHED, ACTIVE, ALL = 0, 1, 2
-"""Pools of voters: finished branches in order of completion; branches that are not pruned, with their latest answers, in
-branch order; every opened branch, likewise."""
+"""Pools of voters: finished branches in order of completion; branches that are not pruned, with their latest answers,
+in branch order; every opened branch, likewise."""
 
 
 @lru_cache(maxsize=8)

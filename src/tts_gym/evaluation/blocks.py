@@ -54,7 +54,8 @@ def run_blocks(
 
     Args:
         blocks: the work.
-        jobs: worker processes; with 1 everything runs in this process unless ``timeout`` or ``isolate`` ask for workers.
+        jobs: worker processes; with 1 everything runs in this process unless ``timeout`` or ``isolate`` ask for
+            workers.
         timeout: seconds to wait for a block before its worker is killed.
         isolate: use worker processes in any case, so that compiled code can be interrupted.
 
@@ -65,15 +66,17 @@ def run_blocks(
         yield from map(run_block, blocks)
         return
     # joblib starts processes, which alone can be stopped, from two jobs on.
-    parallel = joblib.Parallel(n_jobs=max(2, jobs), timeout=timeout, return_as="generator", batch_size=1, max_nbytes=None)
+    parallel = joblib.Parallel(
+        n_jobs=max(2, jobs), timeout=timeout, return_as="generator", batch_size=1, max_nbytes=None
+    )
     results = parallel(joblib.delayed(run_block)(block) for block in blocks)
     for block in blocks:
         try:
             yield next(results)
         except (TimeoutError, multiprocessing.TimeoutError) as error:
             raise ControllerError(
-                f"Controller {block.controller.name} did not end within {timeout:g} seconds on store {block.store.name}: "
-                "it may loop for ever, or needs a larger timeout."
+                f"Controller {block.controller.name} did not end within {timeout:g} seconds on store "
+                f"{block.store.name}: it may loop for ever, or needs a larger timeout."
             ) from error
         except TerminatedWorkerError as error:
             raise ControllerError(

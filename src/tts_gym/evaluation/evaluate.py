@@ -60,8 +60,8 @@ class Evaluation(NamedTuple):
     """What ``evaluate`` returns.
 
     Attributes:
-        rows: one row an episode: controller, store, question_id, seed, answer, correct, tokens, sequential_tokens, width,
-            probes, stop_step (calls that generated tokens).
+        rows: one row an episode: controller, store, question_id, seed, answer, correct, tokens, sequential_tokens,
+            width, probes, stop_step (calls that generated tokens).
         summary: the means, with 95 % intervals by bootstrap over questions.
     """
 
@@ -153,7 +153,9 @@ def _as_controller(controller: str | Controller | Program | Callable[..., Any]) 
     if isinstance(controller, str):
         controllers = parse_spec(controller)
         if len(controllers) != 1:
-            raise ControllerError(f"{controller!r} stands for {len(controllers)} controllers: evaluate them one by one.")
+            raise ControllerError(
+                f"{controller!r} stands for {len(controllers)} controllers: evaluate them one by one."
+            )
         return controllers[0]
     if hasattr(controller, "run"):
         return controller  # type: ignore[return-value]

@@ -15,8 +15,8 @@ class Frontier:
     """Where controllers stand between accuracy and tokens.
 
     Attributes:
-        points: one row a controller, cheapest first: controller (its specification), family (its name), tokens, accuracy
-            (%), and ``efficient``, whether no other point is at least as accurate for fewer tokens.
+        points: one row a controller, cheapest first: controller (its specification), family (its name), tokens,
+            accuracy (%), and ``efficient``, whether no other point is at least as accurate for fewer tokens.
     """
 
     points: pd.DataFrame
@@ -67,12 +67,13 @@ class Frontier:
         return float(np.exp(cost[place - 1] + share * (cost[place] - cost[place - 1])))
 
     def tokens_to_match(self) -> pd.DataFrame:
-        """Tokens that each family (row) needs to reach the accuracy of each controller (column); NaN if out of reach."""
+        """Tokens that each family (row) needs for the accuracy of each controller (column); NaN if out of reach."""
         families = list(dict.fromkeys(self.points["family"]))
+        accuracies = zip(self.points["controller"], self.points["accuracy"], strict=True)
         return pd.DataFrame(
             {
-                point.controller: {family: self.tokens_to_reach(family, point.accuracy) for family in families}
-                for point in self.points.itertuples()
+                controller: {family: self.tokens_to_reach(family, accuracy) for family in families}
+                for controller, accuracy in accuracies
             }
         )
 

@@ -7,7 +7,18 @@ from os import PathLike
 from tts_gym.errors import TTSGymError
 from tts_gym.evaluation.frontier import Frontier
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000", "#8C564B", "#5D3A9B")
+_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F7F7F",
+    "#000000",
+    "#8C564B",
+    "#5D3A9B",
+)
 _MARKERS = "osD^vP*X<>"
 
 
@@ -30,7 +41,9 @@ def plot_frontier(frontier: Frontier, file: str | PathLike[str], title: str, bou
     figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
     efficient = frontier.efficient
-    axes.step(efficient["tokens"], efficient["accuracy"], where="post", color="0.8", linewidth=5, label="Pareto set", zorder=1)
+    axes.step(
+        efficient["tokens"], efficient["accuracy"], where="post", color="0.8", linewidth=5, label="Pareto set", zorder=1
+    )
     for place, (family, points) in enumerate(frontier.points.groupby("family", sort=False)):
         axes.plot(
             points["tokens"],
@@ -42,8 +55,8 @@ def plot_frontier(frontier: Frontier, file: str | PathLike[str], title: str, bou
             label=str(family),
         )
     if bounds is not None:
-        for bound in bounds.points.itertuples():
-            axes.axhline(bound.accuracy, color="0.5", linestyle=":", label=f"{bound.family} (upper bound)")
+        for family, accuracy in zip(bounds.points["family"], bounds.points["accuracy"], strict=True):
+            axes.axhline(accuracy, color="0.5", linestyle=":", label=f"{family} (upper bound)")
     axes.set(xscale="log", xlabel="mean tokens per question", ylabel="accuracy (%)", title=title)
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)

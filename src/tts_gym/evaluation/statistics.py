@@ -37,7 +37,7 @@ def question_means(rows: pd.DataFrame, column: str) -> pd.Series[float]:
     return rows[column].astype(float).groupby([rows["store"], rows["question_id"]], sort=False).mean()
 
 
-def bootstrap(values: NDArray[np.float64]) -> Estimate:
+def bootstrap(values: NDArray[np.floating]) -> Estimate:
     """Mean of ``values``, one a question, with its percentile bootstrap interval; the resampling is seeded.
 
     Args:

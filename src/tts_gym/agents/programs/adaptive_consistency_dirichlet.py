@@ -10,20 +10,18 @@ from numpy.typing import NDArray
 
 from tts_gym.agents.programs.program import Between, Program
 from tts_gym.envs.episode import Episode
-from tts_gym.envs.state import kernel
 from tts_gym.envs.votes import FINISHED
 
 _CONSIDERED = 5
 _PANELS = 256
 
 
-@kernel
 def leader_share_probability(counts: Any) -> float:
     """Probability that the first share is the largest, for shares ~ Dirichlet(counts + 1).
 
     The shares are independent Gamma(counts + 1, 1) variables up to a common factor, so it is the integral over x of the
-    first one's density times the others' distribution functions, all of them sums of Poisson(x) probabilities. Simpson's
-    rule over ten standard deviations; the error is below 1e-6 for counts up to 1,000.
+    first one's density times the others' distribution functions, all of them sums of Poisson(x) probabilities.
+    Simpson's rule over ten standard deviations; the error is below 1e-6 for counts up to 1,000.
 
     Args:
         counts: votes, the leader's first; at least two.
@@ -47,10 +45,9 @@ def leader_share_probability(counts: Any) -> float:
                     others *= max(0.0, distribution - passed)
         weight = 1.0 if panel == _PANELS else 4.0 if panel % 2 else 2.0
         total += weight * term * others
-    return total * end / _PANELS / 3.0
+    return float(total * end / _PANELS / 3.0)
 
 
-@kernel
 def most_voted(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     """The largest few vote counts that are not zero, largest first."""
     ranked = np.sort(votes)[::-1]
@@ -64,9 +61,9 @@ def adaptive_consistency_dirichlet(
 ) -> int:
     """Adaptive-consistency that takes every answer into account.
 
-    Read branches one at a time. With fewer than three distinct answers the Beta rule of ``asc`` decides; else stop when the
-    leader's share is the largest with probability at least ``threshold`` under Dirichlet(votes + 1) over the five answers
-    with most votes.
+    Read branches one at a time. With fewer than three distinct answers the Beta rule of ``asc`` decides; else stop
+    when the leader's share is the largest with probability at least ``threshold`` under Dirichlet(votes + 1) over the
+    five answers with most votes.
 
     Args:
         episode: the question.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tts_gym.agents.programs.program import Between, Program
 from tts_gym.envs.episode import Episode
@@ -35,6 +36,34 @@ def schedule(beta: Annotated[float, Between(0, 1)] = 0.5) -> dict[str, Any]:
     }
 
 
+def is_running(episode: Episode, i: int) -> bool:
+    """Whether branch ``i`` is neither abandoned nor finished."""
+    return episode.is_active(i) and not episode.is_finished(i)
+
+
+def count_running(episode: Episode) -> int:
+    """Branches that are neither abandoned nor finished."""
+    running = 0
+    for i in range(episode.width):
+        if is_running(episode, i):
+            running += 1
+    return running
+
+
+def abandon_dissenters(episode: Episode, disagreement: NDArray[np.int64], patience: int) -> None:
+    """Prune the running branches that disagreed ``patience`` rounds in a row, the worst first, but keep two running."""
+    for _ in range(count_running(episode) - 2):
+        worst = -1
+        for i in range(episode.width):
+            if is_running(episode, i) and disagreement[i] >= max(
+                patience, disagreement[worst] + 1 if worst >= 0 else 0
+            ):
+                worst = i
+        if worst < 0:
+            break
+        episode.prune(worst)
+
+
 def cmc(
     episode: Episode,
     n_init: int,
@@ -52,8 +81,9 @@ def cmc(
 ) -> int:
     """Deepen in rounds, steered by a moving average of the confidence among finished branches.
 
-    Each round abandons persistent dissenters, deepens agreeing branches faster, stops when the smoothed confidence is high
-    and not falling, and widens while it is low and not rising. All parameters follow from ``beta`` by ``schedule``.
+    Each round abandons persistent dissenters, deepens agreeing branches faster, stops when the smoothed confidence is
+    high and not falling, and widens while it is low and not rising. All parameters follow from ``beta`` by
+    ``schedule``.
 
     Args:
         episode: the question.
@@ -85,26 +115,9 @@ def cmc(
         history[newest] = ema
 
         if warm and winner >= 0:
-            running = 0
             for i in range(episode.width):
-                if episode.is_active(i) and not episode.is_finished(i):
-                    disagreement[i] = 0 if episode.answer(i) == winner else disagreement[i] + 1
-                    running += 1
-            while running > 2:
-                worst = -1
-                for i in range(episode.width):
-                    if (
-                        episode.is_active(i)
-                        and not episode.is_finished(i)
-                        and disagreement[i] >= patience
-                        and (worst < 0 or disagreement[i] > disagreement[worst])
-                    ):
-                        worst = i
-                if worst < 0:
-                    break
-                episode.prune(worst)
-                running -= 1
-
+                disagreement[i] = 0 if episode.answer(i) == winner else disagreement[i] + 1
+            abandon_dissenters(episode, disagreement, patience)
         for i in range(episode.width):
             steps[i] = burst if warm and winner >= 0 and episode.answer(i) == winner else 1
         episode.advance_each(steps)
@@ -116,11 +129,7 @@ def cmc(
         if warm and episode.completed >= min_complete and ema >= level and delta >= -slack:
             return episode.leader(FINISHED)
 
-        running = 0
-        for i in range(episode.width):
-            if episode.is_active(i) and not episode.is_finished(i):
-                running += 1
-        if running == 0:
+        if count_running(episode) == 0:
             break
         if episode.width < max_width and delta <= trend and r >= max(1, warm_up // 2) and ema < level:
             episode.branch(min(widen, max_width - episode.width))

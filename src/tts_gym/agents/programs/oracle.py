@@ -6,4 +6,4 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.programs.self_consistency import self_consistency
 
 PROGRAM = Program("oracle", self_consistency, upper_bound=True)
-"""Read ``n`` branches; the grader, which alone knows the gold answer, counts the question as right if any of them is."""
+"""Read ``n`` branches; the grader, which alone knows the gold answer, counts it as right if any of them is."""

@@ -19,12 +19,12 @@ def parallel_probe(
     warm_up: Annotated[int, Between(0)] = 15,
     max_steps: Annotated[int, Between(1)] = 100,
 ) -> int:
-    """Deepen all chains in step, vote on their latest answers, prune persistent dissenters, stop when the vote is stable.
+    """Deepen all chains in step, vote on their latest answers, prune persistent dissenters, stop at a stable vote.
 
-    Each step advances every unfinished chain by one interval; all chains that are not pruned vote, finished ones with their
-    final answer. From step ``warm_up`` on, while more than one chain votes, an unfinished chain is pruned once it has
-    disagreed with the winner ``patience`` steps in a row. Stop when the winner has stayed the same for ``stable_for`` steps,
-    or when no chain is left to deepen.
+    Each step advances every unfinished chain by one interval; all chains that are not pruned vote, finished ones with
+    their final answer. From step ``warm_up`` on, while more than one chain votes, an unfinished chain is pruned once
+    it has disagreed with the winner ``patience`` steps in a row. Stop when the winner has stayed the same for
+    ``stable_for`` steps, or when no chain is left to deepen.
 
     Args:
         episode: the question.

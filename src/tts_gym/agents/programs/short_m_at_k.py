@@ -39,9 +39,10 @@ def short_m_at_k(
         if not (by_length == i).any():
             episode.prune(i)
     counts = episode.votes(ACTIVE)
-    for i in by_length:
-        if i >= 0 and counts[episode.answer(i)] == counts.max() > 0:
-            return episode.answer(i)
+    for place in range(min(m, episode.completed)):
+        answer = episode.answer(by_length[place])
+        if counts[answer] == counts.max() > 0:
+            return answer
     return -1
 
 

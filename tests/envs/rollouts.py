@@ -1,0 +1,41 @@
+"""Random episodes and their comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tts_gym.envs.actions import STOP
+
+Transition = tuple[dict[str, np.ndarray], float, bool, dict[str, Any]]
+
+
+def choose(mask: np.ndarray, rng: np.random.Generator, stop: float = 0.05) -> int:
+    """A random admissible action, STOP with probability ``stop`` while there is another."""
+    others = np.flatnonzero(mask)[1:]
+    return int(rng.choice(others)) if len(others) and rng.random() >= stop else STOP
+
+
+def rollout(env: Any, steps: int, seed: int = 0, masked: bool = True) -> list[Transition]:
+    """What a random agent meets in ``steps`` steps, resets included."""
+    rng = np.random.default_rng(seed)
+    observation, info = env.reset(seed=seed)
+    met: list[Transition] = [(observation, 0.0, False, info)]
+    for _ in range(steps):
+        action = choose(info["action_mask"], rng) if masked else int(rng.integers(env.action_space.n))
+        observation, reward, terminated, truncated, info = env.step(action)
+        met.append((observation, reward, terminated, info))
+        if terminated or truncated:
+            observation, info = env.reset()
+            met.append((observation, 0.0, False, info))
+    return met
+
+
+def assert_same(left: list[Transition], right: list[Transition]) -> None:
+    """Both agents met the same, bit for bit."""
+    assert len(left) == len(right)
+    for (observation, reward, terminated, info), other in zip(left, right, strict=True):
+        assert (reward, terminated) == other[1:3]
+        np.testing.assert_equal(observation, other[0])
+        np.testing.assert_equal(info, other[3])
