@@ -2,8 +2,8 @@
 
     python benchmarks/replay_speed.py [DATA]
 
-DATA is a directory with published stores and results (``autotts/*/aime24.json``, ``published/aime24.csv``); without it the
-bundled synthetic store is used and the published table is left out. Times are medians of CPU seconds. Writes
+DATA is a directory with the published stores and results (``autotts/*/aime24.json``, ``published/aime24.csv``); without
+it the bundled synthetic store is used and the published table is left out. Times are medians of CPU seconds. Writes
 ``benchmarks/results/replay_speed.json`` and prints a Markdown table.
 """
 

@@ -1,9 +1,54 @@
 """Discover, train, compare and deploy test-time-scaling controllers on replayed reasoning trajectories.
 
-Importing the package registers its environments with Gymnasium.
+Importing the package registers its environments with Gymnasium; the public names are loaded when first used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gymnasium.envs.registration import register
+
+if TYPE_CHECKING:
+    from tts_gym.agents import PROGRAMS, Between, Program, parse_spec
+    from tts_gym.datasets import ReplayStore, catalogue, load_store, synthetic_store
+    from tts_gym.envs import ACTIVE, ALL, FINISHED, Episode
+    from tts_gym.errors import TTSGymError
+    from tts_gym.evaluation import compare, evaluate, frontier
+
+_HOMES = {
+    "agents": ("PROGRAMS", "Between", "Program", "parse_spec"),
+    "datasets": ("ReplayStore", "catalogue", "load_store", "synthetic_store"),
+    "envs": ("ACTIVE", "ALL", "FINISHED", "Episode"),
+    "errors": ("TTSGymError",),
+    "evaluation": ("compare", "evaluate", "frontier"),
+}
+
+__all__ = [
+    "ACTIVE",
+    "ALL",
+    "FINISHED",
+    "PROGRAMS",
+    "Between",
+    "Episode",
+    "Program",
+    "ReplayStore",
+    "TTSGymError",
+    "catalogue",
+    "compare",
+    "evaluate",
+    "frontier",
+    "load_store",
+    "parse_spec",
+    "synthetic_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 register(
     id="TTSWidthDepth-v0",

@@ -36,6 +36,7 @@ def plot_frontier(frontier: Frontier, file: str | PathLike[str], title: str, bou
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
     except ImportError as error:
         raise TTSGymError("Plots need matplotlib: pip install 'tts-gym[report]'.") from error
     figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
@@ -58,7 +59,10 @@ def plot_frontier(frontier: Frontier, file: str | PathLike[str], title: str, bou
         for family, accuracy in zip(bounds.points["family"], bounds.points["accuracy"], strict=True):
             axes.axhline(accuracy, color="0.5", linestyle=":", label=f"{family} (upper bound)")
     axes.set(xscale="log", xlabel="mean tokens per question", ylabel="accuracy (%)", title=title)
-    axes.grid(alpha=0.3, which="both")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(file)

@@ -1,0 +1,39 @@
+"""Every code block of the README runs, in its order, as a reader would run it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a reader works, with ``mine.py`` as the README gives it."""
+    path = tmp_path_factory.mktemp("readme")
+    (program,) = (text for _, text in BLOCKS if "def patient_vote" in text)
+    (path / "mine.py").write_text(program)
+    return path
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS, ids=[text.splitlines()[0] for _, text in BLOCKS])
+def test_the_block_runs(language, text, folder, monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    command = {"python": [sys.executable, "-W", "error", "-c"], "bash": ["bash", "-euc"]}[language]
+    done = subprocess.run([*command, text], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_table_is_that_of_the_committed_results():
+    rows = (README.parent / "benchmarks" / "results" / "published_results.csv").read_text()
+    shown = re.findall(r"^\| (Qwen3\S+) \| `([^`]+)` \| ([\d.]+) \| [\d.]+ \| ([\d,.]+) \|", README.read_text(), re.MULTILINE)
+    assert len(shown) == 16
+    for store, controller, accuracy, tokens in shown:
+        (row,) = (line for line in rows.splitlines() if line.startswith(store) and controller in line)
+        values = row.rsplit(",", 4)
+        assert float(values[1]) == float(accuracy)
+        assert round(float(values[3]), 1) == float(tokens.replace(",", ""))
