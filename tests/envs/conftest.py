@@ -4,14 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import pytest
 
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_metadata, write_store
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
-
-STEPS = 500 if numba.config.DISABLE_JIT else 10_000
-"""Steps of a long rollout."""
 
 StoreWriter = Callable[..., str]
 

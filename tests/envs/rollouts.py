@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from tts_gym.envs.actions import STOP
+
+STEPS = 1000 if numba.config.DISABLE_JIT else 10_000
+"""Steps of a long rollout."""
 
 Transition = tuple[dict[str, np.ndarray], float, bool, dict[str, Any]]
 

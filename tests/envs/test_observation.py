@@ -32,7 +32,7 @@ def test_start(env: TTSWidthDepthEnv) -> None:
 
 
 def test_by_hand(env: TTSWidthDepthEnv) -> None:
-    # Branch 0 shows 3 after one interval and hides the second; 1 finishes with 2; 2 shows the invalid answer; 3 shows 2.
+    # Branch 0 shows 3 and has moved on; 1 finishes with 2; 2 shows the invalid answer; 3 shows 2 and is pruned.
     actions = "branch", "probe 0", "continue 0", "branch", "continue 1", "branch", "probe 2", "branch", "prune 3"
     branches, summary = play(env, "sum", [0, 1, 2, 3], *actions)
     assert branches[0] == pytest.approx(

@@ -1,0 +1,271 @@
+"""A slow, obvious model of the decision process, written from its rules and from none of the kernels.
+
+An advance is simulated interval by interval; votes are counted from scratch; the Beta confidence is an exact fraction.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+
+FINISHED, ACTIVE, ALL = 0, 1, 2
+INVALID_CLASS = 0
+
+
+@dataclass
+class Recorded:
+    """A recorded branch: the classes of its probes and of its final answer, and its length."""
+
+    probes: list[int]
+    final: int
+    tokens: int
+
+
+@dataclass
+class Branch:
+    recorded: Recorded
+    advances: int = 0
+    active: bool = True
+    paid: int = 0
+    answer: int | None = None
+    seen_at: int = 0
+
+    @property
+    def finished(self):
+        return self.advances == len(self.recorded.probes) + 1
+
+
+@dataclass
+class ModelEpisode:
+    recorded: list[Recorded]
+    interval: int
+    published: bool = False
+    budget: int = 2**62
+    probe_cost: int = 0
+    eager: bool = True
+    max_width: int = 10**9
+    branches: list[Branch] = field(default_factory=list)
+    finished_order: list[Branch] = field(default_factory=list)
+    revealed: list[int] = field(default_factory=list)
+    log: list[tuple] = field(default_factory=list)
+    tokens: int = 0
+    sequential_tokens: int = 0
+    probes: int = 0
+    steps: int = 0
+
+    def __post_init__(self):
+        self.max_width = min(self.max_width, len(self.recorded))
+
+    # What things cost.
+
+    def price_after(self, recorded, advances):
+        """Tokens that ``advances`` single advances of a branch cost together."""
+        spent = 0
+        for k in range(1, advances + 1):
+            last = k == len(recorded.probes) + 1
+            if self.published:
+                spent += max(0, recorded.tokens - len(recorded.probes) * self.interval) if last else self.interval
+            else:
+                spent = recorded.tokens if last else min(k * self.interval, recorded.tokens)
+        return spent
+
+    def affordable(self, tokens):
+        return self.tokens + tokens <= self.budget
+
+    def pay(self, branch, tokens):
+        self.tokens += tokens
+        branch.paid += tokens
+
+    # What happens.
+
+    def reveal(self, branch, answer_class):
+        if answer_class not in self.revealed:
+            self.revealed.append(answer_class)
+        branch.answer = self.revealed.index(answer_class)
+        branch.seen_at = branch.advances
+
+    def arrive(self, branch):
+        """Show what is seen where a branch stops after a call."""
+        if branch.finished:
+            self.finished_order.append(branch)
+            self.reveal(branch, branch.recorded.final)
+        elif self.eager:
+            self.probes += 1
+            self.reveal(branch, branch.recorded.probes[branch.advances - 1])
+
+    def walk(self, branch, steps):
+        """Advance a branch up to ``steps`` times; return how often it moved and what that cost."""
+        moved, before = 0, branch.paid
+        while moved < steps and branch.active and not branch.finished:
+            price = self.price_after(branch.recorded, branch.advances + 1)
+            price -= self.price_after(branch.recorded, branch.advances)
+            if not self.affordable(price):
+                break
+            self.pay(branch, price)
+            branch.advances += 1
+            moved += 1
+            self.log.append(("continue", self.branches.index(branch)))
+        if moved:
+            self.arrive(branch)
+        return moved, branch.paid - before
+
+    def open_one(self, whole):
+        if len(self.branches) >= self.max_width:
+            return None
+        recorded = self.recorded[len(self.branches)]
+        branch = Branch(recorded)
+        if whole and self.affordable(recorded.tokens):
+            advances, price = len(recorded.probes) + 1, recorded.tokens
+        else:
+            advances, price = 1, self.price_after(recorded, 1)
+        if not self.affordable(price):
+            return None
+        index = len(self.branches)
+        self.branches.append(branch)
+        self.pay(branch, price)
+        branch.advances = advances
+        self.log += [("branch",)] + [("continue", index)] * (advances - 1)
+        self.arrive(branch)
+        if whole:
+            self.walk(branch, 10**6)
+        return branch
+
+    def open_many(self, n, whole):
+        first = len(self.branches)
+        opened = []
+        for _ in range(n):
+            branch = self.open_one(whole)
+            if branch is None:
+                break
+            opened.append(branch)
+        if not opened:
+            return -1
+        self.close_call([branch.paid for branch in opened])
+        return first
+
+    def close_call(self, costs):
+        self.sequential_tokens += max(costs)
+        self.steps += 1
+
+    def get(self, i):
+        if not 0 <= i < len(self.branches):
+            raise IndexError(i)
+        return self.branches[i]
+
+    # The episode interface.
+
+    def branch(self, n=1):
+        return self.open_many(n, whole=False)
+
+    def read(self, n=1):
+        return self.open_many(n, whole=True)
+
+    def advance(self, i, k=1):
+        moved, cost = self.walk(self.get(i), k)
+        if moved:
+            self.close_call([cost])
+        return moved
+
+    def advance_each(self, steps):
+        if len(steps) < len(self.branches):
+            raise ValueError(steps)
+        order = sorted(range(len(self.branches)), key=lambda i: (-self.branches[i].advances, i))
+        results = [self.walk(self.branches[i], steps[i]) for i in order]
+        costs = [cost for moved, cost in results if moved]
+        if costs:
+            self.close_call(costs)
+        return len(costs)
+
+    def advance_all(self, k=1):
+        return self.advance_each([k] * len(self.branches))
+
+    def finish(self, i):
+        branch = self.get(i)
+        whole = branch.recorded.tokens - self.interval
+        fresh = self.published and branch.advances == 1 and branch.active and not branch.finished
+        if fresh and self.affordable(whole):
+            self.pay(branch, whole)
+            branch.advances = len(branch.recorded.probes) + 1
+            self.log += [("continue", i)] * len(branch.recorded.probes)
+            self.arrive(branch)
+            self.close_call([whole])
+        else:
+            self.advance(i, 10**6)
+        return branch.finished
+
+    def probe(self, i):
+        branch = self.get(i)
+        hidden = branch.active and branch.seen_at < branch.advances
+        if hidden and self.affordable(self.probe_cost):
+            self.pay(branch, self.probe_cost)
+            self.sequential_tokens += self.probe_cost
+            self.probes += 1
+            self.log.append(("probe", i))
+            self.reveal(branch, branch.recorded.probes[branch.advances - 1])
+        return self.answer(i)
+
+    def prune(self, i):
+        branch = self.get(i)
+        was_active, branch.active = branch.active, False
+        if was_active:
+            self.log.append(("prune", i))
+        return was_active
+
+    @property
+    def width(self):
+        return len(self.branches)
+
+    @property
+    def completed(self):
+        return len(self.finished_order)
+
+    def depth(self, i):
+        return self.get(i).advances
+
+    def length(self, i):
+        branch = self.get(i)
+        whole = branch.recorded.tokens
+        return whole if branch.finished else min(branch.advances * self.interval, whole)
+
+    def answer(self, i):
+        answer = self.get(i).answer
+        return -1 if answer is None else answer
+
+    def is_active(self, i):
+        return self.get(i).active
+
+    def is_finished(self, i):
+        return self.get(i).finished
+
+    def is_valid(self, code):
+        return 0 <= code < len(self.revealed) and self.revealed[code] != INVALID_CLASS
+
+    def ballots(self, pool):
+        voters = {
+            FINISHED: self.finished_order,
+            ACTIVE: [branch for branch in self.branches if branch.active],
+            ALL: self.branches,
+        }[pool]
+        answers = [branch.answer for branch in voters if branch.answer is not None]
+        return answers if self.published else [answer for answer in answers if self.is_valid(answer)]
+
+    def leader(self, pool):
+        counts = Counter(self.ballots(pool))  # in order of entry, and max takes the first of equals
+        return max(counts, key=counts.get) if counts else -1
+
+    def votes(self, pool):
+        counts = Counter(self.ballots(pool))
+        return np.array([counts[code] for code in range(len(self.revealed))], np.int64)
+
+    def confidence(self, pool):
+        ranked = sorted(Counter(self.ballots(pool)).values(), reverse=True)
+        if not ranked:
+            return 0.0
+        top1, top2 = (*ranked, 0)[:2]
+        draws = top1 + top2 + 1
+        return float(Fraction(sum(comb(draws, k) for k in range(top1 + 1)), 2**draws))
+
+    def note(self, name, value):
+        pass
