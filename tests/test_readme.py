@@ -30,7 +30,9 @@ def test_the_block_runs(language, text, folder, monkeypatch):
 
 def test_the_table_is_that_of_the_committed_results():
     rows = (README.parent / "benchmarks" / "results" / "published_results.csv").read_text()
-    shown = re.findall(r"^\| (Qwen3\S+) \| `([^`]+)` \| ([\d.]+) \| [\d.]+ \| ([\d,.]+) \|", README.read_text(), re.MULTILINE)
+    shown = re.findall(
+        r"^\| (Qwen3\S+) \| `([^`]+)` \| ([\d.]+) \| [\d.]+ \| ([\d,.]+) \|", README.read_text(), re.MULTILINE
+    )
     assert len(shown) == 16
     for store, controller, accuracy, tokens in shown:
         (row,) = (line for line in rows.splitlines() if line.startswith(store) and controller in line)

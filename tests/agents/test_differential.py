@@ -155,7 +155,9 @@ def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(recorded_questions(), episode_rules(), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 6), st.integers(1, 4))))
+@given(
+    recorded_questions(), episode_rules(), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 6), st.integers(1, 4)))
+)
 def test_a_budget_is_never_exceeded_and_exact_tokens_are_those_generated(recorded, rules, calls):
     store = store_of(*recorded)
     rules = replace(rules, published=False)

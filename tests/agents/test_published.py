@@ -14,7 +14,7 @@ EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
 
 def recorded_order_seed():
     seed = 0
-    while True:
+    for _ in range(10**5):
         order = [0, 1, 2, 3]
         random.Random(seed).shuffle(order)
         if order == [0, 1, 2, 3]:
@@ -39,7 +39,7 @@ class UntilValueError(Solver):
     error = ValueError
 
     def solve(self, question):
-        while True:
+        for _ in range(10**5):
             try:
                 self.trace.append(question.get_new_branch_final_answer())
             except self.error:

@@ -196,6 +196,7 @@ def test_reward_by_hand(small: str) -> None:
     begin(env)
     returned = moves(env, "branch", "probe 0", "continue 0", "continue 0", "prune 0", "branch", "continue 1", "stop")
     assert rewards(returned) == pytest.approx([-0.25, 0, -0.25, -0.125, 0, -0.25, -0.125, 1])
+    assert str(returned[1][1]) == "0.0"
     assert [step[4]["tokens"] for step in returned] == [100, 100, 200, 250, 250, 350, 400, 400]
     assert [step[2] for step in returned] == [False] * 7 + [True]
     assert all({"answer", "correct"}.isdisjoint(step[4]) for step in returned[:-1])

@@ -154,7 +154,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     ## Episode End
 
     1. Termination: the action is STOP.
-    2. Truncation: 4096 steps, by `gymnasium.make`; pass `max_episode_steps` for a wider environment.
+    2. Truncation: 4096 steps, by `gymnasium.make`, without an answer; pass `max_episode_steps` for a wider environment.
 
     ## Arguments
 
@@ -285,11 +285,8 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         taken, tokens, answer = _advance_compiled(
             replay.episode, number, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
         )
-        reward = (
-            -self._settings.cost_weight * (tokens - self._tokens) / replay.branch_tokens
-            if taken
-            else INVALID_ACTION_REWARD
-        )
+        saved = (self._tokens - tokens) / replay.branch_tokens
+        reward = self._cost_weight * saved if taken else INVALID_ACTION_REWARD
         self._tokens = tokens
         info = {"question_id": self._question_id, "tokens": tokens, "action_mask": mask}
         if number == STOP:
@@ -313,9 +310,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     def render(self) -> str | NDArray[np.uint8] | None:
         """The width-depth picture in the form that ``render_mode`` asks for; "human" prints it and returns None."""
         if self.render_mode is None:
-            gym.logger.warn(
-                'render does nothing without a render mode; make the environment with, say, render_mode="ansi".'
-            )
+            gym.logger.warn('Nothing is rendered without a render mode: make the environment with, say, "ansi".')
             return None
         self._check_begun()
         replay = self._replay

@@ -1,0 +1,172 @@
+"""Every program on stores small enough to work out by hand."""
+
+import numpy as np
+import pytest
+
+from strategies import store_of
+from tts_gym.agents.programs import PROGRAMS
+from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability
+from tts_gym.agents.programs.cmc import schedule
+from tts_gym.agents.replay import branch_order, replay
+from tts_gym.datasets import RecordedBranch, RecordedQuestion
+from tts_gym.envs.episode import EpisodeRules
+
+SEED = 0
+EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
+
+
+def branch(probes, final, tokens=None):
+    """A recorded branch with an interval of 100 tokens; '.' is an invalid answer; it ends 50 tokens after its last probe."""
+    read = [None if answer == "." else answer for answer in probes]
+    return RecordedBranch(tokens or 100 * len(probes) + 50, read, None if final == "." else final)
+
+
+def run(name, branches, rules=EXACT, **parameters):
+    """Answer, tokens, sequential tokens and width on one question whose branches come in the given order."""
+    order = branch_order(len(branches), SEED)
+    recorded = [branches[place] for place in np.argsort(order)]
+    store = store_of(100, [RecordedQuestion("q", "?", "a", recorded)])
+    program = PROGRAMS[name]
+    arguments = program.arguments(program.resolve(parameters))
+    answer, tokens, sequential, width, _, _ = replay(program, arguments, store, [SEED], rules)[0].tolist()
+    text = store.class_texts[0][answer] if answer >= 0 else None
+    return text, tokens, sequential, width
+
+
+A, B, C = branch("xa", "a"), branch("yyb", "b"), branch("c", "c")  # 250, 350 and 150 tokens
+SHORT_OF_ITS_PROBES = branch("aa", "a", tokens=180)
+
+
+def test_single_reads_the_first_branch():
+    assert run("single", [B, A]) == ("b", 350, 350, 1)
+
+
+def test_sc_reads_in_parallel_and_a_tie_goes_to_the_first():
+    assert run("sc", [A, B, C], n=3) == ("a", 750, 350, 3)
+    assert run("sc", [C, A, B, A], n=4) == ("a", 1000, 350, 4)
+    assert run("sc", [A, B], n=64) == ("a", 600, 350, 2)
+
+
+def test_reading_whole_costs_its_length_under_both_rules_whatever_its_probes_say():
+    for rules in (EXACT, PUBLISHED):
+        assert run("sc", [SHORT_OF_ITS_PROBES], rules, n=1)[1] == 180
+
+
+def test_invalid_answers_vote_under_the_published_rules_only():
+    branches = [branch("..", "."), branch("..", "."), A]
+    assert run("sc", branches, n=3)[0] == "a"
+    assert run("sc", branches, PUBLISHED, n=3)[0] == "ERR"
+    assert run("sc", branches[:2], n=2)[0] is None
+
+
+def test_oracle_finds_the_right_answer_among_the_first_n():
+    assert run("oracle", [B, C, A], n=3)[0] == "a"
+    assert run("oracle", [B, C, A], n=2)[0] == "b"
+
+
+def test_asc_stops_when_the_vote_is_confident():
+    # Two equal votes: P(Binomial(3, 1/2) <= 2) = 0.875; three: 0.9375; four: 0.96875.
+    assert run("asc", [A] * 6, max_samples=6, threshold=0.95) == ("a", 1000, 1000, 4)
+    assert run("asc", [A] * 6, max_samples=6, threshold=0.9375)[3] == 4
+    assert run("asc", [A] * 6, max_samples=6, threshold=0.87)[3] == 2
+    assert run("asc", [A] * 6, max_samples=3, threshold=0.95)[3] == 3
+    # One vote has confidence 0.75, but the rule holds from the second on.
+    assert run("asc", [A, A], max_samples=2, threshold=0.5)[3] == 2
+
+
+def test_asc_dirichlet_is_asc_below_three_answers_and_stops_on_a_clear_leader_among_them():
+    assert run("asc-dirichlet", [A] * 6, max_samples=6, threshold=0.95) == ("a", 1000, 1000, 4)
+    many = [B, C] + [A] * 9
+    share = leader_share_probability(np.array([4, 1, 1]))
+    assert run("asc-dirichlet", many, max_samples=11, threshold=share - 1e-6)[3] == 6
+    assert run("asc-dirichlet", many, max_samples=11, threshold=share + 1e-6)[3] == 7
+
+
+def test_the_dirichlet_share_is_that_of_closed_form_and_of_sampling():
+    # Two answers: P(p > 1/2) for p ~ Beta(3, 2) is 11/16.
+    assert leader_share_probability(np.array([2, 1])) == pytest.approx(11 / 16, abs=1e-6)
+    assert leader_share_probability(np.array([5, 5, 5])) == pytest.approx(1 / 3, abs=1e-6)
+    for counts in ([3, 2, 1], [10, 7, 7, 2, 1], [60, 40, 20]):
+        shares = np.random.default_rng(0).dirichlet(np.array(counts) + 1, 200_000)
+        assert leader_share_probability(np.array(counts)) == pytest.approx((shares.argmax(1) == 0).mean(), abs=0.004)
+
+
+def test_esc_stops_at_a_unanimous_window_and_else_counts_every_vote():
+    assert run("esc", [A, B, C, C, A, A], max_samples=6, window=2) == ("c", 900, 500, 4)
+    assert run("esc", [A, B, A, C, B, A], max_samples=6, window=2) == ("a", 1600, 950, 6)
+    assert run("esc", [A, B, A], max_samples=3, window=2)[3] == 2
+    assert run("esc", [A], max_samples=1, window=2) == (None, 0, 0, 0)
+
+
+def test_parallel_probe_stops_when_the_winner_is_stable():
+    # Opening reveals a a; steps 0, 1, 2 have the winner a, so stable is 2 at step 2: four intervals of two chains.
+    steady = [branch("aaaaaaaa", "a")] * 2
+    assert run("parallel-probe", steady, num_chains=2, stable_for=2, warm_up=9) == ("a", 800, 400, 2)
+
+
+def test_parallel_probe_prunes_a_dissenter_and_finished_chains_keep_voting():
+    chains = [branch("aaaa", "a")] * 2 + [branch("bbbbbbbb", "b")]
+    # Steps 0 and 1 count two disagreements; the third chain stops at 300 tokens, the others read to their end.
+    parameters = {"num_chains": 3, "stable_for": 40, "patience": 2, "warm_up": 0}
+    assert run("parallel-probe", chains, **parameters) == ("a", 300 + 2 * 450, 450, 3)
+    lone = [branch("aa", "a"), branch("aa", "a"), branch("bbbbbb", "b")]
+    assert run("parallel-probe", lone, num_chains=3, patience=99, warm_up=0)[0] == "a"
+
+
+def test_parallel_probe_ends_after_max_steps():
+    assert run("parallel-probe", [branch("abcabc", "a")], num_chains=1, max_steps=2) == ("c", 300, 300, 1)
+
+
+def test_the_cmc_schedule_rounds_half_to_even():
+    middle = schedule(0.5)
+    assert middle["n_init"] == 5
+    assert middle["max_width"] == 34
+    assert middle["warm_up"] == 6
+    assert middle["patience"] == round(7.5) == 8
+    assert middle["window"] == 5
+    assert middle["burst"] == 2
+    assert middle["widen"] == round(2.5) == 2
+    assert middle["min_complete"] == round(3.5) == 4
+    assert (middle["alpha"], middle["level"], middle["slack"], middle["trend"]) == (0.5, 0.91, 0.025, 0.025)
+    assert schedule(0.0)["n_init"] == 2
+    assert schedule(1.0)["max_width"] == 64
+
+
+def test_cmc_stops_once_the_smoothed_confidence_is_high_after_warm_up():
+    # beta = 0: two branches, alpha 0.7, level 0.85, warm-up 2. Both finish in round 0 (conf 0.875, ema 0.6125), round 0
+    # then ends because nothing runs.
+    assert run("cmc", [branch("a", "a")] * 4, beta=0) == ("a", 300, 150, 2)
+
+
+def test_short_m_at_k_lets_the_first_m_vote_and_ties_go_to_the_shorter():
+    first_two = [branch("xx", "b", 240), branch("yy", "a", 210), branch("zzzzz", "c")]
+    # Both finish in the third advance; the third branch has generated 300 tokens by then.
+    assert run("short-m@k", first_two, m=2, k=3) == ("a", 240 + 210 + 300, 300, 3)
+    assert run("short-m@k", first_two, m=1, k=3)[0] == "a"
+    assert run("short-m@k", first_two, m=3, k=3)[0] == "a"
+
+
+def test_answer_consistency_stops_after_n_equal_probes():
+    one = [branch("abbbb", "c")]
+    assert run("answer-consistency", one, n=3) == ("b", 400, 400, 1)
+    assert run("answer-consistency", one, n=9) == ("c", 550, 550, 1)
+    assert run("answer-consistency", one, n=1) == ("a", 100, 100, 1)
+
+
+def test_certaindex_needs_agreeing_valid_probes():
+    one = [branch("...bb", "c")]
+    assert run("certaindex", one, k=2) == ("b", 500, 500, 1)
+    assert run("certaindex", one, PUBLISHED, k=2) == ("b", 500, 500, 1)
+    assert run("certaindex", one, k=3) == ("c", 550, 550, 1)
+
+
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_without_budget_for_a_first_interval_there_is_no_answer(name):
+    rules = EpisodeRules(budget=99)
+    assert run(name, [A, B, C], rules)[:2] == (None, 0)
+
+
+def test_published_advances_cost_whole_intervals_and_the_closing_one_the_rest():
+    assert run("certaindex", [SHORT_OF_ITS_PROBES], PUBLISHED, k=9)[1] == 200
+    assert run("certaindex", [SHORT_OF_ITS_PROBES], EXACT, k=9)[1] == 180
+    assert run("certaindex", [A], PUBLISHED, k=9)[1] == 250
