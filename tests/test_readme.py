@@ -1,5 +1,6 @@
 """Every code block of the README runs, in its order, as a reader would run it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -39,3 +40,12 @@ def test_the_table_is_that_of_the_committed_results():
         values = row.rsplit(",", 4)
         assert float(values[1]) == float(accuracy)
         assert round(float(values[3]), 1) == float(tokens.replace(",", ""))
+
+
+def test_the_speed_table_is_that_of_the_committed_results():
+    results = json.loads((README.parent / "benchmarks" / "results" / "replay_speed.json").read_text())
+    for name, row in results["replay"].items():
+        line = f"| {name} | {row['compiled_us']:.1f} | {row['interpreted_us']:,.0f} | {row['ratio']:.0f} |"
+        assert line in README.read_text()
+    assert f"ratio {results['env']['ratio']:.2f}." in README.read_text()
+    assert f"in {results['published_table']['warm_seconds']:.1f} s with a warm cache" in README.read_text()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from strategies import PARAMETERS, episode_rules, model_of, recorded_questions, store_of
+
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.replay import _compiled_drive, branch_order, replay, replay_episode
 from tts_gym.envs.actions import BRANCH, decode_action

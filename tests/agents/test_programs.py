@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from strategies import store_of
+
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability
 from tts_gym.agents.programs.cmc import schedule
@@ -16,7 +16,7 @@ EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
 
 
 def branch(probes, final, tokens=None):
-    """A recorded branch with an interval of 100 tokens; '.' is an invalid answer; it ends 50 tokens after its last probe."""
+    """A recorded branch, probed every 100 tokens, that ends 50 tokens after its last probe; '.' is an invalid answer."""
     read = [None if answer == "." else answer for answer in probes]
     return RecordedBranch(tokens or 100 * len(probes) + 50, read, None if final == "." else final)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from strategies import store_of
+
 from tts_gym.agents.programs import PROGRAMS, Program
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
@@ -43,16 +43,20 @@ def beyond(episode):
     return np.zeros(3, np.int64)[episode.read() + 7]
 
 
+def line_of(function):
+    return function.__code__.co_firstlineno
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (divides, ["test_replay.py:20", "ZeroDivisionError"]),
+        (divides, [f"test_replay.py:{line_of(divides) + 2}", "ZeroDivisionError"]),
         (gives_none, ["returned None"]),
         (gives_float, ["returned 0.0"]),
         (gives_truth, ["returned True"]),
         (gives_unrevealed, ["not an answer of this episode"]),
         (below, ["not an answer of this episode"]),
-        (beyond, ["test_replay.py:44", "IndexError"]),
+        (beyond, [f"test_replay.py:{line_of(beyond) + 1}", "IndexError"]),
     ],
 )
 @pytest.mark.parametrize("interpreted", [False, True])
@@ -125,7 +129,10 @@ def test_helpers_of_a_program_compile_with_it():
 
 
 def test_questions_with_different_numbers_of_branches_keep_their_order():
-    questions = [RecordedQuestion(str(n), "?", "a", [RecordedBranch(10 * n, [], "a")] * n) for n in (3, 1, 3, 2)]
+    questions = [
+        RecordedQuestion(name, "?", "a", [RecordedBranch(10 * n, [], "a")] * n)
+        for name, n in (("p", 3), ("q", 1), ("r", 3), ("s", 2))
+    ]
     results = replay(PROGRAMS["sc"], (9,), store_of(100, questions), range(2), RULES)
     assert results[:, 3].tolist() == [3, 3, 1, 1, 3, 3, 2, 2]
     assert results[:, 1].tolist() == [90, 90, 10, 10, 90, 90, 40, 40]

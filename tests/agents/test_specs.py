@@ -95,7 +95,9 @@ def test_a_parameter_without_default_is_needed(user_file):
 
 def test_a_class_with_solve_takes_its_parameters_as_config(user_file):
     path = user_file(
-        "class Mine:\n    def __init__(self, config):\n        pass\n    def solve(self, question):\n        return None\n"
+        "class Mine:\n"
+        "    def __init__(self, config):\n        pass\n"
+        "    def solve(self, question):\n        return None\n"
     )
     controller = only(f"{path}:Mine:n=3,rate=0.5,mode=fast,on=true")
     assert isinstance(controller, SolveController)

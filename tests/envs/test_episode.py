@@ -48,6 +48,7 @@ def test_a_signal_is_that_of_the_last_generated_interval(store, substrate):
 
 def test_a_branch_without_probes_has_no_signal():
     from strategies import store_of
+
     from tts_gym.datasets import RecordedBranch, RecordedQuestion
 
     branches = [RecordedBranch(50, [], "a", signals={"mean_logprob": []})]
