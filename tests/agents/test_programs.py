@@ -16,7 +16,7 @@ EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
 
 
 def branch(probes, final, tokens=None):
-    """A recorded branch, probed every 100 tokens, that ends 50 tokens after its last probe; '.' is an invalid answer."""
+    """A recorded branch, probed every 100 tokens and ending 50 after its last probe; '.' is an invalid answer."""
     read = [None if answer == "." else answer for answer in probes]
     return RecordedBranch(tokens or 100 * len(probes) + 50, read, None if final == "." else final)
 
