@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from tts_gym.agents import PROGRAMS, ProgramController, make_controller, parse_spec
@@ -68,8 +70,11 @@ def user_file(tmp_path):
 def test_a_function_of_a_users_file_is_a_program(user_file):
     path = user_file("def first(episode, n=2, share: float = 0.5):\n    return -1\n")
     controller = only(f"{path}:first:n=3")
-    assert isinstance(controller, ProgramController)
+    assert isinstance(controller.loaded, ProgramController)
     assert (controller.name, controller.parameters) == ("first", {"n": 3, "share": 0.5})
+    again = pickle.loads(pickle.dumps(controller))
+    assert (again.name, again.parameters) == (controller.name, controller.parameters)
+    assert again.loaded.program.function.__code__.co_filename == str(path)
 
 
 def test_a_users_file_may_import_its_neighbours_and_declare_dataclasses(user_file, tmp_path):
@@ -81,7 +86,7 @@ def test_a_users_file_may_import_its_neighbours_and_declare_dataclasses(user_fil
         "@dataclass\nclass Setting:\n    size: int = 3\n"
         "def program(episode):\n    return ANSWER\n"
     )
-    assert only(f"{path}:program").program.function(None) == -1
+    assert only(f"{path}:program").loaded.program.function(None) == -1
 
 
 def test_a_parameter_without_default_is_needed(user_file):
@@ -100,7 +105,7 @@ def test_a_class_with_solve_takes_its_parameters_as_config(user_file):
         "    def solve(self, question):\n        return None\n"
     )
     controller = only(f"{path}:Mine:n=3,rate=0.5,mode=fast,on=true")
-    assert isinstance(controller, SolveController)
+    assert isinstance(controller.loaded, SolveController)
     assert controller.parameters == {"n": 3, "rate": 0.5, "mode": "fast", "on": True}
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pandas as pd
 
 from tts_gym.agents.controller import Controller, ProgramController
 from tts_gym.agents.programs import PROGRAMS, Parameter, Program
 from tts_gym.agents.programs.program import Between
 from tts_gym.agents.published import SolveController
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 
 ZOO = "zoo"
@@ -29,9 +34,7 @@ def parse_spec(spec: str) -> list[Controller]:
     if spec == ZOO:
         return [make_controller(program) for program in PROGRAMS.values()]
     if is_file_spec(spec):
-        file, rest = spec.split(".py:", 1)
-        name, _, text = rest.partition(":")
-        return [make_controller(load_object(Path(f"{file}.py"), name), **_parse_parameters(text, spec))]
+        return [FileController.load(spec)]
     name, _, text = spec.partition(":")
     if name.endswith(".py"):
         raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {name}:NAME.")
@@ -39,6 +42,51 @@ def parse_spec(spec: str) -> list[Controller]:
         known = ", ".join(PROGRAMS)
         raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, or FILE.py:NAME.")
     return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
+
+
+@dataclass(frozen=True)
+class FileController:
+    """A controller of a user's file. A process that it is sent to loads the file again, so that errors name its lines.
+
+    Attributes:
+        spec: its specification, with an absolute path.
+        loaded: the controller.
+    """
+
+    spec: str
+    loaded: Controller
+
+    @classmethod
+    def load(cls, spec: str) -> FileController:
+        """Load the file and read the parameters of ``FILE.py:NAME[:param=value,...]``."""
+        stem, rest = spec.split(".py:", 1)
+        file = Path(f"{stem}.py")
+        name, _, text = rest.partition(":")
+        loaded = make_controller(load_object(file, name), **_parse_parameters(text, spec))
+        return cls(f"{file.resolve()}:{rest}", loaded)
+
+    def __reduce__(self) -> tuple[Callable[[str], FileController], tuple[str]]:
+        """Pickle the specification only."""
+        return FileController.load, (self.spec,)
+
+    @property
+    def name(self) -> str:
+        """Name of the controller."""
+        return self.loaded.name
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its parameters."""
+        return self.loaded.parameters
+
+    @property
+    def upper_bound(self) -> bool:
+        """Whether it is graded as an upper bound."""
+        return self.loaded.upper_bound
+
+    def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
+        """See ``Controller.run``."""
+        return self.loaded.run(store, seeds, rules)
 
 
 def is_file_spec(spec: str) -> bool:
@@ -89,7 +137,6 @@ def load_object(file: Path, name: str) -> Any:
 
 
 def _load_module(file: Path) -> ModuleType:
-    """Run ``file`` as a module that stays out of ``sys.modules``, so that workers get its contents by value."""
     resolved = file.resolve()
     module_name = f"tts_gym_user_{resolved.stem}"
     import_spec = importlib.util.spec_from_file_location(module_name, resolved)
@@ -100,11 +147,11 @@ def _load_module(file: Path) -> ModuleType:
     try:
         import_spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[module_name]
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(resolved.parent))
-        del sys.modules[module_name]
     return module
 
 
