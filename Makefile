@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test clean
+.PHONY: demo test coverage clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tts-gym evaluate synthetic-small -c zoo --plot runs/demo/frontier.png
@@ -12,6 +12,9 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+coverage: $(VENV)/.dev
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --cov=src/tts_gym --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import numba
 import pytest
 
 from tts_gym import cli
@@ -178,6 +179,7 @@ def test_a_users_program_runs_in_a_worker(run, store_file, user_program):
     assert json.loads(out)[0]["accuracy"] == single["accuracy"]
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing compiles while the JIT is off")
 @pytest.mark.filterwarnings("default")
 def test_a_users_program_that_does_not_compile_is_interpreted_with_one_warning(run, store_file, user_program):
     spec = user_program("    import decimal\n    episode.read()\n    return episode.leader(0)\n")

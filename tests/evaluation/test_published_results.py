@@ -2,6 +2,7 @@
 
 import json
 
+import numba
 import pandas as pd
 import pytest
 
@@ -13,6 +14,7 @@ def published(shared_data):
     return pd.read_csv(shared_data / "published" / "aime24.csv")
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes ten minutes while the JIT is off")
 def test_every_published_row_is_reproduced(published, shared_data, tmp_path, monkeypatch):
     monkeypatch.chdir(shared_data)
     stores = list(published["store"].unique())
