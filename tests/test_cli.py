@@ -214,11 +214,3 @@ def test_a_program_that_loops_for_ever_is_stopped(run, store_file, user_program)
     status, out, err = run("evaluate", store_file, "-c", spec, "--timeout", 3)
     assert (status, out) == (2, "")
     assert "did not end within 3 seconds" in err and err.count("\n") == 1
-
-
-def test_an_interrupt_ends_with_its_own_status(run, monkeypatch):
-    def interrupted():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "app", interrupted)
-    assert run("evaluate") == (130, "", "Interrupted.\n")

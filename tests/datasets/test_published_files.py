@@ -121,8 +121,8 @@ BAD_DOCUMENTS = {
         "exceed 9007199254740992 tokens in total",
     ),
     "no probes in a long branch": (
-        change(0, "each_branch", 2, 1, 501),
-        "question '0', branch 2: there are no probe answers though its 501 tokens exceed one interval of 500",
+        change(0, "each_branch", 2, 1, 1001),
+        "question '0', branch 2: there are no probe answers though its 1001 tokens exceed two intervals of 500",
     ),
     "trace not a list": (change(0, "final_answers_trace", "4"), "question '0': final_answers_trace is '4'"),
     "trace null": (change(0, "final_answers_trace", None), "question '0': final_answers_trace is None"),

@@ -13,7 +13,8 @@ import joblib
 def fingerprint(function: FunctionType) -> str:
     """Hash of ``function``'s bytecode, constants and defaults, and of the functions, modules and values it refers to.
 
-    Two functions with the same fingerprint compile to the same code, wherever they are defined.
+    Two functions with the same fingerprint compile to the same code. The names of their modules count, because code that
+    Numba has cached asks for its module by name.
     """
     digest = hashlib.sha256()
     _add(digest, function, set())
@@ -25,6 +26,7 @@ def _add(digest: Any, value: Any, seen: set[int]) -> None:
     if isinstance(value, FunctionType):
         if id(value) not in seen:
             seen.add(id(value))
+            digest.update(value.__module__.encode())
             _add_code(digest, value.__code__, value.__globals__, seen)
             for cell in value.__closure__ or ():
                 _add(digest, cell.cell_contents, seen)

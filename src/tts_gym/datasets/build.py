@@ -112,10 +112,10 @@ def _check_lengths(branches: pa.Table, probe_counts: Ints, interval: int, source
         lambda row: f"{_place(branches, row, source)}: tokens is {tokens[row]}; a branch has at least one token",
     )
     refuse(
-        (probe_counts == 0) & (tokens > interval),
+        (probe_counts == 0) & (tokens > 2 * interval),
         lambda row: (
-            f"{_place(branches, row, source)}: there are no probe answers though its {tokens[row]} tokens exceed one "
-            f"interval of {interval}; record one probe an interval"
+            f"{_place(branches, row, source)}: there are no probe answers though its {tokens[row]} tokens exceed two "
+            f"intervals of {interval}; record one probe an interval"
         ),
     )
     if max(tokens.sum(dtype=np.float64), float(interval) * (probe_counts + 1).sum()) > MOST_TOKENS:
