@@ -13,8 +13,8 @@ import joblib
 def fingerprint(function: FunctionType) -> str:
     """Hash of ``function``'s bytecode, constants and defaults, and of the functions, modules and values it refers to.
 
-    Two functions with the same fingerprint compile to the same code. The names of their modules count, because code that
-    Numba has cached asks for its module by name.
+    Two functions with the same fingerprint compile to the same code. The names of their modules count, because code
+    that Numba has cached asks for its module by name.
     """
     digest = hashlib.sha256()
     _add(digest, function, set())
