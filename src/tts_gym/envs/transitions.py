@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, PRUNE, on_branch
 from tts_gym.envs.state import (
     ACTIONS,
@@ -248,7 +250,7 @@ def advance_each(e: Any, steps: Any) -> int:
     for place in range(line_up(e)):
         i = e.scratch[place]
         before = e.count[TOKENS]
-        if extend(e, i, steps[i]) > 0:
+        if extend(e, i, int(steps[i])) > 0:
             advanced += 1
             longest = max(longest, e.count[TOKENS] - before)
     if advanced > 0:
@@ -259,16 +261,7 @@ def advance_each(e: Any, steps: Any) -> int:
 @kernel
 def advance_all(e: Any, k: int = 1) -> int:
     """Episode.advance_all."""
-    longest = 0
-    advanced = 0
-    for place in range(line_up(e)):
-        before = e.count[TOKENS]
-        if extend(e, e.scratch[place], k) > 0:
-            advanced += 1
-            longest = max(longest, e.count[TOKENS] - before)
-    if advanced > 0:
-        end_step(e, longest)
-    return advanced
+    return advance_each(e, np.full(e.count[WIDTH], k))
 
 
 @kernel
