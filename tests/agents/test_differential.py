@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import PARAMETERS, episode_rules, model_of, recorded_questions, store_of
 
+from tts_gym.agents.drive import compiled_drive
 from tts_gym.agents.programs import PROGRAMS
-from tts_gym.agents.replay import _compiled_drive, branch_order, replay, replay_episode
+from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.envs.actions import BRANCH, decode_action
 from tts_gym.envs.compiled import borrow, compiled_episode
 from tts_gym.envs.episode import ReplayEpisode, episode_fields
@@ -32,7 +33,7 @@ def compiled_log(program, arguments, store, question, seed, rules):
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
     result, progress = np.empty((1, 6), np.int64), np.zeros(1, np.int64)
     inputs = (np.array([question]), orders, arguments, store.gold, program.upper_bound, result, progress)
-    _compiled_drive(program.function)(compiled_episode(fields), *inputs)
+    compiled_drive(program.function)(compiled_episode(fields), *inputs)
     return fields["log"][: fields["count"][ACTIONS]].tolist()
 
 
