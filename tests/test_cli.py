@@ -139,11 +139,12 @@ def test_a_missing_store_is_named(refuses, command, tmp_path):
     [("nonsense", ["nonsense"]), ("asc:max_samples=0", ["max_samples", "at least 1"]), ("asc:size=1", ["size"])],
 )
 def test_a_wrong_controller_is_named_before_anything_is_written(refuses, store_file, tmp_path, spec, words):
-    refuses("evaluate", store_file, "-c", spec, "--json", tmp_path / "r.json", words=words)
+    refuses("evaluate", store_file, "-c", spec, "--json", tmp_path / "new" / "r.json", words=words)
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(refuses, store_file, tmp_path):
-    refuses("evaluate", store_file, "-c", "sc", "--csv", tmp_path, words=["Cannot write", str(tmp_path)])
+    for file in (tmp_path, store_file / "below" / "r.csv"):
+        refuses("evaluate", store_file, "-c", "sc", "--csv", file, words=["Cannot write", str(file)])
 
 
 @pytest.mark.parametrize(

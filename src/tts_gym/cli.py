@@ -87,6 +87,7 @@ def evaluate(
         frame = pd.DataFrame(records)
         _write(csv_file, frame.assign(params=frame["params"].map(json.dumps)).to_csv(index=False))
     if plot:
+        Path(plot).parent.mkdir(parents=True, exist_ok=True)
         plot_results(evaluations, plot)
     if json_file != "-":
         _print(results_table(evaluations))
@@ -140,9 +141,9 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _check_writable(file: Path) -> None:
-    """Refuse a file that could not be written after the work is done, and make its directory."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+    """Refuse a file that could not be written after the work is done."""
+    nearest = next(path for path in (file, *file.parents) if path.exists())
+    if file.is_dir() or not os.access(nearest, os.W_OK) or (nearest != file and not nearest.is_dir()):
         raise TTSGymError(f"Cannot write {file}: choose a file in a directory that you can write to.")
 
 
@@ -151,6 +152,7 @@ def _write(file: str, text: str) -> None:
     if file == "-":
         sys.stdout.write(text)
         return
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
     partial = Path(f"{file}.partial")
     partial.write_text(text)
     partial.replace(file)
