@@ -53,5 +53,6 @@ def __getattr__(name: str) -> Any:
 register(
     id="TTSWidthDepth-v0",
     entry_point="tts_gym.envs.width_depth:TTSWidthDepthEnv",
+    vector_entry_point="tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv",
     max_episode_steps=4096,
 )

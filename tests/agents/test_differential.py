@@ -1,5 +1,6 @@
 """Compiled replay, interpreted replay and the model agree: on every program, and on any sequence of calls."""
 
+import random
 from dataclasses import replace
 
 import numba
@@ -11,10 +12,13 @@ from strategies import PARAMETERS, episode_rules, model_of, recorded_questions, 
 
 from tts_gym.agents.drive import compiled_drive
 from tts_gym.agents.programs import PROGRAMS
+from tts_gym.agents.programs.cmc import cmc, schedule
+from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
+from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.actions import BRANCH, decode_action
 from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import ReplayEpisode, episode_fields
+from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
 from tts_gym.envs.transitions import reset
 
@@ -170,3 +174,160 @@ def test_a_budget_is_never_exceeded_and_exact_tokens_are_those_generated(recorde
     probed = sum(action[0] == "probe" for action in model.log) * rules.probe_cost
     assert model.tokens == probed + sum(model.length(i) for i in range(model.width))
     assert model.sequential_tokens <= model.tokens
+
+
+def random_questions(rng, interval, most_branches, most_probes):
+    """One to three questions whose branches are a little longer or shorter than their probes say."""
+    answers = rng.choice(["ab", "abc.", "aab.", "aaaabc.", "."])
+    questions = []
+    for number in range(rng.randint(1, 3)):
+        branches = []
+        for _ in range(rng.randint(1, most_branches)):
+            probes = [
+                None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
+            ]
+            longest = interval * (len(probes) + 2) if probes else interval
+            shortest = max(1, interval * (len(probes) - 2))
+            final = rng.choice(answers)
+            branches.append(RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final))
+        questions.append(RecordedQuestion(str(number), "?", "a", branches))
+    return questions
+
+
+def random_rules(rng, store):
+    """Rules whose budget, where there is one, runs out in the middle, and now and then to the token."""
+    total = int(store.tables.tokens.sum())
+    budget = rng.choice([2**62, rng.randint(0, total), store.interval * rng.randint(0, 12)])
+    return EpisodeRules(rng.random() < 0.5, budget, rng.choice([0, 3, store.interval]), rng.random() < 0.5)
+
+
+def outcome(act, *arguments):
+    """What a call gives, or the type of what it raises."""
+    try:
+        return act(*arguments)
+    except IndexError:
+        return IndexError
+
+
+@pytest.mark.parametrize("seed", range(0, 300 if JIT else 150, 10))
+def test_long_walks_do_the_same_on_every_substrate(seed):
+    for number in range(seed, seed + 10):
+        check_walk(random.Random(number))
+
+
+def check_walk(rng):
+    """Forty calls, some of them inadmissible, in each question of a store, one episode after the other."""
+    interval = rng.choice([1, 10, 100])
+    store = store_of(interval, random_questions(rng, interval, most_branches=6, most_probes=5))
+    rules, ceiling = random_rules(rng, store), rng.choice([2, 6, 9])
+    fields = episode_fields(store, rules, ceiling, log_size=128)
+    interpreted = ReplayEpisode(fields)
+    compiled = compiled_episode(fields) if JIT else None
+    for question in range(len(store)):
+        order = branch_order(int(store.branch_counts[question]), 1)
+        fields["order"][: len(order)] = interpreted.order[: len(order)] = order.tolist()
+        model = model_of(store, question, 1, rules)
+        model.max_width = min(model.max_width, ceiling)
+        reset(interpreted, question)
+        if JIT:
+            begin(compiled, question)
+        for _ in range(40):
+            kind, i, k = rng.randrange(len(CALLS)), rng.randint(-1, max(1, model.width)), rng.randint(0, 3)
+            expected = outcome(call, model, kind, i, k), observe(model)
+            assert (outcome(call, interpreted, kind, i, k), observe(interpreted)) == expected
+            if JIT and expected[0] is IndexError:
+                with pytest.raises(IndexError, match="not opened"):
+                    call_and_observe(compiled, kind, i, k)
+            elif JIT:
+                assert call_and_observe(compiled, kind, i, k) == expected
+            count = interpreted.count
+            assert (count[COMPLETED], count[PROBES], count[STEPS]) == (model.completed, model.probes, model.steps)
+        log = interpreted.log[: interpreted.count[ACTIONS]]
+        assert spelled(log) == model.log
+        if JIT:
+            assert fields["log"][: fields["count"][ACTIONS]].tolist() == log
+
+
+def running(e):
+    return [i for i in range(e.width) if e.is_active(i) and not e.is_finished(i)]
+
+
+def cmc_by_the_book(e, beta):
+    """Section 6 of the design, sentence by sentence."""
+    p = schedule(beta)
+    ema, recent, disagreement = 0.0, [], dict.fromkeys(range(e.max_width), 0)
+    e.branch(p["n_init"])
+    for r in range(500):
+        winner = e.leader(0)
+        ema = (1 - p["alpha"]) * ema + p["alpha"] * e.confidence(0)
+        recent = [*recent, ema][-p["window"] :]
+        warm = r >= p["warm_up"]
+        if warm and winner != -1:
+            for i in running(e):
+                disagreement[i] = disagreement[i] + 1 if e.answer(i) != winner else 0
+            dissenters = [i for i in running(e) if disagreement[i] >= p["patience"]]
+            for i in sorted(dissenters, key=lambda i: (-disagreement[i], i)):
+                if len(running(e)) > 2:
+                    e.prune(i)
+        agrees = [warm and winner != -1 and e.answer(i) == winner for i in range(e.width)]
+        e.advance_each([p["burst"] if agreeing else 1 for agreeing in agrees])
+        ema = (1 - p["alpha"]) * ema + p["alpha"] * e.confidence(0)
+        recent[-1] = ema
+        delta = recent[-1] - recent[0]
+        if warm and e.completed >= p["min_complete"] and ema >= p["level"] and delta >= -p["slack"]:
+            return e.leader(0)
+        if not running(e):
+            break
+        may_widen = e.width < p["max_width"] and r >= max(1, p["warm_up"] // 2)
+        if may_widen and delta <= p["trend"] and ema < p["level"]:
+            e.branch(min(p["widen"], p["max_width"] - e.width))
+    return e.leader(0) if e.completed and e.leader(0) != -1 else e.leader(1)
+
+
+def parallel_probe_by_the_book(e, num_chains, stable_for, patience, warm_up, max_steps):
+    """Likewise; a vote without a winner is never stable."""
+    e.branch(num_chains)
+    counter, stable, previous = dict.fromkeys(range(e.width), 0), 0, None
+    for step in range(max_steps):
+        if not running(e) or e.advance_all() == 0:
+            break
+        winner = e.leader(1)
+        if step >= warm_up and sum(e.votes(1)) > 1:
+            for i in running(e):
+                counter[i] = 0 if e.answer(i) == winner else counter[i] + 1
+            for i in running(e):
+                if counter[i] >= patience:
+                    e.prune(i)
+            winner = e.leader(1)
+        stable = stable + 1 if winner == previous != -1 else 0
+        previous = winner
+        if stable >= stable_for:
+            break
+    return e.leader(1)
+
+
+def random_beta(rng):
+    return (rng.choice([0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0]),)
+
+
+def random_chains(rng):
+    return rng.randint(1, 14), rng.randint(1, 8), rng.randint(1, 4), rng.randint(0, 4), rng.randint(1, 20)
+
+
+@pytest.mark.parametrize(
+    ("program", "by_the_book", "parameters"),
+    [
+        (lambda e, beta: cmc(e, **schedule(beta)), cmc_by_the_book, random_beta),
+        (parallel_probe, parallel_probe_by_the_book, random_chains),
+    ],
+    ids=["cmc", "parallel-probe"],
+)
+def test_a_program_follows_its_rules_sentence_by_sentence(program, by_the_book, parameters):
+    for seed in range(200):
+        rng = random.Random(seed)
+        store = store_of(100, random_questions(rng, 100, most_branches=20, most_probes=rng.choice([4, 8, 25])))
+        rules, arguments = replace(random_rules(rng, store), eager=True), parameters(rng)
+        for question in range(len(store)):
+            one, other = model_of(store, question, seed, rules), model_of(store, question, seed, rules)
+            assert (program(one, *arguments), one.log) == (by_the_book(other, *arguments), other.log), (seed, question)
+            assert (one.tokens, one.sequential_tokens) == (other.tokens, other.sequential_tokens)

@@ -5,7 +5,7 @@ import pytest
 from strategies import store_of
 
 from tts_gym.agents.programs import PROGRAMS
-from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability
+from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability, most_voted
 from tts_gym.agents.programs.cmc import schedule
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
@@ -170,3 +170,88 @@ def test_published_advances_cost_whole_intervals_and_the_closing_one_the_rest():
     assert run("certaindex", [SHORT_OF_ITS_PROBES], PUBLISHED, k=9)[1] == 200
     assert run("certaindex", [SHORT_OF_ITS_PROBES], EXACT, k=9)[1] == 180
     assert run("certaindex", [A], PUBLISHED, k=9)[1] == 250
+
+
+def test_a_budget_that_runs_out_in_a_window_leaves_the_branch_where_it_is():
+    # A whole is 250; of B the first interval fits, the second would make 450.
+    assert run("sc", [A, B], EpisodeRules(budget=400), n=2) == ("a", 350, 250, 2)
+    assert run("sc", [A, B], EpisodeRules(budget=349), n=2) == ("a", 250, 250, 1)
+    assert run("sc", [A, B], EpisodeRules(budget=600), n=2) == ("a", 600, 350, 2)
+    # The second window ends with b and with a branch that shows b at 100 tokens: no unanimous window, one vote each.
+    window = [C, A, B, branch("bbb", "b")]
+    assert run("esc", window, EpisodeRules(budget=850), max_samples=4, window=2) == ("c", 850, 600, 4)
+
+
+def test_esc_does_not_stop_at_a_window_of_invalid_answers_or_at_a_short_one():
+    nothing = branch("..", ".")
+    assert run("esc", [nothing, nothing, C, C], max_samples=4, window=2) == ("c", 800, 400, 4)
+    # The last window finds one branch: no window, so all five votes count.
+    assert run("esc", [A, A, B, A, B], max_samples=6, window=2) == ("a", 500, 250, 2)
+    assert run("esc", [C, A, B, A, B], max_samples=6, window=2) == ("a", 1350, 950, 5)
+
+
+def test_asc_dirichlet_is_strict_below_three_answers_and_looks_at_five_from_there():
+    assert run("asc-dirichlet", [A] * 6, max_samples=6, threshold=0.9375)[3] == 4
+    assert most_voted(np.array([1, 0, 4, 1, 1, 2, 1])).tolist() == [4, 2, 1, 1, 1]
+
+
+def test_parallel_probe_counts_whole_intervals_under_the_published_rules():
+    # Exact: 100, 80, 0 tokens. Published: 100, 100, 0; the opened chain and its final answer are two steps.
+    chains = [SHORT_OF_ITS_PROBES, SHORT_OF_ITS_PROBES]
+    assert run("parallel-probe", chains, num_chains=9) == ("a", 360, 180, 2)
+    assert run("parallel-probe", chains, PUBLISHED, num_chains=9) == ("a", 400, 200, 2)
+
+
+def test_parallel_probe_forgives_a_chain_that_agrees_again():
+    chains = [branch("aaaaaaa", "a")] * 2 + [branch("abbabba", "a")]
+    # Two disagreements in a row, twice, and never a third: all three chains are read to their end.
+    parameters = {"num_chains": 3, "patience": 3, "warm_up": 0}
+    assert run("parallel-probe", chains, **parameters) == ("a", 3 * 750, 750, 3)
+    assert run("parallel-probe", chains, **parameters | {"patience": 2}) == ("a", 2 * 750 + 300, 750, 3)
+
+
+def test_parallel_probe_votes_again_once_chains_are_pruned():
+    # b leads by entry; step 0 prunes the others at 200 tokens, and b alone goes on.
+    chains = [branch("bbb", "b"), branch("aaa", "a"), branch("ccc", "c")]
+    assert run("parallel-probe", chains, num_chains=3, patience=1, warm_up=0) == ("b", 350 + 2 * 200, 350, 3)
+
+
+def test_cmc_widens_after_half_the_warm_up_and_stops_when_the_average_is_high():
+    # beta = 0: n_init 2, max_width 4, warm_up 2, alpha 0.7, level 0.85, min_complete 2, one interval a round.
+    # Branch 2 opens in round 1, branch 3 in round 2. Branches 0 and 1 finish in round 3: ema 0.7 * 0.875 = 0.6125.
+    # Round 4: 0.3 * 0.6125 + 0.6125 = 0.79625, after the advance 0.3 * 0.79625 + 0.6125 = 0.851375, and it stops, with
+    # two branches of 450 tokens, one of 400 and one of 300. Three openings and five rounds of 100 tokens follow one
+    # another.
+    four = [branch("aaaa", "a")] * 4
+    for rules in (EXACT, PUBLISHED):
+        assert run("cmc", four, rules, beta=0) == ("a", 2 * 450 + 400 + 300, 800, 4)
+
+
+def test_cmc_without_a_finished_branch_answers_with_the_majority_of_the_latest_answers():
+    # 250 tokens open two branches, and the remaining 50 buy no interval; one vote each, b entered first.
+    rules = EpisodeRules(budget=250)
+    assert run("cmc", [branch("baa", "a"), branch("bbb", "b")], rules, beta=0) == ("b", 200, 100, 2)
+
+
+def test_short_m_at_k_takes_the_first_of_equally_short_branches():
+    assert run("short-m@k", [branch("xx", "b"), branch("yy", "a")], m=1, k=2)[0] == "b"
+    assert run("short-m@k", [branch("xx", "b")], m=3, k=8) == ("b", 250, 250, 1)
+
+
+def test_answer_consistency_starts_again_at_every_change_and_takes_invalid_probes_as_equal():
+    assert run("answer-consistency", [branch("aabb", "a")], n=3) == ("a", 450, 450, 1)
+    assert run("answer-consistency", [branch("a..b", "b")], n=2) == ("ERR", 300, 300, 1)
+
+
+def test_the_cmc_schedule_at_its_ends_and_between():
+    integers = ("n_init", "max_width", "warm_up", "patience", "window", "burst", "widen", "min_complete")
+    reals = ("alpha", "level", "slack", "trend")
+    for beta, whole, real in [
+        (0.0, (2, 4, 2, 3, 2, 1, 1, 2), (0.7, 0.85, 0.04, 0.04)),
+        # 3.5 -> 4, 19, 4, 5.25, 3.5 -> 4, 1.5 -> 2, 1.75, 2.75
+        (0.25, (4, 19, 4, 5, 4, 2, 2, 3), (0.6, 0.88, 0.0325, 0.0325)),
+        (1.0, (8, 64, 10, 12, 8, 3, 4, 5), (0.3, 0.97, 0.01, 0.01)),
+    ]:
+        found = schedule(beta)
+        assert tuple(found[name] for name in integers) == whole
+        assert tuple(found[name] for name in reals) == real

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions
+from tts_gym.envs import transitions, votes
 from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, STOP, decode_action
 from tts_gym.envs.state import MAX_WIDTH, PROBE_COST, RECORDED, WIDTH, kernel
 
@@ -44,8 +44,10 @@ def action_mask(e: Any, mask: NDArray[Any]) -> None:
 
 
 @kernel
-def take(e: Any, action: int) -> None:
-    """Take an admissible action; STOP leaves the episode as it is."""
+def act(e: Any, action: int) -> bool:
+    """Take ``action`` if it is admissible; STOP leaves the episode as it is. Return whether it was."""
+    if not admissible(e, action):
+        return False
     if action == BRANCH:
         transitions.branch(e, 1)
     elif action != STOP:
@@ -56,6 +58,14 @@ def take(e: Any, action: int) -> None:
             transitions.probe(e, i)
         else:
             transitions.prune(e, i)
+    return True
+
+
+@kernel
+def answer_at(e: Any, action: int, pool: int) -> int:
+    """Class that the voters of ``pool`` answer with if ``action`` is STOP, -1 for none."""
+    leader = votes.leader(e, pool) if action == STOP else -1
+    return int(e.class_of[leader]) if leader >= 0 else -1
 
 
 def refusal(e: Any, action: int) -> str:

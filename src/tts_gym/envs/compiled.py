@@ -50,6 +50,29 @@ structref.define_attributes(BorrowedEpisodeType)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def _handle_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        owner = create_struct_proxy(signature.args[0])(context, builder, value=arguments[0])
+        return builder.ptrtoint(owner.meminfo, context.get_value_type(types.intp))
+
+    return types.intp(episode), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _borrow_handle_compiled(
+    typing_context: Any, like: CompiledEpisodeType, handle: types.Integer
+) -> tuple[Any, Callable[..., Any]]:
+    borrowed = BorrowedEpisodeType(list(like.field_dict.items()))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        borrower = create_struct_proxy(signature.return_type)(context, builder)
+        borrower.meminfo = builder.inttoptr(arguments[1], borrower.meminfo.type)
+        return borrower._getvalue()
+
+    return borrowed(like, handle), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _borrow_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple[Any, Callable[..., Any]]:
     borrowed = BorrowedEpisodeType(list(episode.field_dict.items()))
 
@@ -70,6 +93,26 @@ def borrow(episode: Any) -> Any:
 @overload(borrow)
 def _borrow(episode):  # type: ignore[no-untyped-def]
     return lambda episode: _borrow_compiled(episode)
+
+
+def handle_of(episode: Any) -> Any:
+    """What ``borrow_handle`` finds ``episode`` by: an integer in compiled code, in plain Python the episode itself."""
+    return episode
+
+
+@overload(handle_of)
+def _handle_of(episode):  # type: ignore[no-untyped-def]
+    return lambda episode: _handle_compiled(episode)
+
+
+def borrow_handle(like: Any, handle: Any) -> Any:
+    """The episode with the handle ``handle``, of the same type as ``like``, as ``borrow`` gives it."""
+    return handle
+
+
+@overload(borrow_handle)
+def _borrow_handle(like, handle):  # type: ignore[no-untyped-def]
+    return lambda like, handle: _borrow_handle_compiled(like, handle)
 
 
 def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -84,13 +84,15 @@ class Settings:
             eager=self.reveal == "advance",
         )
 
-    def open_replays(self) -> tuple[Replay, ...]:
-        """Load each store.
+    def open_replays(self, environments: int) -> list[tuple[Replay, ...]]:
+        """Load each store once; return for each of ``environments`` the replays of all stores.
 
         Raises:
             StoreError: a store is missing or refused.
         """
-        return tuple(Replay(load_store(name), self.episode_rules, int(self.max_branches)) for name in self.names)
+        stores = [load_store(name) for name in self.names]
+        rules, width = self.episode_rules, int(self.max_branches)
+        return [tuple(Replay(store, rules, width) for store in stores) for _ in range(environments)]
 
 
 def _check_integer(name: str, value: object, least: int, most: int) -> None:

@@ -11,10 +11,11 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs import rendering, transitions, votes
+from tts_gym.envs import rendering, transitions
 from tts_gym.envs.actions import STOP, action_count, decode_action
-from tts_gym.envs.atomic import action_mask, admissible, refusal, take
+from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.compiled import borrow
+from tts_gym.envs.draws import draw_episode
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
 from tts_gym.envs.settings import Settings, StoreNames
@@ -38,16 +39,10 @@ def _begin(owner, question, order, pool, branch_tokens, longest, branches, summa
 
 def _advance(owner, action, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]
     e = borrow(owner)
-    taken = admissible(e, action)
-    if taken:
-        take(e, action)
+    taken = act(e, action)
     observe(e, pool, branch_tokens, longest, branches, summary)
     action_mask(e, mask)
-    answer = -1
-    if action == STOP:
-        leader = votes.leader(e, pool)
-        answer = int(e.class_of[leader]) if leader >= 0 else -1
-    return bool(taken), int(e.count[TOKENS]), answer
+    return taken, int(e.count[TOKENS]), answer_at(e, action, pool)
 
 
 def _fill_mask(owner, mask):  # type: ignore[no-untyped-def]
@@ -219,7 +214,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         self._settings = Settings(
             store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
         )
-        self._replays = self._settings.open_replays()
+        (self._replays,) = self._settings.open_replays(1)
         self._replay = self._replays[0]
         self._pool = self._settings.pool
         self._cost_weight = float(cost_weight)
@@ -253,7 +248,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
             ValueError: an option is unknown or does not fit the stores.
         """
         super().reset(seed=seed)
-        number, question, order = self._draw(options or {})
+        number, question, order = draw_episode(self.np_random, self._replays, options or {})
         self._replay = replay = self._replays[number]
         self._question, self._question_id = question, replay.store.question_ids[question]
         self._tokens, self._running = 0, True
@@ -334,7 +329,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         kept = dict(state)
         number, snapshot = kept.pop("number"), kept.pop("snapshot")
         self.__dict__.update(kept)
-        self._replays = self._settings.open_replays()
+        (self._replays,) = self._settings.open_replays(1)
         self._replay = self._replays[number]
         self._replay.restore(snapshot)
 
@@ -345,38 +340,6 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
             np.empty(len(SUMMARY_FEATURES), np.float32),
             np.empty(self._actions, np.int8),
         )
-
-    def _draw(self, options: dict[str, Any]) -> tuple[int, int, NDArray[np.int64]]:
-        """Position of the store, index of the question in it, and branch order of the next episode."""
-        unknown = set(options) - {"store", "question", "order"}
-        if unknown:
-            raise ValueError(f"Unknown reset options {sorted(unknown)}: use store, question or order.")
-        number, question = options.get("store"), options.get("question")
-        if number is not None and number not in range(len(self._replays)):
-            raise ValueError(f"Option store is a position in the list of {len(self._replays)}, but got {number!r}.")
-        if question is not None:
-            number, row = self._find(number, question)
-        else:
-            number = int(self.np_random.integers(len(self._replays))) if number is None else int(number)
-            row = int(self.np_random.integers(len(self._replays[number].store)))
-        recorded = int(self._replays[number].store.branch_counts[row])
-        if "order" not in options:
-            return number, row, self.np_random.permutation(recorded)
-        order = np.asarray(options["order"])
-        if question is None or order.ndim != 1 or not np.array_equal(np.sort(order), np.arange(recorded)):
-            raise ValueError(
-                f"Option order is a permutation of the recorded branches of option question, 0 to {recorded - 1} here, "
-                f"but got {options['order']!r} for question {question!r}."
-            )
-        return number, row, order.astype(np.int64)
-
-    def _find(self, number: int | None, question: str) -> tuple[int, int]:
-        """Position of the store and index of the question with the id ``question``."""
-        for k in range(len(self._replays)) if number is None else (number,):
-            ids = self._replays[k].store.question_ids
-            if question in ids:
-                return k, ids.index(question)
-        raise ValueError(f"Option question is the id of a question, but no store here has {question!r}.")
 
     def _check_action(self, action: int) -> None:
         if not 0 <= action < self._actions:
