@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tts_gym.envs import transitions, votes
-from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, STOP, decode_action
-from tts_gym.envs.state import MAX_WIDTH, PROBE_COST, RECORDED, WIDTH, kernel
+from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, PRUNE, STOP, decode_action, on_branch
+from tts_gym.envs.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
 
 
 @kernel
@@ -39,26 +39,52 @@ def _next_cost(e: Any, i: int) -> int:
 @kernel
 def action_mask(e: Any, mask: NDArray[Any]) -> None:
     """Fill ``mask`` [actions] with which actions are admissible."""
-    for action in range(len(mask)):
-        mask[action] = admissible(e, action)
+    mask[STOP] = True
+    mask[BRANCH] = admissible(e, BRANCH)
+    width = e.count[WIDTH]
+    for i in range(width):
+        _mask_branch(e, i, mask)
+    mask[on_branch(0, width) :] = False
+
+
+@kernel
+def _mask_branch(e: Any, i: int, mask: NDArray[Any]) -> None:
+    for kind in (CONTINUE, PROBE, PRUNE):
+        mask[on_branch(kind, i)] = admissible(e, on_branch(kind, i))
+
+
+@kernel
+def update_mask(e: Any, i: int, mask: NDArray[Any]) -> None:
+    """Bring a mask up to date after an action on branch ``i`` alone, or the one that opened it."""
+    if e.setup[BUDGET] != NO_BUDGET:
+        action_mask(e, mask)
+    else:
+        mask[BRANCH] = admissible(e, BRANCH)
+        _mask_branch(e, i, mask)
 
 
 @kernel
 def act(e: Any, action: int) -> bool:
     """Take ``action`` if it is admissible; STOP leaves the episode as it is. Return whether it was."""
-    if not admissible(e, action):
-        return False
+    taken = admissible(e, action)
+    if taken and action != STOP:
+        take(e, action)
+    return taken
+
+
+@kernel
+def take(e: Any, action: int) -> int:
+    """Take ``action``, which is admissible and not STOP; return the branch that it changed."""
     if action == BRANCH:
-        transitions.branch(e, 1)
-    elif action != STOP:
-        i, kind = (action - 2) // 3, (action - 2) % 3
-        if kind == CONTINUE:
-            transitions.advance(e, i, 1)
-        elif kind == PROBE:
-            transitions.probe(e, i)
-        else:
-            transitions.prune(e, i)
-    return True
+        return transitions.branch(e, 1)
+    i, kind = (action - 2) // 3, (action - 2) % 3
+    if kind == CONTINUE:
+        transitions.advance(e, i, 1)
+    elif kind == PROBE:
+        transitions.probe(e, i)
+    else:
+        transitions.prune(e, i)
+    return i
 
 
 @kernel

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
+import numba
 from numba.core import types
-from numba.core.cgutils import create_struct_proxy
+from numba.core.cgutils import create_struct_proxy, get_null_value, pointer_add, unpack_tuple
 from numba.core.datamodel import default_manager, models
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.experimental import structref
 from numba.extending import intrinsic, overload, overload_attribute, overload_method
+from numba.np.arrayobj import populate_array
 
 from tts_gym.envs.episode import METHODS, PROPERTIES
 from tts_gym.envs.jit import compile_cached
-from tts_gym.envs.state import FIELDS
+from tts_gym.envs.state import FIELDS, SHARED
 
 
 @structref.register
@@ -34,19 +39,71 @@ structref.define_proxy(CompiledEpisode, CompiledEpisodeType, list(FIELDS))
 
 
 class BorrowedEpisodeType(CompiledEpisodeType):
-    """A compiled episode that somebody else keeps alive.
+    """A compiled episode that somebody else keeps alive, possibly one row of many.
 
-    Kernels and programs work on it, because counting references to the episode at every call takes most of their time.
+    Kernels and programs work on it, because counting references to the episode and to its arrays takes most of their
+    time. Where the owner has a row of arrays for every episode, the fields are those of one row.
     """
+
+    def attribute(self, name: str) -> Any:
+        """The Numba type of the field ``name``: one row of it, if every episode has one."""
+        kind = self.field_dict[name]
+        return kind if name in SHARED or kind.ndim == 1 else kind.copy(ndim=1)
 
 
 class _BorrowedModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, [("meminfo", types.voidptr)])
+        super().__init__(manager, kind, [("meminfo", types.voidptr), ("row", types.intp)])
 
 
 default_manager.register(BorrowedEpisodeType, _BorrowedModel)
-structref.define_attributes(BorrowedEpisodeType)
+
+
+@infer_getattr
+class _BorrowedAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = BorrowedEpisodeType
+
+    def generic_resolve(self, episode: BorrowedEpisodeType, name: str) -> Any:
+        return episode.attribute(name) if name in episode.field_dict else None
+
+
+@lower_getattr_generic(BorrowedEpisodeType)  # type: ignore[untyped-decorator]
+def _borrowed_attribute(context: Any, builder: Any, episode: BorrowedEpisodeType, value: Any, name: str) -> Any:
+    payload = structref._Utils(context, builder, episode).get_data_struct(value)
+    owned, kind = episode.field_dict[name], episode.attribute(name)
+    if kind is owned:
+        return _unowned(context, builder, kind, getattr(payload, name))
+    rows = context.make_array(owned)(context, builder, getattr(payload, name))
+    row = create_struct_proxy(episode)(context, builder, value=value).row
+    stride, step = unpack_tuple(builder, rows.strides)
+    view = context.make_array(kind)(context, builder)
+    populate_array(
+        view,
+        data=pointer_add(builder, rows.data, builder.mul(row, stride)),
+        shape=unpack_tuple(builder, rows.shape)[1:],
+        strides=[step],
+        itemsize=rows.itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+def _unowned(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """``value`` without the references that its arrays hold."""
+    if isinstance(kind, types.BaseTuple):  # type: ignore[attr-defined]
+        parts = enumerate(kind.types)
+        return context.make_tuple(
+            builder, kind, [_unowned(context, builder, part, builder.extract_value(value, n)) for n, part in parts]
+        )
+    array = context.make_array(kind)(context, builder, value)
+    array.meminfo = get_null_value(array.meminfo.type)
+    return array._getvalue()
+
+
+def _borrowing(context: Any, builder: Any, kind: BorrowedEpisodeType, meminfo: Any, row: Any) -> Any:
+    borrower = create_struct_proxy(kind)(context, builder)
+    borrower.meminfo, borrower.row = meminfo, row
+    return borrower._getvalue()
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -59,17 +116,16 @@ def _handle_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _borrow_handle_compiled(
-    typing_context: Any, like: CompiledEpisodeType, handle: types.Integer
+def _borrow_row_compiled(
+    typing_context: Any, like: CompiledEpisodeType, handle: types.Integer, row: types.Integer
 ) -> tuple[Any, Callable[..., Any]]:
     borrowed = BorrowedEpisodeType(list(like.field_dict.items()))
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        borrower = create_struct_proxy(signature.return_type)(context, builder)
-        borrower.meminfo = builder.inttoptr(arguments[1], borrower.meminfo.type)
-        return borrower._getvalue()
+        meminfo = builder.inttoptr(arguments[1], context.get_value_type(types.voidptr))
+        return _borrowing(context, builder, signature.return_type, meminfo, arguments[2])
 
-    return borrowed(like, handle), generate
+    return borrowed(like, types.intp, types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -78,9 +134,8 @@ def _borrow_compiled(typing_context: Any, episode: CompiledEpisodeType) -> tuple
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         owner = create_struct_proxy(signature.args[0])(context, builder, value=arguments[0])
-        borrower = create_struct_proxy(signature.return_type)(context, builder)
-        borrower.meminfo = owner.meminfo
-        return borrower._getvalue()
+        first = context.get_constant(types.intp, 0)
+        return _borrowing(context, builder, signature.return_type, owner.meminfo, first)
 
     return borrowed(episode), generate
 
@@ -95,24 +150,25 @@ def _borrow(episode):  # type: ignore[no-untyped-def]
     return lambda episode: _borrow_compiled(episode)
 
 
-def handle_of(episode: Any) -> Any:
-    """What ``borrow_handle`` finds ``episode`` by: an integer in compiled code, in plain Python the episode itself."""
-    return episode
+def handle_of(episodes: Any) -> Any:
+    """What ``borrow_row`` finds ``episodes`` by: an integer in compiled code, in plain Python the object itself."""
+    return episodes
 
 
 @overload(handle_of)
-def _handle_of(episode):  # type: ignore[no-untyped-def]
-    return lambda episode: _handle_compiled(episode)
+def _handle_of(episodes):  # type: ignore[no-untyped-def]
+    return lambda episodes: _handle_compiled(episodes)
 
 
-def borrow_handle(like: Any, handle: Any) -> Any:
-    """The episode with the handle ``handle``, of the same type as ``like``, as ``borrow`` gives it."""
-    return handle
+def borrow_row(like: Any, handle: Any, row: int) -> Any:
+    """Row ``row`` of the episodes with the handle ``handle``, whose type is that of ``like``."""
+    fields = vars(handle).items()
+    return SimpleNamespace(**{name: value if name in SHARED else value[row] for name, value in fields})
 
 
-@overload(borrow_handle)
-def _borrow_handle(like, handle):  # type: ignore[no-untyped-def]
-    return lambda like, handle: _borrow_handle_compiled(like, handle)
+@overload(borrow_row)
+def _borrow_row(like, handle, row):  # type: ignore[no-untyped-def]
+    return lambda like, handle, row: _borrow_row_compiled(like, handle, row)
 
 
 def _as_implementation(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,6 +194,11 @@ def _assemble(fields):  # type: ignore[no-untyped-def]  # noqa: ANN001
 _assemble_compiled = compile_cached(_assemble)
 
 
-def compiled_episode(fields: Mapping[str, Any]) -> CompiledEpisode:
-    """A compiled episode over the arrays of ``fields`` themselves, one for each name in ``FIELDS``."""
-    return _assemble_compiled(tuple(fields[name] for name in FIELDS))  # type: ignore[no-any-return]
+def compiled_episode(fields: Mapping[str, Any]) -> Any:
+    """A compiled episode over the arrays of ``fields`` themselves, one for each name in ``FIELDS``.
+
+    Where Numba's compiler is disabled it is a plain object with these attributes.
+    """
+    if numba.config.DISABLE_JIT:
+        return SimpleNamespace(**fields)
+    return _assemble_compiled(tuple(fields[name] for name in FIELDS))

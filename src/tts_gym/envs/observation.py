@@ -97,69 +97,91 @@ def observe(
         branches: where ``BRANCH_FEATURES`` go, [max_branches, features].
         summary: where ``SUMMARY_FEATURES`` go, [features].
     """
+    for i in range(e.count[WIDTH]):
+        _observe_branch(e, i, branch_tokens, longest, branches)
+    branches[e.count[WIDTH] :] = 0
+    _observe_votes(e, pool, branches, summary)
+    deepest = _observe_spending(e, branch_tokens, longest, summary)
+    _observe_relative_depths(e, deepest, branches)
+
+
+@kernel
+def update_observation(
+    e: Any,
+    i: int,
+    pool: int,
+    branch_tokens: float,
+    longest: int,
+    branches: NDArray[np.float32],
+    summary: NDArray[np.float32],
+) -> None:
+    """Bring what ``observe`` wrote up to date after an action on branch ``i`` alone, or the one that opened it."""
+    _observe_branch(e, i, branch_tokens, longest, branches)
+    if e.pruned[i] or e.shown[i] == e.depths[i]:
+        _observe_votes(e, pool, branches, summary)
+    deepest = _observe_spending(e, branch_tokens, longest, summary)
+    if e.depths[i] == deepest:
+        _observe_relative_depths(e, deepest, branches)
+    else:
+        branches[i, 4] = e.depths[i] / deepest
+
+
+@kernel
+def _observe_branch(e: Any, i: int, branch_tokens: float, longest: int, branches: NDArray[np.float32]) -> None:
+    """What concerns branch ``i`` alone."""
+    answered = e.codes[i] >= 0
+    branches[i, 0] = 1
+    branches[i, 1] = not e.pruned[i]
+    branches[i, 2] = e.finished[i]
+    branches[i, 3] = e.depths[i] / longest
+    branches[i, 5] = _saturate(transitions.cost_at(e, transitions.row_of(e, i), int(e.depths[i])), branch_tokens)
+    branches[i, 6] = transitions.can_probe(e, i)
+    branches[i, 7] = answered
+    branches[i, 8] = votes.is_valid(e, e.codes[i])
+    branches[i, 12] = _saturate(e.streaks[i], REVEALS_AT_HALF)
+    branches[i, 13] = _saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
+
+
+@kernel
+def _observe_votes(e: Any, pool: int, branches: NDArray[np.float32], summary: NDArray[np.float32]) -> None:
+    """What depends on the votes."""
     cast, distinct, leader, runner_up = count_votes(e, pool)
-    _observe_branches(e, cast, leader, runner_up, branch_tokens, longest, branches)
-    _observe_summary(e, cast, distinct, leader, runner_up, branch_tokens, longest, summary)
+    for i in range(e.count[WIDTH]):
+        code = e.codes[i]
+        answered = code >= 0
+        branches[i, 9] = answered and code == leader
+        branches[i, 10] = answered and code == runner_up
+        branches[i, 11] = e.tally[code] / cast if answered and cast > 0 else 0.0
+    voters = max(cast, 1)
+    top1 = e.tally[leader] if leader >= 0 else 0
+    top2 = e.tally[runner_up] if runner_up >= 0 else 0
+    summary[7] = cast / e.setup[MAX_WIDTH]
+    summary[8] = top1 / voters
+    summary[9] = top2 / voters
+    summary[10] = e.confidences[top1, top2] if cast > 0 else 0.0
+    summary[11] = _saturate(distinct, ANSWERS_AT_HALF)
     for code in range(e.count[REVEALED]):
         e.tally[code] = 0
 
 
 @kernel
-def _observe_branches(
-    e: Any,
-    cast: int,
-    leader: int,
-    runner_up: int,
-    branch_tokens: float,
-    longest: int,
-    branches: NDArray[np.float32],
-) -> None:
-    width = e.count[WIDTH]
-    deepest = 1
-    for i in range(width):
-        deepest = max(deepest, int(e.depths[i]))
-    for i in range(width):
-        code = e.codes[i]
-        answered = code >= 0
-        row = branches[i]
-        row[0] = 1
-        row[1] = not e.pruned[i]
-        row[2] = e.finished[i]
-        row[3] = e.depths[i] / longest
-        row[4] = e.depths[i] / deepest
-        row[5] = _saturate(transitions.cost_at(e, transitions.row_of(e, i), int(e.depths[i])), branch_tokens)
-        row[6] = transitions.can_probe(e, i)
-        row[7] = answered
-        row[8] = votes.is_valid(e, code)
-        row[9] = answered and code == leader
-        row[10] = answered and code == runner_up
-        row[11] = e.tally[code] / cast if answered and cast > 0 else 0.0
-        row[12] = _saturate(e.streaks[i], REVEALS_AT_HALF)
-        row[13] = _saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
-    branches[width:] = 0
+def _observe_relative_depths(e: Any, deepest: int, branches: NDArray[np.float32]) -> None:
+    for i in range(e.count[WIDTH]):
+        branches[i, 4] = e.depths[i] / deepest
 
 
 @kernel
-def _observe_summary(
-    e: Any,
-    cast: int,
-    distinct: int,
-    leader: int,
-    runner_up: int,
-    branch_tokens: float,
-    longest: int,
-    summary: NDArray[np.float32],
-) -> None:
+def _observe_spending(e: Any, branch_tokens: float, longest: int, summary: NDArray[np.float32]) -> int:
+    """Counts of branches, depths and tokens; return the depth of the deepest branch, at least 1."""
     width, ceiling = e.count[WIDTH], e.setup[MAX_WIDTH]
-    depths, active, hidden, invalid = 0, 0, 0, 0
+    depths, deepest, active, hidden, invalid = 0, 1, 0, 0, 0
     for i in range(width):
         depths += e.depths[i]
+        deepest = max(deepest, int(e.depths[i]))
         active += not e.pruned[i]
         hidden += transitions.can_probe(e, i)
         invalid += e.codes[i] >= 0 and not votes.is_valid(e, e.codes[i])
-    opened, voters = max(width, 1), max(cast, 1)
-    top1 = e.tally[leader] if leader >= 0 else 0
-    top2 = e.tally[runner_up] if runner_up >= 0 else 0
+    opened = max(width, 1)
     summary[0] = width / ceiling
     summary[1] = (min(e.setup[RECORDED], ceiling) - width) / ceiling
     summary[2] = active / opened
@@ -167,13 +189,9 @@ def _observe_summary(
     summary[4] = hidden / opened
     summary[5] = invalid / opened
     summary[6] = depths / (opened * longest)
-    summary[7] = cast / ceiling
-    summary[8] = top1 / voters
-    summary[9] = top2 / voters
-    summary[10] = e.confidences[top1, top2] if cast > 0 else 0.0
-    summary[11] = _saturate(distinct, ANSWERS_AT_HALF)
     summary[12] = _saturate(e.count[TOKENS], BRANCHES_AT_HALF * branch_tokens)
     summary[13] = _remaining(e)
+    return deepest
 
 
 @kernel

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any
 
-import numba
+import numpy as np
 
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.schema import MOST_TOKENS
@@ -18,7 +18,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs import votes
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import EpisodeRules, episode_fields
-from tts_gym.envs.state import FIELDS, NO_BUDGET
+from tts_gym.envs.state import FIELDS, NO_BUDGET, SHARED
 
 AGGREGATORS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.ALL}
 """Pool of voters behind each aggregator."""
@@ -50,10 +50,10 @@ class Settings:
         """Check the arguments."""
         if not self.names or not all(isinstance(name, (str, os.PathLike)) for name in self.names):
             raise ValueError(f"store is a name, a path or a list of them, but got {self.store!r}.")
-        _check_integer("max_branches", self.max_branches, 1, MOST_BRANCHES)
+        check_integer("max_branches", self.max_branches, 1, MOST_BRANCHES)
         if self.budget is not None:
-            _check_integer("budget", self.budget, 0, MOST_TOKENS)
-        _check_integer("probe_cost", self.probe_cost, 0, MOST_TOKENS)
+            check_integer("budget", self.budget, 0, MOST_TOKENS)
+        check_integer("probe_cost", self.probe_cost, 0, MOST_TOKENS)
         weight = self.cost_weight
         if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
             raise ValueError(f"cost_weight is a finite number, 0 or more, but got {weight!r}.")
@@ -84,18 +84,17 @@ class Settings:
             eager=self.reveal == "advance",
         )
 
-    def open_replays(self, environments: int) -> list[tuple[Replay, ...]]:
-        """Load each store once; return for each of ``environments`` the replays of all stores.
+    def open_replays(self, rows: int | None = None) -> tuple[Replay, ...]:
+        """Load the stores, for one episode at a time or for ``rows`` side by side.
 
         Raises:
             StoreError: a store is missing or refused.
         """
-        stores = [load_store(name) for name in self.names]
-        rules, width = self.episode_rules, int(self.max_branches)
-        return [tuple(Replay(store, rules, width) for store in stores) for _ in range(environments)]
+        return tuple(Replay(load_store(name), self.episode_rules, int(self.max_branches), rows) for name in self.names)
 
 
-def _check_integer(name: str, value: object, least: int, most: int) -> None:
+def check_integer(name: str, value: object, least: int, most: int) -> None:
+    """Refuse a value of the argument ``name`` that is not an integer between ``least`` and ``most``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         raise ValueError(f"{name} is an integer from {least} to {most}, but got {value!r}.")
 
@@ -106,24 +105,27 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 class Replay:
-    """One store and the arrays of the episode that is played on it.
+    """One store and the arrays of what is played on it: an episode, or a row of episodes.
 
     Attributes:
         store: what is replayed.
         branch_tokens: its mean branch length in tokens, the unit of the reward.
         longest: intervals of its longest branch, the finishing one included.
-        state: the arrays of the episode, for kernels run in Python.
-        episode: the same arrays, for compiled kernels; ``state`` itself where Numba's compiler is disabled.
+        state: the arrays, for kernels run in Python.
+        episode: the same arrays, for compiled kernels.
     """
 
-    def __init__(self, store: ReplayStore, rules: EpisodeRules, max_branches: int) -> None:
-        """Allocate an episode for ``store``."""
+    def __init__(self, store: ReplayStore, rules: EpisodeRules, max_branches: int, rows: int | None = None) -> None:
+        """Allocate an episode for ``store``, or ``rows`` of them."""
         fields = episode_fields(store, rules, max_branches)
+        if rows is not None:
+            for name in set(FIELDS) - set(SHARED):
+                fields[name] = np.tile(fields[name], (rows, 1))
         self.store = store
         self.branch_tokens = store.mean_branch_tokens
         self.longest = store.most_probes + 1
         self.state = SimpleNamespace(**fields)
-        self.episode: Any = self.state if numba.config.DISABLE_JIT else compiled_episode(fields)
+        self.episode = compiled_episode(fields)
 
     def snapshot(self) -> dict[str, Any]:
         """Copies of the arrays that an episode changes."""

@@ -31,6 +31,9 @@ FIELDS = (
     "log",  # int32, atomic actions taken; of length 0 where none are kept
 )
 
+SHARED = ("tables", "confidences", "tally", "scratch", "log")
+"""Fields of which many episodes side by side need only one; of the others each has a row."""
+
 FIRST, RECORDED, MAX_WIDTH, INTERVAL, BUDGET, PROBE_COST, PUBLISHED, EAGER, SETUP_SIZE = range(9)
 """Places in ``setup``: first table row of the question, its recorded branches, the width ceiling, Δ (tokens), the
 budget (tokens), the cost of a probe (tokens), whether the published rules hold, whether an advance shows its answer."""

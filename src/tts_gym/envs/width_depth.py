@@ -11,11 +11,11 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs import rendering, transitions
+from tts_gym.envs import rendering
 from tts_gym.envs.actions import STOP, action_count, decode_action
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.compiled import borrow
-from tts_gym.envs.draws import draw_episode
+from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
 from tts_gym.envs.settings import Settings, StoreNames
@@ -28,11 +28,19 @@ Observation = dict[str, Any]
 """``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
 
 
-def _begin(owner, question, order, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]
+def observation_space(max_branches: int) -> spaces.Dict:
+    """The observation space of ``TTSWidthDepth-v0``."""
+    return spaces.Dict(
+        {
+            "branches": spaces.Box(0, 1, (max_branches, len(BRANCH_FEATURES)), np.float32),
+            "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
+        }
+    )
+
+
+def _begin(owner, stream, question, order, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]  # noqa: E501
     e = borrow(owner)
-    for k in range(len(order)):
-        e.order[k] = order[k]
-    transitions.reset(e, question)
+    begin_episode(e, stream, question, order)
     observe(e, pool, branch_tokens, longest, branches, summary)
     action_mask(e, mask)
 
@@ -214,7 +222,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         self._settings = Settings(
             store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
         )
-        (self._replays,) = self._settings.open_replays(1)
+        self._replays = self._settings.open_replays()
         self._replay = self._replays[0]
         self._pool = self._settings.pool
         self._cost_weight = float(cost_weight)
@@ -222,12 +230,9 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         self._actions = action_count(max_branches)
         self._shape = (max_branches, len(BRANCH_FEATURES))
         self.action_space = spaces.Discrete(self._actions)
-        self.observation_space = spaces.Dict(
-            {
-                "branches": spaces.Box(0, 1, self._shape, np.float32),
-                "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
-            }
-        )
+        self.observation_space = observation_space(max_branches)
+        self._stream = np.zeros(STREAM_SIZE, np.int64)
+        self._question_counts = np.array([len(replay.store) for replay in self._replays])
         self._question = -1
         self._question_id = ""
         self._tokens = 0
@@ -248,13 +253,25 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
             ValueError: an option is unknown or does not fit the stores.
         """
         super().reset(seed=seed)
-        number, question, order = draw_episode(self.np_random, self._replays, options or {})
+        choice = read_options(options or {}, self._replays)
+        if seed is not None or not self._stream.any():
+            seed_stream(self._stream, self.np_random)
+        number, question = draw_question(self._stream, self._question_counts, choice.number, choice.question)
         self._replay = replay = self._replays[number]
         self._question, self._question_id = question, replay.store.question_ids[question]
         self._tokens, self._running = 0, True
         branches, summary, mask = self._blank()
         _begin_compiled(
-            replay.episode, question, order, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
+            replay.episode,
+            self._stream,
+            question,
+            choice.order,
+            self._pool,
+            replay.branch_tokens,
+            replay.longest,
+            branches,
+            summary,
+            mask,
         )
         self._revealed.fill(rendering.HIDDEN)
         self._printed = 0
@@ -329,7 +346,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         kept = dict(state)
         number, snapshot = kept.pop("number"), kept.pop("snapshot")
         self.__dict__.update(kept)
-        (self._replays,) = self._settings.open_replays(1)
+        self._replays = self._settings.open_replays()
         self._replay = self._replays[number]
         self._replay.restore(snapshot)
 

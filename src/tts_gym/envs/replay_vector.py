@@ -1,0 +1,257 @@
+"""What vector environments over replayed branches share: stores, draws, autoreset and infos."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from tts_gym.envs.actions import STOP
+from tts_gym.envs.compiled import handle_of
+from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
+from tts_gym.envs.jit import compile_cached
+from tts_gym.envs.settings import Settings, check_integer
+
+MOST_ENVIRONMENTS = 2**20
+
+
+class Stores(NamedTuple):
+    """What kernels know of the stores.
+
+    Attributes:
+        handles: handle of the episodes on each store, see ``compiled.borrow_row``.
+        questions: int64 [stores], number of questions.
+        branch_tokens: float64 [stores], mean branch length in tokens.
+        longest: int64 [stores], intervals of the longest branch.
+    """
+
+    handles: NDArray[Any]
+    questions: NDArray[np.int64]
+    branch_tokens: NDArray[np.float64]
+    longest: NDArray[np.int64]
+
+
+class Rows(NamedTuple):
+    """What kernels know of the environments, a row each.
+
+    Attributes:
+        streams: int64 [environments, STREAM_SIZE], random numbers.
+        numbers: int64, position of the episode's store.
+        questions: int64, index of its question; -1 before the first reset.
+        tokens: int64, tokens spent.
+        masks: int8 [environments, actions], which actions are admissible.
+    """
+
+    streams: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    questions: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    masks: NDArray[np.int8]
+
+
+def _handle(episodes):  # type: ignore[no-untyped-def]
+    return handle_of(episodes)
+
+
+_handle_compiled = compile_cached(_handle)
+
+
+class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
+    """Environments side by side on replayed branches, stepped by one call of a compiled kernel.
+
+    It does what ``gymnasium.vector.SyncVectorEnv`` does over as many single environments: the same seeds and actions
+    give the same observations, rewards and infos. Every array that is returned is fresh.
+
+    A subclass keeps the present observations of all environments in arrays of its own, and says how episodes begin, how
+    a step goes, and how the observations are handed out.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        num_envs: int,
+        max_episode_steps: int,
+        autoreset_mode: str | AutoresetMode,
+        render_mode: None,
+        single_observation_space: spaces.Space[Any],
+        actions: int,
+    ) -> None:
+        """Check the arguments that all vector environments have, and load the stores.
+
+        Raises:
+            ValueError: an argument has a wrong type or value, or a store is refused.
+        """
+        check_integer("num_envs", num_envs, 1, MOST_ENVIRONMENTS)
+        if render_mode is not None:
+            raise ValueError("The vector environment does not render: use vectorization_mode='sync' for pictures.")
+        self.metadata = {"autoreset_mode": AutoresetMode(autoreset_mode), "render_modes": []}
+        self.render_mode = None
+        number = int(num_envs)
+        self.num_envs = number
+        self.single_action_space = spaces.Discrete(actions)
+        self.single_observation_space = single_observation_space
+        self.action_space = batch_space(self.single_action_space, number)
+        self.observation_space = batch_space(single_observation_space, number)
+        self._settings = settings
+        self._limit = max_episode_steps
+        self._replays = settings.open_replays(number)
+        self._like = self._replays[0].episode
+        stores = [replay.store for replay in self._replays]
+        handles = [_handle_compiled(replay.episode) for replay in self._replays]
+        self._stores = Stores(
+            handles=np.array(handles, np.int64 if isinstance(handles[0], int) else object),
+            questions=np.array([len(store) for store in stores]),
+            branch_tokens=np.array([replay.branch_tokens for replay in self._replays]),
+            longest=np.array([replay.longest for replay in self._replays]),
+        )
+        self._rows = Rows(
+            streams=np.zeros((number, STREAM_SIZE), np.int64),
+            numbers=np.zeros(number, np.int64),
+            questions=np.full(number, -1, np.int64),
+            tokens=np.zeros(number, np.int64),
+            masks=np.zeros((number, actions), np.int8),
+        )
+        self._first_question = np.cumsum(self._stores.questions) - self._stores.questions
+        self._gold = np.concatenate([store.gold for store in stores])
+        self._ids = np.array([name for store in stores for name in store.question_ids], dtype=object)
+        self._steps = np.zeros(number, np.int64)
+        self._ended = np.ones(number, np.bool_)
+
+    @abstractmethod
+    def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
+        """Begin an episode in each of the environments ``chosen``, and observe it."""
+
+    @abstractmethod
+    def _act(
+        self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Take the actions of the environments ``stepped``, and observe them.
+
+        Returns:
+            The rewards, 0 for the others and without the one for a right answer; the class that each one answers with
+            if its action is STOP, -1 for none.
+
+        Raises:
+            ValueError: an action is inadmissible under ``invalid_action="raise"``.
+        """
+
+    @abstractmethod
+    def _observation(self) -> Any:
+        """Copies of the observations of all environments."""
+
+    @abstractmethod
+    def _observation_of(self, n: int) -> Any:
+        """A copy of the observation of environment ``n``."""
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode in every environment, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: a seed for each environment, or one from which they count up; None goes on with the draws.
+            options: "reset_mask" (bool [num_envs]), and those of ``TTSWidthDepth-v0``.
+
+        Raises:
+            ValueError: a wrong number of seeds, a wrong mask, or an option that does not fit.
+        """
+        options = dict(options or {})
+        chosen = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, np.bool_)))
+        if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
+            raise ValueError(f"Option reset_mask is a bool array of shape ({self.num_envs},) with a True in it.")
+        seeds = [seed + n for n in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed has {len(seeds)} entries for {self.num_envs} environments.")
+        choice = read_options(options, self._replays)
+        if (self._rows.questions[~chosen] < 0).any():
+            raise ResetNeeded("Reset every environment before resetting some of them.")
+        for n in np.flatnonzero(chosen):
+            if seeds[n] is not None or not self._rows.streams[n].any():
+                seed_stream(self._rows.streams[n], seeding.np_random(seeds[n])[0])
+        self._restart(chosen, choice)
+        return self._observation(), self._infos(chosen)
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Take one action in every environment.
+
+        Raises:
+            ResetNeeded: an episode that has ended was not reset, where nothing resets it.
+            ValueError: an action is outside the action space, or inadmissible under ``invalid_action="raise"``.
+        """
+        actions = np.asarray(actions)
+        if not self.action_space.contains(actions):
+            raise ValueError(f"The actions are integers from 0 to {self._rows.masks.shape[1] - 1}, one an environment.")
+        mode = self.metadata["autoreset_mode"]
+        begun = self._ended
+        if self._rows.questions[0] < 0 or (mode != AutoresetMode.NEXT_STEP and begun.any()):
+            raise ResetNeeded("Call reset before the first step and after the end of an episode.")
+        stepped = ~begun
+        rewards, answers = self._act(actions, stepped)
+        if begun.any():
+            self._restart(begun, ANY)
+        terminated = stepped & (actions == STOP)
+        self._steps += stepped
+        truncated = stepped & (self._steps >= self._limit) if self._limit >= 0 else np.zeros_like(stepped)
+        self._ended = terminated | truncated
+        ends = self._ends(terminated, answers, rewards) if terminated.any() else {}
+        everyone = np.ones(self.num_envs, np.bool_)
+        if mode != AutoresetMode.SAME_STEP or not self._ended.any():
+            return self._observation(), rewards, terminated, truncated, self._infos(everyone) | ends
+        ended = self._ended
+        final_obs = np.full(self.num_envs, None, dtype=object)
+        for n in np.flatnonzero(ended).tolist():
+            final_obs[n] = self._observation_of(n)
+        infos: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended.copy()}
+        infos |= {"final_info": self._infos(ended) | ends, "_final_info": ended.copy()}
+        self._restart(ended, ANY)
+        return self._observation(), rewards, terminated, truncated, infos | self._infos(everyone)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are admissible now, bool [num_envs, actions]."""
+        return self._rows.masks.astype(np.bool_)
+
+    def _restart(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
+        self._begin(chosen, choice)
+        self._rows.tokens[chosen] = 0
+        self._steps[chosen] = 0
+        self._ended = self._ended & ~chosen
+
+    def _infos(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+        """What the environments ``chosen`` tell, with zeros or None for the others."""
+        rows = self._rows
+        ids = self._ids[self._first_question[rows.numbers] + rows.questions]
+        tokens, masks = rows.tokens.copy(), rows.masks.copy()
+        if not chosen.all():
+            ids[~chosen], tokens[~chosen], masks[~chosen] = None, 0, 0
+        return {
+            "question_id": ids,
+            "_question_id": chosen.copy(),
+            "tokens": tokens,
+            "_tokens": chosen.copy(),
+            "action_mask": masks,
+            "_action_mask": chosen.copy(),
+        }
+
+    def _ends(
+        self, terminated: NDArray[np.bool_], answers: NDArray[np.int64], rewards: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """Grade the answers of the environments ``terminated``: set their rewards, return what they tell."""
+        rows, where = self._rows, np.flatnonzero(terminated)
+        numbers, questions = rows.numbers[where], rows.questions[where]
+        correct = np.zeros(self.num_envs, np.bool_)
+        correct[where] = answers[where] == self._gold[self._first_question[numbers] + questions]
+        rewards[where] = correct[where]
+        texts = np.full(self.num_envs, None, dtype=object)
+        for n, number, question in zip(where, numbers, questions, strict=True):
+            classes = self._replays[number].store.class_texts[question]
+            texts[n] = classes[answers[n]] if answers[n] >= 0 else ""
+        return {"answer": texts, "_answer": terminated.copy(), "correct": correct, "_correct": terminated.copy()}
