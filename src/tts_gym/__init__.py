@@ -56,3 +56,9 @@ register(
     vector_entry_point="tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv",
     max_episode_steps=4096,
 )
+register(
+    id="TTSWidthDepthRounds-v0",
+    entry_point="tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv",
+    vector_entry_point="tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv",
+    max_episode_steps=512,
+)

@@ -24,16 +24,17 @@ def admissible(e: Any, action: int) -> bool:
     if i >= width:
         return False
     if kind == CONTINUE:
-        return transitions.can_continue(e, i) and transitions.fits(e, _next_cost(e, i))
+        return transitions.can_continue(e, i) and can_afford_next(e, i)
     if kind == PROBE:
         return transitions.can_probe(e, i) and transitions.fits(e, int(e.setup[PROBE_COST]))
     return not e.pruned[i]
 
 
 @kernel
-def _next_cost(e: Any, i: int) -> int:
+def can_afford_next(e: Any, i: int) -> bool:
+    """Whether the next interval of unfinished branch ``i`` fits the budget."""
     row, depth = transitions.row_of(e, i), int(e.depths[i])
-    return transitions.cost_at(e, row, depth + 1) - transitions.cost_at(e, row, depth)
+    return transitions.fits(e, transitions.cost_at(e, row, depth + 1) - transitions.cost_at(e, row, depth))
 
 
 @kernel

@@ -134,12 +134,12 @@ def _observe_branch(e: Any, i: int, branch_tokens: float, longest: int, branches
     branches[i, 1] = not e.pruned[i]
     branches[i, 2] = e.finished[i]
     branches[i, 3] = e.depths[i] / longest
-    branches[i, 5] = _saturate(transitions.cost_at(e, transitions.row_of(e, i), int(e.depths[i])), branch_tokens)
+    branches[i, 5] = saturate(transitions.cost_at(e, transitions.row_of(e, i), int(e.depths[i])), branch_tokens)
     branches[i, 6] = transitions.can_probe(e, i)
     branches[i, 7] = answered
     branches[i, 8] = votes.is_valid(e, e.codes[i])
-    branches[i, 12] = _saturate(e.streaks[i], REVEALS_AT_HALF)
-    branches[i, 13] = _saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
+    branches[i, 12] = saturate(e.streaks[i], REVEALS_AT_HALF)
+    branches[i, 13] = saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
 
 
 @kernel
@@ -159,7 +159,7 @@ def _observe_votes(e: Any, pool: int, branches: NDArray[np.float32], summary: ND
     summary[8] = top1 / voters
     summary[9] = top2 / voters
     summary[10] = e.confidences[top1, top2] if cast > 0 else 0.0
-    summary[11] = _saturate(distinct, ANSWERS_AT_HALF)
+    summary[11] = saturate(distinct, ANSWERS_AT_HALF)
     for code in range(e.count[REVEALED]):
         e.tally[code] = 0
 
@@ -189,18 +189,19 @@ def _observe_spending(e: Any, branch_tokens: float, longest: int, summary: NDArr
     summary[4] = hidden / opened
     summary[5] = invalid / opened
     summary[6] = depths / (opened * longest)
-    summary[12] = _saturate(e.count[TOKENS], BRANCHES_AT_HALF * branch_tokens)
-    summary[13] = _remaining(e)
+    summary[12] = saturate(e.count[TOKENS], BRANCHES_AT_HALF * branch_tokens)
+    summary[13] = remaining_share(e)
     return deepest
 
 
 @kernel
-def _saturate(x: float, half: float) -> float:
+def saturate(x: float, half: float) -> float:
+    """0 at 0, one half at ``half``, below 1 however large ``x`` is."""
     return x / (x + half)
 
 
 @kernel
-def _remaining(e: Any) -> float:
+def remaining_share(e: Any) -> float:
     """Unspent share of the budget; 1 without one, 0 if there was nothing to spend."""
     if e.setup[BUDGET] == NO_BUDGET:
         return 1.0

@@ -137,9 +137,6 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         Returns:
             The rewards, 0 for the others and without the one for a right answer; the class that each one answers with
             if its action is STOP, -1 for none.
-
-        Raises:
-            ValueError: an action is inadmissible under ``invalid_action="raise"``.
         """
 
     @abstractmethod
@@ -195,6 +192,8 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         if self._rows.questions[0] < 0 or (mode != AutoresetMode.NEXT_STEP and begun.any()):
             raise ResetNeeded("Call reset before the first step and after the end of an episode.")
         stepped = ~begun
+        if self._settings.invalid_action == "raise":
+            self._check_admissible(actions, stepped)
         rewards, answers = self._act(actions, stepped)
         if begun.any():
             self._restart(begun, ANY)
@@ -218,6 +217,12 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are admissible now, bool [num_envs, actions]."""
         return self._rows.masks.astype(np.bool_)
+
+    def _check_admissible(self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]) -> None:
+        taken = self._rows.masks[np.arange(self.num_envs), actions].astype(np.bool_) | ~stepped
+        if not taken.all():
+            n = int(taken.argmin())
+            raise ValueError(f"Action {actions[n]} is not admissible in environment {n}.")
 
     def _restart(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
         self._begin(chosen, choice)

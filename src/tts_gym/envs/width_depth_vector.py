@@ -102,11 +102,6 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
     def _act(
         self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        if self._settings.invalid_action == "raise":
-            taken = self._rows.masks[np.arange(self.num_envs), actions] | ~stepped
-            if not taken.all():
-                n = int(taken.argmin())
-                raise ValueError(f"Action {actions[n]} is not admissible in environment {n}.")
         rewards, answers = np.zeros(self.num_envs), np.full(self.num_envs, -1)
         _act_rows_compiled(
             self._like,

@@ -1,0 +1,148 @@
+"""What a policy of ``TTSWidthDepthRounds-v0`` sees: a fixed number of figures in [0, 1], of revealed information only.
+
+``s(x, h)`` in the descriptions stands for ``x / (x + h)``. "Reading" branches are active and unfinished.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.envs import transitions, votes
+from tts_gym.envs.observation import remaining_share, saturate
+from tts_gym.envs.rounds import is_dissenter
+from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+
+ROUND_FEATURES = (
+    "width",  # opened branches / max_branches
+    "unopened",  # branches that could still be opened / max_branches
+    "reading",  # s(reading branches, 8)
+    "finished",  # s(finished branches, 8)
+    "pruned",  # pruned share of the opened branches
+    "depth",  # mean depth of the reading branches / intervals of the store's longest branch
+    "deepest",  # the same of the deepest one
+    "youngest",  # the same of the least deep one
+    "finished_length",  # s(mean tokens of the finished branches, mean branch length of the store)
+    "voters",  # s(votes in the pool, 8)
+    "top1",  # the leader's share of the votes
+    "top2",  # the runner-up's share of the votes
+    "confidence",  # Beta confidence of the two; 0 without votes
+    "few",  # 1 - confidence on a scale that tells 0.99 from 0.999: s(-log10(1 - confidence), 1)
+    "average",  # exponential average of the confidence over rounds
+    "trend",  # (confidence - average + 1) / 2
+    "stability",  # s(rounds in a row with the same leader, 8)
+    "finished_top1",  # the share of the finished branches' votes of their leader
+    "finished_confidence",  # Beta confidence among the finished branches
+    "finished_agree",  # 1 if their leader is the pool's leader
+    "agreeing",  # share of the reading branches whose latest answer is the leader
+    "dissenting",  # share of the reading branches that are persistent dissenters
+    "silent",  # share of the opened branches without a valid answer
+    "streak",  # s(mean streak of the reading branches, 8)
+    "rounds",  # s(rounds, 32)
+    "spent",  # s(tokens, 4 mean branch lengths)
+    "spent_early",  # s(tokens, half a mean branch length)
+    "remaining",  # unspent share of the budget; 1 without one
+    "cost_weight",  # (log10(cost_weight) + 4) / 4, between 0.0001 and 1
+)
+"""Places in the observation."""
+
+AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
+"""Places in the memory of an episode, float64: average confidence, leader, rounds it has led, rounds."""
+
+AVERAGE_WEIGHT = 0.3
+
+
+@kernel
+def forget(memory: NDArray[np.float64]) -> None:
+    """Clear the memory at the beginning of an episode."""
+    memory[AVERAGE], memory[LEADER], memory[STABILITY], memory[ROUND] = 0.0, -1.0, 0.0, 0.0
+
+
+@kernel
+def remember_round(e: Any, pool: int, memory: NDArray[np.float64]) -> None:
+    """Bring the memory up to date after a round."""
+    leader = votes.leader(e, pool)
+    memory[AVERAGE] += AVERAGE_WEIGHT * (votes.confidence(e, pool) - memory[AVERAGE])
+    memory[STABILITY] = memory[STABILITY] + 1 if leader == memory[LEADER] else 0.0
+    memory[LEADER] = leader
+    memory[ROUND] += 1
+
+
+@kernel
+def observe_round(
+    e: Any,
+    pool: int,
+    branch_tokens: float,
+    longest: int,
+    memory: NDArray[np.float64],
+    cost_weight: float,
+    features: NDArray[np.float32],
+) -> None:
+    """Write ``ROUND_FEATURES`` of an episode to ``features``."""
+    features[0] = e.count[WIDTH] / e.setup[MAX_WIDTH]
+    features[1] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
+    leader = _observe_votes(e, pool, memory, features)
+    _observe_branches(e, leader, branch_tokens, longest, features)
+    features[24] = saturate(memory[ROUND], 32)
+    features[25] = saturate(e.count[TOKENS], 4 * branch_tokens)
+    features[26] = saturate(e.count[TOKENS], branch_tokens / 2)
+    features[27] = remaining_share(e)
+    features[28] = (math.log10(min(max(cost_weight, 1e-4), 1.0)) + 4) / 4
+
+
+@kernel
+def _observe_votes(e: Any, pool: int, memory: NDArray[np.float64], features: NDArray[np.float32]) -> int:
+    """The votes of the pool and of the finished branches; return the pool's leader."""
+    cast = votes.cast_ballots(e, pool)
+    leader, top1, top2 = votes.top_two(e, pool)
+    confidence = e.confidences[top1, top2] if top1 > 0 else 0.0
+    features[9] = saturate(cast, 8)
+    features[10] = top1 / max(cast, 1)
+    features[11] = top2 / max(cast, 1)
+    features[12] = confidence
+    features[13] = saturate(-math.log10(max(1 - confidence, 1e-12)), 1)
+    features[14] = memory[AVERAGE]
+    features[15] = (confidence - memory[AVERAGE] + 1) / 2
+    features[16] = saturate(memory[STABILITY], 8)
+    finished = votes.cast_ballots(e, votes.FINISHED)
+    finished_leader, top1, top2 = votes.top_two(e, votes.FINISHED)
+    features[17] = top1 / max(finished, 1)
+    features[18] = e.confidences[top1, top2] if top1 > 0 else 0.0
+    features[19] = finished_leader >= 0 and finished_leader == leader
+    return leader
+
+
+@kernel
+def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, features: NDArray[np.float32]) -> None:
+    """Counts and means over the opened branches."""
+    width = e.count[WIDTH]
+    reading, pruned, agreeing, dissenting, silent = 0, 0, 0, 0, 0
+    depths, deepest, youngest, streaks, lengths = 0, 0, longest, 0, 0
+    for i in range(width):
+        silent += not votes.is_valid(e, e.codes[i])
+        pruned += e.pruned[i]
+        if e.finished[i]:
+            lengths += e.tables.tokens[transitions.row_of(e, i)]
+        elif not e.pruned[i]:
+            depth = int(e.depths[i])
+            reading += 1
+            depths += depth
+            deepest, youngest = max(deepest, depth), min(youngest, depth)
+            streaks += e.streaks[i]
+            agreeing += leader >= 0 and e.codes[i] == leader
+            dissenting += is_dissenter(e, i, leader)
+    some, opened = max(reading, 1), max(width, 1)
+    features[2] = saturate(reading, 8)
+    features[3] = saturate(e.count[COMPLETED], 8)
+    features[4] = pruned / opened
+    features[5] = depths / (some * longest)
+    features[6] = deepest / longest
+    features[7] = youngest / longest if reading > 0 else 0.0
+    features[8] = saturate(lengths / max(e.count[COMPLETED], 1), branch_tokens)
+    features[20] = agreeing / some
+    features[21] = dissenting / some
+    features[22] = silent / opened
+    features[23] = saturate(streaks / some, 8)

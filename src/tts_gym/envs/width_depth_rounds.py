@@ -1,0 +1,167 @@
+"""``TTSWidthDepthRounds-v0``: the width-depth process decided once a round, for learning."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any, SupportsIndex
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from tts_gym.envs.rounds import ROUNDS
+from tts_gym.envs.settings import StoreNames
+from tts_gym.envs.width_depth_rounds_vector import CostWeight, TTSWidthDepthRoundsVectorEnv
+
+
+class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
+    """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
+
+    ## Description
+
+    The atomic environment takes hundreds of decisions an episode. Here each action is a *round*: a fixed composition of
+    the atomic actions BRANCH, CONTINUE and PRUNE, so that an episode takes tens of decisions, whatever the number of
+    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth-v0`), as for the published controllers.
+
+    ## Action Space
+
+    The action is an integer in `Discrete(11)`. A branch *can continue* if it is opened, unfinished and un-pruned and its next
+    interval fits the budget. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
+    is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
+
+    | Action | Name             | Composition of atomic actions                                                            |
+    |--------|------------------|------------------------------------------------------------------------------------------|
+    | 0      | stop             | STOP                                                                                     |
+    | 1      | deepen_all       | CONTINUE(i) for every branch that can continue                                           |
+    | 2      | deepen_all_4     | CONTINUE(i) four times for each of them                                                  |
+    | 3      | deepen_agreeing  | CONTINUE(i) for those that agree                                                         |
+    | 4      | deepen_advanced  | CONTINUE(i) four times for the deepest unfinished one                                    |
+    | 5      | finish_advanced  | CONTINUE(i) to its end for the deepest unfinished one                                    |
+    | 6      | finish_agreeing  | CONTINUE(i) to their ends for those that agree                                           |
+    | 7      | widen_1          | BRANCH, then CONTINUE(i) for every branch opened earlier that can continue               |
+    | 8      | widen_2          | BRANCH twice, likewise                                                                   |
+    | 9      | widen_4          | BRANCH four times, likewise                                                              |
+    | 10     | prune_dissenters | PRUNE(i) for the persistent dissenters, then CONTINUE(i) for every branch that can continue |
+
+    Within a round the deepest branches go first, ties by index. A round is admissible if it is STOP or changes the episode;
+    `widen_n` also needs n branches left. `info["action_mask"]` (int8) and the method `action_masks()` (bool) tell.
+
+    ## Observation Space
+
+    `Box(0, 1, (29,), float32)`. `tts_gym.envs.rounds_observation.ROUND_FEATURES` names the places in this order: counts of
+    branches (width, unopened, reading, finished, pruned), depths of the unfinished branches (mean, deepest, youngest), mean length of
+    the finished ones, votes (voters, top1, top2, confidence on two scales, its average over rounds and its trend, stability of
+    the leader), votes among finished branches (top1, confidence, whether they agree), shares of unfinished branches that agree, or
+    dissent persistently, of branches without a valid answer, the mean streak, rounds, tokens on two scales, remaining
+    budget, and the price of tokens.
+
+    `info` is that of `TTSWidthDepth-v0`.
+
+    ## Rewards
+
+    Those of `TTSWidthDepth-v0`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
+    1 if the answer is right; an inadmissible round does nothing and is rewarded with -0.01.
+
+    With `cost_weight=(low, high)` each episode draws γ log-uniformly, and the observation shows it: one policy then covers the
+    whole frontier between accuracy and cost.
+
+    ## Starting State
+
+    As in `TTSWidthDepth-v0`, with the same reset options.
+
+    ## Episode End
+
+    1. Termination: the action is STOP.
+    2. Truncation: 512 rounds, by `gymnasium.make`, without an answer.
+
+    ## Arguments
+
+    | Parameter        | Type                     | Default             | Description                                                |
+    |------------------|--------------------------|---------------------|------------------------------------------------------------|
+    | `store`          | **str** or list of them  | `"synthetic-small"` | Name in the catalogue, directory, or published-format file |
+    | `max_branches`   | **int**                  | `64`                | Branches an episode may open                               |
+    | `budget`         | **int** or `None`        | `None`              | Tokens an episode may spend                                |
+    | `cost_weight`    | **float** or a pair      | `0.01`              | Price of a mean branch length of tokens (γ), or the range it is drawn from |
+    | `rules`          | **str**                  | `"exact"`           | `"exact"` or `"published"` accounting                      |
+    | `aggregator`     | **str**                  | `"active"`          | Who votes: `"active"`, `"finished"` or `"all"`             |
+    | `invalid_action` | **str**                  | `"ignore"`          | What an inadmissible action does, `"ignore"` or `"raise"`  |
+    | `render_mode`    | `None`                   | `None`              | Nothing is rendered                                        |
+
+    ## Vectorized environment
+
+    `gym.make_vec("TTSWidthDepthRounds-v0", num_envs=64)` steps all environments in one compiled call.
+
+    ## Version History
+
+    * v0: Initial version.
+    """  # noqa: E501
+
+    metadata = {"render_modes": []}
+
+    def __init__(
+        self,
+        store: StoreNames = "synthetic-small",
+        max_branches: int = 64,
+        budget: int | None = None,
+        cost_weight: CostWeight = 0.01,
+        rules: str = "exact",
+        aggregator: str = "active",
+        invalid_action: str = "ignore",
+        render_mode: None = None,
+    ) -> None:
+        """Check the arguments, which the class describes, and load the stores.
+
+        Raises:
+            ValueError: an argument has a wrong type or value, or a store is refused.
+        """
+        self.render_mode = None
+        self._arguments = (store, max_branches, budget, cost_weight, rules, aggregator, invalid_action, render_mode)
+        self._row = TTSWidthDepthRoundsVectorEnv(1, -1, AutoresetMode.DISABLED, *self._arguments)
+        self.action_space = self._row.single_action_space
+        self.observation_space = self._row.single_observation_space
+        self._running = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: seeds the draws of this and the following episodes.
+            options: fixes "store", "question" or "order", as in ``TTSWidthDepth-v0``.
+
+        Raises:
+            ValueError: an option is unknown or does not fit the stores.
+        """
+        super().reset(seed=seed)
+        observations, infos = self._row.reset(seed=seed, options=options)
+        self._running = True
+        return observations[0], _only(infos)
+
+    def step(self, action: SupportsIndex) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Take one round.
+
+        Raises:
+            ResetNeeded: no episode is running.
+            ValueError: the action is outside the action space, or inadmissible under ``invalid_action="raise"``.
+        """
+        number = index(action)
+        if not self._running:
+            raise ResetNeeded("Call reset before the first step and after STOP.")
+        if not 0 <= number < len(ROUNDS):
+            raise ValueError(f"An action is an integer from 0 to {len(ROUNDS) - 1}, but got {number}.")
+        observations, rewards, terminated, _, infos = self._row.step(np.array([number]))
+        self._running = not terminated[0]
+        return observations[0], float(rewards[0]), bool(terminated[0]), False, _only(infos)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which rounds are admissible now, bool [rounds]."""
+        return self._row.action_masks().reshape(-1)
+
+
+def _only(infos: dict[str, Any]) -> dict[str, Any]:
+    """The info of the only environment."""
+    values = {name: value[0] for name, value in infos.items() if not name.startswith("_")}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}

@@ -1,0 +1,164 @@
+"""Many ``TTSWidthDepthRounds-v0`` environments in one, over the same kernels as the programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from tts_gym.envs import votes
+from tts_gym.envs.actions import STOP
+from tts_gym.envs.atomic import answer_at
+from tts_gym.envs.compiled import borrow_row
+from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
+from tts_gym.envs.jit import compile_cached
+from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
+from tts_gym.envs.settings import Settings, StoreNames
+from tts_gym.envs.state import TOKENS
+from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
+
+CostWeight = float | Sequence[float]
+
+
+def _begin_rows(like, stores, rows, chosen, choice, low, high, weights, memories, pool, features):  # type: ignore[no-untyped-def]  # noqa: E501
+    for n in range(len(chosen)):
+        if chosen[n]:
+            stream = rows.streams[n]
+            number, question = draw_question(stream, stores.questions, choice.number, choice.question)
+            e = borrow_row(like, stores.handles[number], n)
+            begin_episode(e, stream, question, choice.order)
+            rows.numbers[n], rows.questions[n] = number, question
+            weights[n] = low if low == high else low * (high / low) ** next_uniform(stream)
+            forget(memories[n])
+            unit, longest = stores.branch_tokens[number], stores.longest[number]
+            observe_round(e, pool, unit, longest, memories[n], weights[n], features[n])
+            round_mask(e, pool, rows.masks[n])
+
+
+def _act_rows(like, stores, rows, stepped, actions, weights, memories, pool, refused, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
+    for n in range(len(actions)):
+        if not stepped[n]:
+            continue
+        action, number = actions[n], rows.numbers[n]
+        if not rows.masks[n, action]:
+            rewards[n] = refused
+            continue
+        e = borrow_row(like, stores.handles[number], n)
+        if action == STOP:
+            answers[n] = answer_at(e, action, pool)
+            continue
+        take_round(e, action, votes.leader(e, pool))
+        unit, longest = stores.branch_tokens[number], stores.longest[number]
+        rewards[n] = weights[n] * ((rows.tokens[n] - e.count[TOKENS]) / unit)
+        rows.tokens[n] = e.count[TOKENS]
+        remember_round(e, pool, memories[n])
+        observe_round(e, pool, unit, longest, memories[n], weights[n], features[n])
+        round_mask(e, pool, rows.masks[n])
+
+
+_begin_rows_compiled = compile_cached(_begin_rows)
+_act_rows_compiled = compile_cached(_act_rows)
+
+
+class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
+    """``num_envs`` environments ``TTSWidthDepthRounds-v0``, which describes actions, observations and rewards.
+
+    Args:
+        num_envs: number of environments.
+        max_episode_steps: rounds after which an episode is truncated; -1 for no limit.
+        autoreset_mode: what happens after an episode has ended: "NextStep", "SameStep" or "Disabled".
+        **arguments: those of ``TTSWidthDepthRounds-v0``.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        max_episode_steps: int = 512,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        store: StoreNames = "synthetic-small",
+        max_branches: int = 64,
+        budget: int | None = None,
+        cost_weight: CostWeight = 0.01,
+        rules: str = "exact",
+        aggregator: str = "active",
+        invalid_action: str = "ignore",
+        render_mode: None = None,
+    ) -> None:
+        """Check the arguments and load the stores.
+
+        Raises:
+            ValueError: an argument has a wrong type or value, or a store is refused.
+        """
+        self._weight_range = _weight_range(cost_weight)
+        settings = Settings(
+            store, max_branches, budget, 0, self._weight_range[0], rules, aggregator, "advance", invalid_action
+        )
+        space = spaces.Box(0, 1, (len(ROUND_FEATURES),), np.float32)
+        super().__init__(settings, num_envs, max_episode_steps, autoreset_mode, render_mode, space, len(ROUNDS))
+        self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
+        self._memories = np.zeros((self.num_envs, MEMORY_SIZE))
+        self._weights = np.zeros(self.num_envs)
+
+    def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
+        _begin_rows_compiled(
+            self._like,
+            self._stores,
+            self._rows,
+            chosen,
+            choice,
+            *self._weight_range,
+            self._weights,
+            self._memories,
+            self._settings.pool,
+            self._features,
+        )
+
+    def _act(
+        self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        rewards, answers = np.zeros(self.num_envs), np.full(self.num_envs, -1)
+        _act_rows_compiled(
+            self._like,
+            self._stores,
+            self._rows,
+            stepped,
+            actions,
+            self._weights,
+            self._memories,
+            self._settings.pool,
+            INVALID_ACTION_REWARD,
+            rewards,
+            answers,
+            self._features,
+        )
+        return rewards, answers
+
+    def _observation(self) -> NDArray[np.float32]:
+        return self._features.copy()
+
+    def _observation_of(self, n: int) -> Any:
+        return self._features[n].copy()
+
+
+def _weight_range(cost_weight: Any) -> tuple[float, float]:
+    """The lowest and the highest cost weight.
+
+    Raises:
+        ValueError: ``cost_weight`` is neither a number, 0 or more, nor two of them above 0 in order.
+    """
+    pair = list(cost_weight) if isinstance(cost_weight, Sequence) and len(cost_weight) == 2 else [cost_weight] * 2
+    ok = all(isinstance(weight, Real) and not isinstance(weight, bool) and math.isfinite(weight) for weight in pair)
+    if not ok or not 0 <= pair[0] <= pair[1] or (pair[0] == 0 < pair[1]):
+        raise ValueError(
+            f"cost_weight is a finite number, 0 or more, or a pair (low, high) with 0 < low <= high, "
+            f"but got {cost_weight!r}."
+        )
+    return float(pair[0]), float(pair[1])

@@ -1,0 +1,170 @@
+"""Rounds are compositions of atomic actions, and ``TTSWidthDepthRounds-v0`` is a good environment."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tts_gym.datasets import load_store
+from tts_gym.envs import rounds, transitions, votes
+from tts_gym.envs.atomic import act, admissible
+from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds_observation import ROUND_FEATURES
+from tts_gym.envs.state import ACTIONS, COUNT_SIZE, STEPS, TOKENS
+from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+
+STORE = load_store("synthetic-small")
+ID = "TTSWidthDepthRounds-v0"
+ARGUMENTS = [
+    {},
+    {"rules": "published", "aggregator": "finished", "cost_weight": (0.001, 0.3)},
+    {"budget": 20000, "max_branches": 7, "aggregator": "all", "cost_weight": 0.2},
+]
+
+
+def begin(published, budget, question):
+    rules = EpisodeRules(published=published, budget=budget)
+    episode = ReplayEpisode(episode_fields(STORE, rules, 9, log_size=5000))
+    transitions.reset(episode, question)
+    return episode
+
+
+def atomic_state(episode):
+    """All that atomic actions change, but the calls they are counted in."""
+    count = [episode.count[place] for place in range(COUNT_SIZE) if place not in (STEPS, transitions.SEQUENTIAL)]
+    rows = [getattr(episode, name) for name in ("depths", "codes", "shown", "streaks", "finished", "pruned")]
+    return count, rows, episode.class_of, episode.completions
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    published=st.booleans(),
+    budget=st.sampled_from([2**62, 30_000, 6_000]),
+    question=st.integers(0, len(STORE) - 1),
+    pool=st.sampled_from([votes.FINISHED, votes.ACTIVE, votes.ALL]),
+    choices=st.lists(st.integers(0, 10**6), min_size=1, max_size=25),
+)
+def test_a_round_is_its_atomic_actions(published, budget, question, pool, choices):
+    by_rounds = begin(published, budget, question)
+    atomically = begin(published, budget, question)
+    for choice in choices:
+        mask = [False] * len(ROUNDS)
+        round_mask(by_rounds, pool, mask)
+        admitted = [action for action in range(1, len(ROUNDS)) if mask[action]]
+        if not admitted:
+            break
+        before, spent = by_rounds.count[ACTIONS], by_rounds.count[TOKENS]
+        take_round(by_rounds, admitted[choice % len(admitted)], votes.leader(by_rounds, pool))
+        assert by_rounds.count[ACTIONS] > before
+        assert by_rounds.count[TOKENS] >= spent
+        for action in by_rounds.log[before : by_rounds.count[ACTIONS]]:
+            assert admissible(atomically, action)
+            act(atomically, action)
+        assert atomic_state(by_rounds) == atomic_state(atomically)
+        assert votes.leader(by_rounds, pool) == votes.leader(atomically, pool)
+
+
+def test_rounds_do_what_their_names_say():
+    episode = begin(False, 2**62, 0)
+
+    def take(name):
+        take_round(episode, ROUNDS.index(name), votes.leader(episode, votes.ACTIVE))
+
+    take("widen_4")
+    assert episode.depths[:4] == [1, 1, 1, 1]
+    take("deepen_all")
+    assert episode.depths[:4] == [2, 2, 2, 2]
+    take("widen_2")
+    assert episode.depths[:6] == [3, 3, 3, 3, 1, 1]
+    take("finish_advanced")
+    assert episode.finished[:6] == [True, False, False, False, False, False]
+    take("deepen_advanced")
+    assert episode.depths[1] == min(7, transitions.last_depth(episode, transitions.row_of(episode, 1)))
+    take("deepen_all_4")
+    assert episode.depths[4] == min(5, transitions.last_depth(episode, transitions.row_of(episode, 4)))
+    leader = votes.leader(episode, votes.ACTIVE)
+    agreeing = [i for i in range(6) if episode.codes[i] == leader]
+    others = [i for i in range(6) if i not in agreeing]
+    depths = list(episode.depths)
+    take("finish_agreeing")
+    assert all(episode.finished[i] for i in agreeing)
+    assert all(episode.depths[i] == depths[i] for i in others)
+
+
+def test_only_persistent_dissenters_are_pruned():
+    pruned = 0
+    for question in range(len(STORE)):
+        episode = begin(False, 2**62, question)
+        take_round(episode, rounds.WIDEN_4, -1)
+        for _ in range(12):
+            leader = votes.leader(episode, votes.ACTIVE)
+            unfinished = [i for i in range(4) if not episode.finished[i] and not episode.pruned[i]]
+            dissenters = [
+                i for i in unfinished if episode.codes[i] != leader and episode.streaks[i] >= 3 and leader >= 0
+            ]
+            mask = [False] * len(ROUNDS)
+            round_mask(episode, votes.ACTIVE, mask)
+            assert mask[rounds.PRUNE_DISSENTERS] == bool(dissenters)
+            was = list(episode.pruned)
+            take_round(episode, rounds.PRUNE_DISSENTERS, leader)
+            assert [i for i in range(4) if episode.pruned[i] and not was[i]] == dissenters
+            pruned += len(dissenters)
+    assert pruned > 0
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_the_vector_environment_equals_single_ones(mode, arguments, small):
+    arguments = {"store": ["synthetic-small", small], **arguments}
+    one = gym.make_vec(ID, num_envs=4, max_episode_steps=9, autoreset_mode=mode, **arguments)
+    two = SyncVectorEnv([lambda: gym.make(ID, max_episode_steps=9, **arguments)] * 4, autoreset_mode=mode)
+    assert isinstance(one.unwrapped, TTSWidthDepthRoundsVectorEnv)
+    rng = np.random.default_rng(1)
+    met = one.reset(seed=3), two.reset(seed=3)
+    for step in range(120):
+        assert data_equivalence(*met, exact=True)
+        assert one.observation_space.contains(met[0][0])
+        masks = met[0][-1]["action_mask"] if rng.random() < 0.9 else np.ones((4, len(ROUNDS)))
+        actions = np.array([rng.choice(np.flatnonzero(m)) if m.any() else 0 for m in masks])
+        met = one.step(actions), two.step(actions)
+        ended = met[0][2] | met[0][3]
+        if mode == AutoresetMode.DISABLED and ended.any():
+            assert data_equivalence(*met, exact=True)
+            seed = [step + n for n in range(4)]
+            met = tuple(envs.reset(seed=seed, options={"reset_mask": ended.copy()}) for envs in (one, two))
+
+
+def test_the_cost_weight_is_drawn_shown_and_charged():
+    envs = gym.make_vec(ID, num_envs=2000, cost_weight=(0.001, 0.1))
+    observations, _ = envs.reset(seed=0)
+    shown = 10 ** (4 * observations[:, ROUND_FEATURES.index("cost_weight")].astype(float) - 4)
+    assert shown.min() >= 0.000999
+    assert shown.max() <= 0.10001
+    assert np.median(shown) == pytest.approx(0.01, rel=0.2)
+    _, rewards, _, _, infos = envs.step(np.full(2000, ROUNDS.index("widen_1")))
+    units = envs.unwrapped._stores.branch_tokens[0]
+    assert rewards == pytest.approx(-shown * infos["tokens"] / units, rel=1e-4)
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), (0, 1), (2, 1), (1, 2, 3), "x", True])
+def test_a_wrong_cost_weight_is_refused(weight):
+    with pytest.raises(ValueError, match="cost_weight"):
+        gym.make(ID, cost_weight=weight)
+
+
+def test_wrong_calls_are_refused():
+    env = gym.make(ID, invalid_action="raise").unwrapped
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(0)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="from 0 to 10"):
+        env.step(11)
+    with pytest.raises(ValueError, match="not admissible"):
+        env.step(ROUNDS.index("deepen_all"))
+    env.step(0)
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(0)
