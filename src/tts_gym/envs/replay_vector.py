@@ -121,6 +121,7 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._first_question = np.cumsum(self._stores.questions) - self._stores.questions
         self._gold = np.concatenate([store.gold for store in stores])
         self._ids = np.array([name for store in stores for name in store.question_ids], dtype=object)
+        self._class_texts = [store.class_texts for store in stores]
         self._steps = np.zeros(number, np.int64)
         self._ended = np.ones(number, np.bool_)
 
@@ -185,8 +186,7 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             ValueError: an action is outside the action space, or inadmissible under ``invalid_action="raise"``.
         """
         actions = np.asarray(actions)
-        if not self.action_space.contains(actions):
-            raise ValueError(f"The actions are integers from 0 to {self._rows.masks.shape[1] - 1}, one an environment.")
+        self._check_actions(actions)
         mode = self.metadata["autoreset_mode"]
         begun = self._ended
         if self._rows.questions[0] < 0 or (mode != AutoresetMode.NEXT_STEP and begun.any()):
@@ -206,7 +206,7 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         if mode != AutoresetMode.SAME_STEP or not self._ended.any():
             return self._observation(), rewards, terminated, truncated, self._infos(everyone) | ends
         ended = self._ended
-        final_obs = np.full(self.num_envs, None, dtype=object)
+        final_obs = np.empty(self.num_envs, dtype=object)
         for n in np.flatnonzero(ended).tolist():
             final_obs[n] = self._observation_of(n)
         infos: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended.copy()}
@@ -217,6 +217,14 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are admissible now, bool [num_envs, actions]."""
         return self._rows.masks.astype(np.bool_)
+
+    def _check_actions(self, actions: NDArray[Any]) -> None:
+        most = self._rows.masks.shape[1] - 1
+        fitting = actions.shape == (self.num_envs,) and actions.dtype.kind in "iu"
+        if not fitting or actions.min() < 0 or actions.max() > most:
+            raise ValueError(
+                f"The actions are integers from 0 to {most}, one for each of {self.num_envs} environments."
+            )
 
     def _check_admissible(self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]) -> None:
         taken = self._rows.masks[np.arange(self.num_envs), actions].astype(np.bool_) | ~stepped
@@ -250,13 +258,14 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self, terminated: NDArray[np.bool_], answers: NDArray[np.int64], rewards: NDArray[np.float64]
     ) -> dict[str, Any]:
         """Grade the answers of the environments ``terminated``: set their rewards, return what they tell."""
-        rows, where = self._rows, np.flatnonzero(terminated)
-        numbers, questions = rows.numbers[where], rows.questions[where]
+        where = np.flatnonzero(terminated)
+        numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
         correct = np.zeros(self.num_envs, np.bool_)
-        correct[where] = answers[where] == self._gold[self._first_question[numbers] + questions]
+        correct[where] = classes == self._gold[self._first_question[numbers] + questions]
         rewards[where] = correct[where]
-        texts = np.full(self.num_envs, None, dtype=object)
-        for n, number, question in zip(where, numbers, questions, strict=True):
-            classes = self._replays[number].store.class_texts[question]
-            texts[n] = classes[answers[n]] if answers[n] >= 0 else ""
+        texts = np.empty(self.num_envs, dtype=object)
+        texts[where] = [
+            self._class_texts[number][question][answer] if answer >= 0 else ""
+            for number, question, answer in zip(numbers.tolist(), questions.tolist(), classes.tolist(), strict=True)
+        ]
         return {"answer": texts, "_answer": terminated.copy(), "correct": correct, "_correct": terminated.copy()}
