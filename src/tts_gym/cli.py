@@ -22,6 +22,7 @@ from tts_gym.datasets import StoreSummary, catalogue, import_published, load_sto
 from tts_gym.errors import TTSGymError
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.report import plot_results, record, results_table
+from tts_gym.evaluation.workers import Workers
 
 app = typer.Typer(
     help="Evaluate test-time-scaling controllers on replayed reasoning trajectories.",
@@ -36,6 +37,13 @@ app.add_typer(stores_app, name="stores")
 Store = Annotated[
     str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")
 ]
+
+
+class Backend(StrEnum):
+    """Where worker processes run."""
+
+    loky = "loky"
+    ray = "ray"
 
 
 class Rules(StrEnum):
@@ -60,6 +68,15 @@ def evaluate(
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")
     ] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="Processes of this machine, or a Ray cluster (extra distributed).")
+    ] = Backend.loky,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster; else one starts here.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Keep what is finished in DIR, and go on from there.")
+    ] = None,
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON.")] = None,
     csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write CSV.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the frontier; needs the extra report.")] = None,
@@ -73,8 +90,10 @@ def evaluate(
     pairs = [(controller, store) for _, store in loaded for _, controller in named]
     labels = [(name, spec) for name, _ in loaded for spec, _ in named]
 
-    isolate = any(map(is_file_spec, controllers))
-    running = evaluate_many(pairs, seeds, rules.value, jobs, timeout, isolate)
+    if address is not None and backend != Backend.ray:
+        raise typer.BadParameter("it is that of a Ray cluster and needs --backend ray", param_hint="--address")
+    workers = Workers(jobs, timeout, any(map(is_file_spec, controllers)), backend.value, address)
+    running = evaluate_many(pairs, seeds, rules.value, workers, resume)
     screen = Console(stderr=True)
     evaluations = list(
         track(running, "Evaluating", len(pairs), console=screen, transient=True, disable=not screen.is_terminal)

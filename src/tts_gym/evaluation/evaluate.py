@@ -18,11 +18,16 @@ from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
-from tts_gym.evaluation.blocks import Block, run_blocks
+from tts_gym.evaluation.blocks import Block, BlockResult
+from tts_gym.evaluation.finished import FinishedBlocks
 from tts_gym.evaluation.statistics import Estimate, estimate
+from tts_gym.evaluation.workers import Workers
 
 RULES = ("exact", "published")
 """The accounting rules by name."""
+
+BLOCK_SEEDS = 25
+"""Seeds of a block. It does not depend on the workers, so that blocks kept by one evaluation serve any other."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,9 @@ def evaluate(
     rules: str = "exact",
     jobs: int = 1,
     timeout: float | None = None,
+    backend: str = "loky",
+    address: str | None = None,
+    resume: str | PathLike[str] | None = None,
 ) -> Evaluation:
     """Run a controller on every question of a store under ``seeds`` branch orders.
 
@@ -87,6 +95,9 @@ def evaluate(
         rules: accounting, "exact" or "published" (design of the replay, section 3).
         jobs: worker processes; the results do not depend on it.
         timeout: seconds that one worker may take, unlimited by default.
+        backend: "loky" for processes of this machine, "ray" for a Ray cluster (extra ``distributed``).
+        address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
+        resume: directory that keeps what is finished, so that the same evaluation goes on where it was interrupted.
 
     Raises:
         ControllerError: for a wrong controller or parameter, or one that fails or runs into the timeout.
@@ -94,30 +105,26 @@ def evaluate(
         ValueError: for another argument out of range.
     """
     loaded = store if isinstance(store, ReplayStore) else load_store(store)
-    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, jobs, timeout))
+    workers = Workers(jobs, timeout, backend=backend, address=address)
+    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, resume))
 
 
 def evaluate_many(
     pairs: Sequence[tuple[Controller, ReplayStore]],
     seeds: int = 100,
     rules: str = "exact",
-    jobs: int = 1,
-    timeout: float | None = None,
-    isolate: bool = False,
+    workers: Workers | None = None,
+    resume: str | PathLike[str] | None = None,
 ) -> Iterator[Evaluation]:
-    """Evaluate each (controller, store) pair, in order; arguments as for ``evaluate`` and ``run_blocks``."""
+    """Evaluate each (controller, store) pair, in order; arguments as for ``evaluate``."""
     if seeds < 1:
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
-    if jobs < 1:
-        raise ValueError(f"An evaluation needs at least 1 job, but got {jobs}.")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"A timeout is a positive number of seconds, but got {timeout}.")
     if rules not in RULES:
         raise ValueError(f"Unknown rules {rules!r}: use exact or published.")
     episode_rules = EpisodeRules(published=rules == "published")
-    shares = [[int(seed) for seed in share] for share in np.array_split(np.arange(seeds), min(jobs, seeds))]
+    shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
-    results = run_blocks(blocks, jobs, timeout, isolate)
+    results = _results(blocks, workers or Workers(), None if resume is None else FinishedBlocks(resume))
     for controller, store in pairs:
         parts = [next(results) for _ in shares]
         for message in dict.fromkeys(message for part in parts for message in part.messages):
@@ -141,6 +148,20 @@ def evaluate_many(
                 upper_bound=controller.upper_bound,
             ),
         )
+
+
+def _results(blocks: Sequence[Block], workers: Workers, finished: FinishedBlocks | None) -> Iterator[BlockResult]:
+    """The results of ``blocks`` in their order, as soon as each has its turn."""
+    known = {} if finished is None else {key: finished.find(block) for key, block in enumerate(blocks)}
+    results = {key: result for key, result in known.items() if result is not None}
+    running = workers.run({key: block for key, block in enumerate(blocks) if key not in results})
+    for key in range(len(blocks)):
+        while key not in results:
+            done, result = next(running)
+            if finished is not None:
+                finished.keep(blocks[done], result)
+            results[done] = result
+        yield results.pop(key)
 
 
 def describe(controller: Controller) -> str:

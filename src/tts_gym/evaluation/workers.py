@@ -1,0 +1,168 @@
+"""Running blocks: in this process, in processes of this machine (loky), or on a Ray cluster."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from tts_gym.errors import ControllerError
+from tts_gym.evaluation.blocks import Block, BlockResult, run_block
+
+BACKENDS = ("loky", "ray")
+
+TRIES = 2
+"""How often a block is run whose worker process dies."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who runs the blocks.
+
+    Attributes:
+        jobs: worker processes; with 1 everything runs in this process, unless another attribute asks for workers.
+        timeout: seconds to wait for the next block before the evaluation is given up.
+        isolate: use worker processes in any case, so that compiled code can be interrupted.
+        backend: "loky" for processes of this machine, "ray" for a Ray cluster.
+        address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
+
+    Raises:
+        ValueError: an attribute is out of range.
+    """
+
+    jobs: int = 1
+    timeout: float | None = None
+    isolate: bool = False
+    backend: str = "loky"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the attributes."""
+        if self.jobs < 1:
+            raise ValueError(f"An evaluation needs at least 1 job, but got {self.jobs}.")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(f"A timeout is a positive number of seconds, but got {self.timeout}.")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"Unknown backend {self.backend!r}: use loky or ray.")
+        if self.address is not None and self.backend != "ray":
+            raise ValueError("An address is that of a Ray cluster: use it with the backend ray.")
+
+    def run(self, blocks: Mapping[int, Block]) -> Iterator[tuple[int, BlockResult]]:
+        """Run ``blocks`` and yield their keys and results as they finish.
+
+        A block whose worker process dies is run again, at last alone.
+
+        Raises:
+            ControllerError: if a controller fails, takes too long, or takes its worker down every time; or if Ray is
+                not installed or not reached.
+        """
+        if self.backend == "ray":
+            yield from _run_on_ray(blocks, self)
+        elif self.jobs == 1 and self.timeout is None and not self.isolate:
+            yield from ((key, run_block(block)) for key, block in blocks.items())
+        else:
+            yield from _run_in_processes(blocks, self)
+
+
+def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+    waiting = dict(blocks)
+    for _ in range(TRIES - 1):
+        try:
+            yield from _run_together(waiting, workers)
+            return
+        except TerminatedWorkerError:
+            pass
+    for key, block in list(waiting.items()):
+        try:
+            yield from _run_together({key: block}, workers)
+        except TerminatedWorkerError as error:
+            raise _died(block) from error
+
+
+def _run_together(waiting: dict[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+    """Run the blocks ``waiting`` and remove the finished ones."""
+    # joblib starts processes, which alone can be stopped, from two jobs on.
+    parallel = joblib.Parallel(
+        n_jobs=max(2, workers.jobs), timeout=workers.timeout, return_as="generator_unordered", batch_size=1
+    )
+    try:
+        for key, result in parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items())):
+            del waiting[key]
+            yield key, result
+    except (TimeoutError, multiprocessing.TimeoutError) as error:
+        raise _too_slow(next(iter(waiting.values())), workers) from error
+
+
+def _run_numbered(key: int, block: Block) -> tuple[int, BlockResult]:
+    return key, run_block(block)
+
+
+def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+    ray = _import_ray()
+    started = not ray.is_initialized()
+    if started:
+        size = {} if workers.address else {"num_cpus": workers.jobs, "include_dashboard": False}
+        try:
+            ray.init(address=workers.address, log_to_driver=False, logging_level="ERROR", **size)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ControllerError(f"No Ray cluster was reached at {workers.address}: {error}") from error
+    stores = {id(block.store): ray.put(block.store) for block in blocks.values()}
+    remote = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_run_parts)
+    running = {
+        remote.remote(block.controller, stores[id(block.store)], block.seeds, block.rules): key
+        for key, block in blocks.items()
+    }
+    try:
+        while running:
+            finished, _ = ray.wait(list(running), timeout=workers.timeout)
+            if not finished:
+                raise _too_slow(blocks[min(running.values())], workers)
+            key = running.pop(finished[0])
+            yield key, _result_of(ray, finished[0], blocks[key])
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+        if started:
+            ray.shutdown()
+
+
+def _run_parts(*parts: Any) -> BlockResult:
+    """``run_block`` for Ray, which sends a store once if it is an argument of its own."""
+    controller, store, seeds, rules = parts
+    return run_block(Block(controller, store, seeds, rules))
+
+
+def _result_of(ray: Any, reference: Any, block: Block) -> BlockResult:
+    try:
+        result: BlockResult = ray.get(reference)
+    except ray.exceptions.WorkerCrashedError as error:
+        raise _died(block) from error
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    return result
+
+
+def _import_ray() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise ControllerError("The backend ray needs Ray: install tts-gym[distributed].") from error
+
+
+def _too_slow(block: Block, workers: Workers) -> ControllerError:
+    return ControllerError(
+        f"Controller {block.controller.name} did not end within {workers.timeout:g} seconds on store "
+        f"{block.store.name}: it may loop for ever, or needs a larger timeout."
+    )
+
+
+def _died(block: Block) -> ControllerError:
+    return ControllerError(
+        f"Controller {block.controller.name} took its worker process down {TRIES} times on store "
+        f"{block.store.name}: it may have run out of memory or crashed."
+    )
