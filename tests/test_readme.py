@@ -49,3 +49,19 @@ def test_the_speed_table_is_that_of_the_committed_results():
         assert line in README.read_text()
     assert f"ratio {results['env']['ratio']:.2f}." in README.read_text()
     assert f"in {results['published_table']['warm_seconds']:.1f} s with a warm cache" in README.read_text()
+
+
+def test_the_throughput_table_is_that_of_the_committed_results():
+    results = json.loads((README.parent / "benchmarks" / "results" / "throughput.json").read_text())
+    rates = {
+        figure["kind"]: figure["steps_per_cpu_second"] for figure in results["figures"] if figure["num_envs"] == 1024
+    }
+    shown = README.read_text().split("| 1,024 environments")[1].split("## More")[0]
+    figures = [
+        f"{rate:,.0f}"
+        for kind, rate in rates.items()
+        if "CartPole-v1 Sync" not in kind and "Rounds-v0 vector," not in kind
+    ]
+    assert re.findall(r"\| ([\d,]+) \|$", shown, re.MULTILINE) == sorted(figures, key=shown.index)
+    for share in results["ppo_64_envs"].values():
+        assert f"{100 * share['environment_share']:.1f} %" in shown

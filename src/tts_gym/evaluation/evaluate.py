@@ -21,7 +21,7 @@ from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult
 from tts_gym.evaluation.finished import FinishedBlocks
 from tts_gym.evaluation.statistics import Estimate, estimate
-from tts_gym.evaluation.workers import Workers
+from tts_gym.evaluation.workers import Outcome, Workers
 
 RULES = ("exact", "published")
 """The accounting rules by name."""
@@ -152,16 +152,21 @@ def evaluate_many(
 
 def _results(blocks: Sequence[Block], workers: Workers, finished: FinishedBlocks | None) -> Iterator[BlockResult]:
     """The results of ``blocks`` in their order, as soon as each has its turn."""
-    known = {} if finished is None else {key: finished.find(block) for key, block in enumerate(blocks)}
-    results = {key: result for key, result in known.items() if result is not None}
-    running = workers.run({key: block for key, block in enumerate(blocks) if key not in results})
+    outcomes: dict[int, Outcome] = {}
+    if finished is not None:
+        known = ((key, finished.find(block)) for key, block in enumerate(blocks))
+        outcomes.update((key, result) for key, result in known if result is not None)
+    running = workers.run({key: block for key, block in enumerate(blocks) if key not in outcomes})
     for key in range(len(blocks)):
-        while key not in results:
-            done, result = next(running)
-            if finished is not None:
-                finished.keep(blocks[done], result)
-            results[done] = result
-        yield results.pop(key)
+        while key not in outcomes:
+            done, outcome = next(running)
+            if finished is not None and isinstance(outcome, BlockResult):
+                finished.keep(blocks[done], outcome)
+            outcomes[done] = outcome
+        turn = outcomes.pop(key)
+        if isinstance(turn, ControllerError):
+            raise turn
+        yield turn
 
 
 def describe(controller: Controller) -> str:

@@ -16,6 +16,9 @@ from tts_gym.evaluation.blocks import Block, BlockResult, run_block
 
 BACKENDS = ("loky", "ray")
 
+Outcome = BlockResult | ControllerError
+"""What a block comes to: its result, or why its controller failed."""
+
 TRIES = 2
 """How often a block is run whose worker process dies."""
 
@@ -52,24 +55,24 @@ class Workers:
         if self.address is not None and self.backend != "ray":
             raise ValueError("An address is that of a Ray cluster: use it with the backend ray.")
 
-    def run(self, blocks: Mapping[int, Block]) -> Iterator[tuple[int, BlockResult]]:
-        """Run ``blocks`` and yield their keys and results as they finish.
+    def run(self, blocks: Mapping[int, Block]) -> Iterator[tuple[int, Outcome]]:
+        """Run ``blocks`` and yield their keys and outcomes as they finish.
 
         A block whose worker process dies is run again, at last alone.
 
         Raises:
-            ControllerError: if a controller fails, takes too long, or takes its worker down every time; or if Ray is
-                not installed or not reached.
+            ControllerError: if a controller takes too long, or takes its worker down every time; or if Ray is not
+                installed or not reached.
         """
         if self.backend == "ray":
             yield from _run_on_ray(blocks, self)
         elif self.jobs == 1 and self.timeout is None and not self.isolate:
-            yield from ((key, run_block(block)) for key, block in blocks.items())
+            yield from (_run_numbered(key, block) for key, block in blocks.items())
         else:
             yield from _run_in_processes(blocks, self)
 
 
-def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
     waiting = dict(blocks)
     for _ in range(TRIES - 1):
         try:
@@ -84,7 +87,7 @@ def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator
             raise _died(block) from error
 
 
-def _run_together(waiting: dict[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+def _run_together(waiting: dict[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
     """Run the blocks ``waiting`` and remove the finished ones."""
     # joblib starts processes, which alone can be stopped, from two jobs on.
     parallel = joblib.Parallel(
@@ -98,11 +101,14 @@ def _run_together(waiting: dict[int, Block], workers: Workers) -> Iterator[tuple
         raise _too_slow(next(iter(waiting.values())), workers) from error
 
 
-def _run_numbered(key: int, block: Block) -> tuple[int, BlockResult]:
-    return key, run_block(block)
+def _run_numbered(key: int, block: Block) -> tuple[int, Outcome]:
+    try:
+        return key, run_block(block)
+    except ControllerError as error:
+        return key, error
 
 
-def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, BlockResult]]:
+def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
     ray = _import_ray()
     started = not ray.is_initialized()
     if started:
@@ -114,7 +120,7 @@ def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple
     stores = {id(block.store): ray.put(block.store) for block in blocks.values()}
     remote = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_run_parts)
     running = {
-        remote.remote(block.controller, stores[id(block.store)], block.seeds, block.rules): key
+        remote.remote(key, block.controller, stores[id(block.store)], block.seeds, block.rules): key
         for key, block in blocks.items()
     }
     try:
@@ -123,7 +129,10 @@ def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple
             if not finished:
                 raise _too_slow(blocks[min(running.values())], workers)
             key = running.pop(finished[0])
-            yield key, _result_of(ray, finished[0], blocks[key])
+            try:
+                yield ray.get(finished[0])
+            except ray.exceptions.WorkerCrashedError as error:
+                raise _died(blocks[key]) from error
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
@@ -131,20 +140,9 @@ def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple
             ray.shutdown()
 
 
-def _run_parts(*parts: Any) -> BlockResult:
-    """``run_block`` for Ray, which sends a store once if it is an argument of its own."""
-    controller, store, seeds, rules = parts
-    return run_block(Block(controller, store, seeds, rules))
-
-
-def _result_of(ray: Any, reference: Any, block: Block) -> BlockResult:
-    try:
-        result: BlockResult = ray.get(reference)
-    except ray.exceptions.WorkerCrashedError as error:
-        raise _died(block) from error
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
-    return result
+def _run_parts(key: int, *parts: Any) -> tuple[int, Outcome]:
+    """``_run_numbered`` for Ray, which sends a store once if it is an argument of its own."""
+    return _run_numbered(key, Block(*parts))
 
 
 def _import_ray() -> Any:
