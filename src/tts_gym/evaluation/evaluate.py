@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, NamedTuple
@@ -156,17 +157,18 @@ def _results(blocks: Sequence[Block], workers: Workers, finished: FinishedBlocks
     if finished is not None:
         known = ((key, finished.find(block)) for key, block in enumerate(blocks))
         outcomes.update((key, result) for key, result in known if result is not None)
-    running = workers.run({key: block for key, block in enumerate(blocks) if key not in outcomes})
-    for key in range(len(blocks)):
-        while key not in outcomes:
-            done, outcome = next(running)
-            if finished is not None and isinstance(outcome, BlockResult):
-                finished.keep(blocks[done], outcome)
-            outcomes[done] = outcome
-        turn = outcomes.pop(key)
-        if isinstance(turn, ControllerError):
-            raise turn
-        yield turn
+    missing = {key: block for key, block in enumerate(blocks) if key not in outcomes}
+    with closing(workers.run(missing)) as running:
+        for key in range(len(blocks)):
+            while key not in outcomes:
+                done, outcome = next(running)
+                if finished is not None and isinstance(outcome, BlockResult):
+                    finished.keep(blocks[done], outcome)
+                outcomes[done] = outcome
+            turn = outcomes.pop(key)
+            if isinstance(turn, ControllerError):
+                raise turn
+            yield turn
 
 
 def describe(controller: Controller) -> str:

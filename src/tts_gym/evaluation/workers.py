@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import multiprocessing
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,7 @@ class Workers:
         if self.address is not None and self.backend != "ray":
             raise ValueError("An address is that of a Ray cluster: use it with the backend ray.")
 
-    def run(self, blocks: Mapping[int, Block]) -> Iterator[tuple[int, Outcome]]:
+    def run(self, blocks: Mapping[int, Block]) -> Generator[tuple[int, Outcome], None, None]:
         """Run ``blocks`` and yield their keys and outcomes as they finish.
 
         A block whose worker process dies is run again, at last alone.
@@ -72,7 +73,7 @@ class Workers:
             yield from _run_in_processes(blocks, self)
 
 
-def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
+def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Generator[tuple[int, Outcome], None, None]:
     waiting = dict(blocks)
     for _ in range(TRIES - 1):
         try:
@@ -87,18 +88,24 @@ def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Iterator
             raise _died(block) from error
 
 
-def _run_together(waiting: dict[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
+def _run_together(waiting: dict[int, Block], workers: Workers) -> Generator[tuple[int, Outcome], None, None]:
     """Run the blocks ``waiting`` and remove the finished ones."""
     # joblib starts processes, which alone can be stopped, from two jobs on.
     parallel = joblib.Parallel(
         n_jobs=max(2, workers.jobs), timeout=workers.timeout, return_as="generator_unordered", batch_size=1
     )
+    outcomes = parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items()))
     try:
-        for key, result in parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items())):
+        for key, outcome in outcomes:
             del waiting[key]
-            yield key, result
+            yield key, outcome
     except (TimeoutError, multiprocessing.TimeoutError) as error:
         raise _too_slow(next(iter(waiting.values())), workers) from error
+    finally:
+        with warnings.catch_warnings():
+            # Whoever stops early, say because a controller failed, knows that results are left.
+            warnings.filterwarnings("ignore", r"\d+ tasks", UserWarning)
+            outcomes.close()
 
 
 def _run_numbered(key: int, block: Block) -> tuple[int, Outcome]:
@@ -108,7 +115,7 @@ def _run_numbered(key: int, block: Block) -> tuple[int, Outcome]:
         return key, error
 
 
-def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Iterator[tuple[int, Outcome]]:
+def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Generator[tuple[int, Outcome], None, None]:
     ray = _import_ray()
     started = not ray.is_initialized()
     if started:

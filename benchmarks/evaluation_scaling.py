@@ -1,0 +1,87 @@
+"""How the time of an evaluation grows with questions and seeds, and what a second process brings.
+
+    python benchmarks/evaluation_scaling.py
+
+Evaluates ``cmc`` on synthetic stores of 16 branches a question. Times are medians over repeats, of CPU seconds for the
+growth and of wall seconds for the processes, start-up of the workers included. Writes ``evaluation_scaling.json`` and
+``evaluation_scaling.png`` in ``benchmarks/results`` and prints Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+
+from tts_gym import evaluate, synthetic_store
+from tts_gym.datasets import ReplayStore
+
+RESULTS = Path(__file__).parent / "results"
+QUESTIONS = (30, 100, 300, 1_000, 3_000, 10_000)
+SEEDS = (25, 100, 400, 1_600)
+REPEATS = 3
+BRANCHES = 16
+
+
+def median(clock: Callable[[], float], work: Callable[[], object]) -> float:
+    """Median seconds of ``work`` by ``clock``."""
+    times = []
+    for _ in range(REPEATS):
+        start = clock()
+        work()
+        times.append(clock() - start)
+    return statistics.median(times)
+
+
+def growth(sizes: tuple[int, ...], work: Callable[[int], object]) -> dict[str, object]:
+    """CPU seconds at each of ``sizes``, and the slope of the upper half of them in logarithms."""
+    work(sizes[0])
+    seconds = [median(time.process_time, lambda size=size: work(size)) for size in sizes]
+    upper = len(sizes) // 2
+    slope = np.polyfit(np.log(sizes[upper:]), np.log(seconds[upper:]), 1)[0]
+    return {"sizes": sizes, "cpu_seconds": seconds, "slope": float(slope)}
+
+
+def processes(store: ReplayStore) -> dict[str, float]:
+    """Wall seconds of one evaluation with one process and with two."""
+
+    def run(jobs: int) -> None:
+        get_reusable_executor().shutdown()
+        evaluate("cmc", store, seeds=2_000, jobs=jobs)
+
+    one, two = (median(time.perf_counter, lambda jobs=jobs: run(jobs)) for jobs in (1, 2))
+    return {"one": one, "two": two, "ratio": one / two}
+
+
+def main() -> None:
+    stores = {size: synthetic_store(size, BRANCHES) for size in QUESTIONS}
+    result = {
+        "questions": growth(QUESTIONS, lambda size: evaluate("cmc", stores[size], seeds=25)),
+        "seeds": growth(SEEDS, lambda seeds: evaluate("cmc", stores[100], seeds=seeds)),
+        "processes": processes(stores[300]),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
+    for axis, name in zip(axes, ("questions", "seeds"), strict=True):
+        sizes, seconds = result[name]["sizes"], result[name]["cpu_seconds"]
+        axis.loglog(sizes, seconds, marker="o", label=f"measured, slope {result[name]['slope']:.2f}")
+        axis.loglog(sizes, [seconds[-1] * size / sizes[-1] for size in sizes], linestyle="--", label="linear")
+        axis.set_xlabel(name)
+        axis.legend()
+        print(
+            f"{name}: {dict(zip(sizes, np.round(seconds, 3).tolist(), strict=True))}, slope {result[name]['slope']:.2f}"
+        )
+    axes[0].set_ylabel("CPU seconds")
+    figure.tight_layout()
+    figure.savefig(RESULTS / "evaluation_scaling.png", dpi=120)
+    print(f"two processes: {result['processes']['ratio']:.2f} times as fast as one")
+    (RESULTS / "evaluation_scaling.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
