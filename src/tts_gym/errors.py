@@ -11,3 +11,7 @@ class StoreError(TTSGymError):
 
 class ControllerError(TTSGymError):
     """A controller is unknown, has wrong parameters, lacks a signal, or failed while it ran."""
+
+
+class BackendError(TTSGymError):
+    """A text-generation backend cannot be made, or is asked for what it cannot give."""

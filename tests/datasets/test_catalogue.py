@@ -1,9 +1,11 @@
 import importlib
 from importlib.metadata import PackageNotFoundError
 
+import numpy as np
 import pytest
 
 from tts_gym.datasets import (
+    SIGNALS,
     catalogue,
     import_published,
     load_store,
@@ -15,6 +17,7 @@ from tts_gym.datasets import (
     write_store,
 )
 from tts_gym.datasets import metadata as metadata_module
+from tts_gym.datasets.parquet import TABLE_FILES
 from tts_gym.errors import StoreError
 
 
@@ -33,6 +36,17 @@ def test_the_bundled_store_is_small_and_marked_synthetic():
     assert len(store) == 40 and set(store.branch_counts) == {64}
 
 
+def test_the_bundled_store_of_a_language_model_is_small_and_complete():
+    directory = importlib.import_module("tts_gym.datasets.catalogue").BUNDLED / "smollm2-arithmetic"
+    assert sum(path.stat().st_size for path in directory.iterdir()) < 3_000_000
+    assert {path.name for path in directory.iterdir()} == {*TABLE_FILES, "texts.parquet", "metadata.json"}
+    store = load_store("smollm2-arithmetic")
+    assert store.label == "smollm2-arithmetic" and set(store.branch_counts) == {64}
+    assert len(store) == 60 and len({identifier.rpartition("-")[0] for identifier in store.question_ids}) == 10
+    assert store.signals == SIGNALS[:5]
+    assert np.median(np.diff(store.tables.answer_start) - 1) >= 8
+
+
 def test_a_store_loads_by_path(document, write_json, tmp_path):
     path = write_json(document)
     import_published(path, tmp_path / "store")
@@ -40,7 +54,10 @@ def test_a_store_loads_by_path(document, write_json, tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(StoreError, match=r"no store 'nothing' in the catalogue \(synthetic-small\) and no such path"):
+    with pytest.raises(
+        StoreError,
+        match=r"no store 'nothing' in the catalogue \(smollm2-arithmetic, synthetic-small\) and no such path",
+    ):
         load_store("nothing")
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(StoreError, match=r"a file without the suffix \.json"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tts_gym.datasets import (
@@ -40,8 +40,8 @@ def test_a_written_store_holds_the_records(directory):
     assert store.class_texts == (("ERR", "5", "4"), ("ERR", "7", "6")) and store.gold.tolist() == [2, 2]
     assert store.tables.answers.tolist() == [1, 0, 2, 1, 1, 0]
     assert store.signals == ("mean_logprob", "tail_logprob")
-    assert store.tables.signal_row.tolist() == [0, -1, 1]
-    assert store.tables.signals.tolist() == [[-0.5, -1.0, -0.5]] * 2
+    assert store.tables.signal_column.tolist() == [0, -1, 1, -1, -1, -1]
+    assert store.tables.signals.tolist() == [[-0.5, -0.5], [-1.0, -1.0], [-0.5, -0.5]]
     assert store.branch_counts.tolist() == [2, 1] and store.mean_branch_tokens == 2200 / 3
     assert (store.most_probes, store.most_classes) == (2, 3)
     assert store.metadata["sampling"] == {"temperature": 0.6} and store.metadata["format_version"] == 1
@@ -95,8 +95,8 @@ def records_of(store) -> list[RecordedQuestion]:
         for b in range(tables.branch_start[q], tables.branch_start[q + 1]):
             low, high = tables.answer_start[b], tables.answer_start[b + 1]
             *probes, final = (text[code] for code in tables.answers[low:high])
-            values = tables.signals[:, low - b : high - b - 1].tolist()
-            signals = {name: values[tables.signal_row[SIGNALS.index(name)]] for name in store.signals}
+            values = tables.signals[low - b : high - b - 1].T.tolist()
+            signals = {name: values[tables.signal_column[SIGNALS.index(name)]] for name in store.signals}
             branches.append(RecordedBranch(int(tables.tokens[b]), probes, final, None, signals))
         questions.append(RecordedQuestion(store.question_ids[q], store.questions[q], text[store.gold[q]], branches))
     return questions
@@ -113,8 +113,31 @@ def test_records_survive_a_round_trip(recorded, metadata, tmp_path_factory):
     assert records_of(read_store(target)) == kept
 
 
-def test_batches_do_not_change_the_store(tmp_path, monkeypatch):
-    monkeypatch.setattr(records_module, "PROBES_PER_BATCH", 100)
+def test_answers_are_grouped_as_asked(tmp_path, records, metadata):
+    asked = []
+
+    def parity(answers, gold):
+        asked.append((list(answers), gold))
+        numbers = {}
+        return [numbers.setdefault(int(answer) % 2, len(numbers) + 1) for answer in answers]
+
+    write_store(tmp_path / "store", records, metadata, parity)
+    store = read_store(tmp_path / "store")
+    assert asked == [(["5", "4"], "4"), (["7", "6"], "6")]
+    assert store.class_texts == (("ERR", "5", "4"), ("ERR", "7", "6"))
+    write_store(tmp_path / "one", records, metadata, lambda answers, gold: [1] * len(answers))
+    assert read_store(tmp_path / "one").class_texts == (("ERR", "5"), ("ERR", "7"))
+
+
+def test_a_grouping_that_numbers_wrongly_is_refused(tmp_path, records, metadata):
+    with pytest.raises(StoreError, match="class is 2 where 1 is the next"):
+        write_store(tmp_path / "store", records, metadata, lambda answers, gold: [2] * len(answers))
+    assert_nothing_written(tmp_path)
+
+
+@pytest.mark.parametrize(("bound", "value"), [("PROBES_PER_BATCH", 100), ("QUESTIONS_PER_BATCH", 2)])
+def test_batches_do_not_change_the_store(tmp_path, monkeypatch, bound, value):
+    monkeypatch.setattr(records_module, bound, value)
     write_store(tmp_path / "store", synthetic_questions(5, 6, seed=3), synthetic_metadata(5, 6, seed=3))
     assert pq.ParquetFile(tmp_path / "store" / "branches.parquet").num_row_groups > 1
     assert same_recordings(read_store(tmp_path / "store"), synthetic_store(5, 6, seed=3))
@@ -429,6 +452,7 @@ def test_a_column_the_format_does_not_know_is_ignored(directory):
     assert same_recordings(read_store(directory), before)
 
 
+@example(position=692, bit=0)
 @given(position=st.integers(0, 10**6), bit=st.integers(0, 7))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_with_a_right_checksum_raises_nothing_but_a_store_error(

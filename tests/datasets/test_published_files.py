@@ -28,7 +28,7 @@ def test_a_published_file_becomes_arrays(document, write_json):
     assert tables.tokens.tolist() == [1700, 520, 500, 900]
     assert tables.answer_start.tolist() == [0, 4, 6, 7, 10]
     assert tables.answers.tolist() == [1, 0, 2, 2, 0, 0, 1, 1, 1, 2]
-    assert store.signals == () and tables.signals.shape == (0, 6)
+    assert store.signals == () and tables.signals.shape == (6, 0)
     dtypes = [array.dtype for array in tables]
     assert dtypes == [np.int64, np.int64, np.int64, np.int32, np.int64, np.float32] and store.gold.dtype == np.int32
 

@@ -82,10 +82,22 @@ def test_the_share_of_invalid_probes_is_the_parameter(store):
 
 def test_signals_tell_right_branches_from_wrong_ones(store, probe_counts, right):
     of_right = np.repeat(right, probe_counts)
-    for values in store.tables.signals:
-        assert values.max() <= 0 and values[of_right].mean() > values[~of_right].mean()
-    mean, worst, _ = store.tables.signals
-    assert worst.mean() < mean.mean()
+    signals = dict(zip(store.signals, store.tables.signals.T, strict=True))
+    for name, values in signals.items():
+        assert values.max() <= 0 if name.endswith("logprob") else values.min() > 0
+        assert values[of_right].mean() > values[~of_right].mean()
+    assert signals["min_logprob"].mean() < signals["mean_logprob"].mean()
+
+
+def test_a_sure_forced_answer_comes_late_and_is_mostly_right(store, probe_counts, gold):
+    answer_logprob = store.tables.signals[:, store.signals.index("answer_logprob")]
+    first = store.tables.answer_start[:-1] - np.arange(len(probe_counts))
+    last = first + probe_counts - 1
+    assert answer_logprob[first].mean() + 0.1 < answer_logprob[last].mean()
+    probes = np.delete(store.tables.answers, store.tables.answer_start[1:] - 1)
+    right = probes == np.repeat(gold, probe_counts)
+    sure = np.exp(answer_logprob) > 0.95
+    assert 0.05 < sure.mean() < 0.5 and right[sure].mean() > 2 * right[~sure].mean()
 
 
 def test_capped_branches_stop_for_length():

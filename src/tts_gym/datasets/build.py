@@ -1,27 +1,61 @@
-"""From tables to arrays: the one way into a ``ReplayStore``, where everything recorded is checked."""
+"""From Arrow tables to the arrays of a replay store; everything recorded is checked on the way.
+
+The columns with one value a branch are read whole. Those with one value a probe come in pieces of consecutive branches,
+so that a large store never has to be in memory at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from reprlib import repr as short
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tts_gym.datasets.checks import Ints, check_columns, owners, question_ids, refuse, starts
-from tts_gym.datasets.classes import ClassLookup, class_lookup, class_texts, text_codes
+from tts_gym.datasets.checks import Ints, check_columns, owners, refuse, starts
+from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_provenance
-from tts_gym.datasets.schema import ANSWERS, MOST_TOKENS, QUESTIONS, Sources, StoreTables, branches_schema
-from tts_gym.datasets.store import INVALID_TEXT, SIGNALS, ReplayStore, Tables
+from tts_gym.datasets.schema import BRANCHES, MOST_TOKENS, Sources, StoreTables, probes_schema
+from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
 from tts_gym.errors import StoreError
 
-T = TypeVar("T", bound=np.generic)
+
+class BranchRows(NamedTuple):
+    """What is recorded once a branch.
+
+    Attributes:
+        table: the columns of ``schema.BRANCHES``.
+        owner: int64 [branches], question of each branch.
+        start: int64 [questions + 1], first branch of each question.
+        tokens: int64 [branches].
+        finals: int32 [branches], class of the final answer.
+    """
+
+    table: pa.Table
+    owner: Ints
+    start: Ints
+    tokens: Ints
+    finals: NDArray[np.int32]
 
 
-def replay_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sources) -> ReplayStore:
+class Piece(NamedTuple):
+    """What is recorded once a probe, of consecutive branches.
+
+    Attributes:
+        probe_counts: int64 [branches].
+        answers: int32 [probes + branches], as in ``Tables``.
+        signals: float32 [probes, recorded signals].
+    """
+
+    probe_counts: Ints
+    answers: NDArray[np.int32]
+    signals: NDArray[np.float32]
+
+
+def build_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sources) -> ReplayStore:
     """Check tables and metadata and turn them into a replay store.
 
     Args:
@@ -36,135 +70,169 @@ def replay_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sour
         StoreError: something is mistyped, missing or inconsistent; the message names the place.
     """
     check_provenance(metadata, sources.metadata)
-    questions, branches, answers = tables
-    signals = tuple(name for name in SIGNALS if name in branches.column_names)
-    check_columns(questions, QUESTIONS, sources.questions)
-    check_columns(branches, branches_schema(signals), sources.branches)
-    check_columns(answers, ANSWERS, sources.answers)
+    labels = read_labels(tables.questions, tables.answers, sources)
+    rows = branch_rows(tables.branches, labels, sources)
+    signals = recorded_signals(tables.branches.column_names)
+    pieces = probe_pieces([tables.branches], rows, labels, metadata["interval"], signals, sources)
+    return replay_store(metadata, labels, replay_tables(rows, pieces, signals))
 
-    ids = question_ids(questions, sources.questions)
-    _check_gold(questions, sources.questions)
-    branch_owner = owners(branches, ids, sources.branches)
-    branch_start = starts(branch_owner, len(ids))
-    _check_branch_numbers(branches, ids, branch_owner, branch_start, sources.branches)
-    probe_counts = pc.list_value_length(branches["probe_answers"]).to_numpy().astype(np.int64)
-    _check_lengths(branches, probe_counts, metadata["interval"], sources.branches)
 
-    answer_owner = owners(answers, ids, sources.answers)
-    texts = class_texts(answers, answer_owner, starts(answer_owner, len(ids)), sources.answers)
-    probe_text, final_text, answer_text, gold_text = text_codes(
-        pc.list_flatten(branches["probe_answers"]), branches["final_answer"], answers["answer"], questions["gold"]
-    )
-    stride = 1 + max(int(codes.max(initial=0)) for codes in (probe_text, final_text, answer_text, gold_text))
-    lookup = class_lookup(answers, answer_owner, answer_text, stride, sources.answers)
+def replay_store(metadata: Mapping[str, Any], labels: Labels, tables: Tables) -> ReplayStore:
+    """Put a store together; its arrays become read-only."""
+    for array in (labels.gold, *tables):
+        array.setflags(write=False)
     return ReplayStore(
         name=metadata["name"],
         interval=metadata["interval"],
         metadata=dict(metadata),
-        question_ids=tuple(ids.to_pylist()),
-        questions=tuple(questions["question"].to_pylist()),
-        gold=_read_only(_gold(questions, gold_text, lookup, sources)),
-        class_texts=texts,
-        tables=Tables(
-            branch_start=_read_only(branch_start),
-            tokens=_read_only(branches["tokens"].to_numpy()),
-            answer_start=_read_only(np.concatenate([[0], np.cumsum(probe_counts + 1)])),
-            answers=_read_only(
-                _interleave(
-                    _probe_answers(branches, branch_owner, probe_counts, probe_text, lookup, sources),
-                    _final_answers(branches, branch_owner, final_text, lookup, sources),
-                    probe_counts,
-                )
-            ),
-            signal_row=_read_only(np.array([signals.index(name) if name in signals else -1 for name in SIGNALS])),
-            signals=_read_only(_signals(branches, signals, probe_counts, sources.branches)),
-        ),
+        question_ids=tuple(labels.ids.to_pylist()),
+        questions=labels.questions,
+        gold=labels.gold,
+        class_texts=labels.class_texts,
+        tables=tables,
     )
 
 
-def _check_gold(questions: pa.Table, source: str) -> None:
-    blank = pc.equal(pc.utf8_trim_whitespace(questions["gold"]), "").to_numpy()
-    refuse(
-        blank | pc.equal(questions["gold"], INVALID_TEXT).to_numpy(),
-        lambda row: f"{_gold_place(questions, row, source)}; give the correct answer",
-    )
+def replay_tables(rows: BranchRows, pieces: Iterable[Piece], signals: tuple[str, ...]) -> Tables:
+    """The arrays that replay reads, from what is recorded once a branch and once a probe."""
+    probe_counts, answers, values = map(np.concatenate, zip(*pieces, strict=True))
+    return Tables(rows.start, rows.tokens, answer_starts(probe_counts), answers, signal_columns(signals), values)
 
 
-def _check_branch_numbers(branches: pa.Table, ids: pa.Array, owner: Ints, start: Ints, source: str) -> None:
+def recorded_signals(columns: Iterable[str]) -> tuple[str, ...]:
+    """Which of ``SIGNALS`` are among the columns of a branches table."""
+    present = set(columns)
+    return tuple(name for name in SIGNALS if name in present)
+
+
+def signal_columns(signals: tuple[str, ...]) -> Ints:
+    """``Tables.signal_column`` where ``signals`` are recorded."""
+    return np.array([signals.index(name) if name in signals else -1 for name in SIGNALS])
+
+
+def answer_starts(probe_counts: Ints) -> Ints:
+    """``Tables.answer_start`` of branches with so many probes."""
+    return np.concatenate([[0], np.cumsum(probe_counts + 1)])
+
+
+def branch_rows(branches: pa.Table, labels: Labels, sources: Sources) -> BranchRows:
+    """Check the columns of ``branches`` with one value a branch.
+
+    Raises:
+        StoreError: something is mistyped, missing or inconsistent; the message names the place.
+    """
+    source = sources.branches
+    check_columns(branches, BRANCHES, source)
+    table = branches.select(BRANCHES.names)
+    owner = owners(table, labels.ids, source)
+    start = starts(owner, len(labels.ids))
     refuse(
         np.diff(start) == 0,
-        lambda question: f"{source}, question {ids[question].as_py()!r}: there are no branches; record at least one",
+        lambda question: (
+            f"{source}, question {labels.ids[question].as_py()!r}: there are no branches; record at least one"
+        ),
     )
     due = np.arange(len(owner)) - start[owner]
     refuse(
-        branches["branch"].to_numpy() != due,
+        table["branch"].to_numpy() != due,
         lambda row: (
-            f"{_place(branches, row, source)}: the branch number should be {due[row]}; "
+            f"{_place(table, row, source)}: the branch number should be {due[row]}; "
             "number the branches of a question 0, 1, 2, … in order"
         ),
     )
-
-
-def _check_lengths(branches: pa.Table, probe_counts: Ints, interval: int, source: str) -> None:
-    tokens = branches["tokens"].to_numpy()
+    tokens = table["tokens"].to_numpy()
     refuse(
         tokens <= 0,
-        lambda row: f"{_place(branches, row, source)}: tokens is {tokens[row]}; a branch has at least one token",
+        lambda row: f"{_place(table, row, source)}: tokens is {tokens[row]}; a branch has at least one token",
     )
+    finals = labels.lookup.classes_of(owner, table["final_answer"])
+    refuse(
+        finals < 0,
+        lambda row: (
+            f"{_place(table, row, source)}: the final answer is {short(table['final_answer'][row].as_py())}, "
+            f"which {sources.answers} does not list; list it there"
+        ),
+    )
+    return BranchRows(table, owner, start, tokens, finals)
+
+
+def probe_pieces(
+    tables: Iterable[pa.Table],
+    rows: BranchRows,
+    labels: Labels,
+    interval: int,
+    signals: tuple[str, ...],
+    sources: Sources,
+) -> Iterator[Piece]:
+    """Check the columns with one value a probe, table by table.
+
+    Args:
+        tables: the columns of ``schema.probes_schema`` of consecutive branches, in order.
+        rows: what is recorded once a branch.
+        labels: the questions and answers.
+        interval: tokens between two probes (Δ).
+        signals: names of the recorded signals.
+        sources: where the tables come from, for error messages.
+
+    Yields:
+        The arrays of each of ``tables``.
+
+    Raises:
+        StoreError: something is mistyped, missing or inconsistent; the message names the place.
+    """
+    first, charged = 0, 0
+    for table in tables:
+        check_columns(table, probes_schema(signals), sources.branches, first)
+        piece = _piece(table, first, rows, labels, interval, signals, sources)
+        first += len(table)
+        charged += interval * len(piece.answers)
+        yield piece
+    if first != len(rows.owner):
+        raise StoreError(
+            f"{sources.branches}: there are probes for {first} of {len(rows.owner)} branches; write the store again"
+        )
+    if max(rows.tokens.sum(dtype=np.float64), charged) > MOST_TOKENS:
+        raise StoreError(
+            f"{sources.branches}: the branches exceed {MOST_TOKENS} tokens in total; correct tokens or the interval"
+        )
+
+
+def _piece(
+    table: pa.Table,
+    first: int,
+    rows: BranchRows,
+    labels: Labels,
+    interval: int,
+    signals: tuple[str, ...],
+    sources: Sources,
+) -> Piece:
+    """The arrays of ``table``, whose first row is row ``first`` of all branches."""
+    source, here = sources.branches, slice(first, first + len(table))
+    probe_counts = pc.list_value_length(table["probe_answers"]).to_numpy().astype(np.int64)
+    tokens = rows.tokens[here]
     refuse(
         (probe_counts == 0) & (tokens > 2 * interval),
         lambda row: (
-            f"{_place(branches, row, source)}: there are no probe answers though its {tokens[row]} tokens exceed two "
-            f"intervals of {interval}; record one probe an interval"
+            f"{_place(rows.table, first + row, source)}: there are no probe answers though its {tokens[row]} tokens "
+            f"exceed two intervals of {interval}; record one probe an interval"
         ),
     )
-    if max(tokens.sum(dtype=np.float64), float(interval) * (probe_counts + 1).sum()) > MOST_TOKENS:
-        raise StoreError(f"{source}: the branches exceed {MOST_TOKENS} tokens in total; correct tokens or the interval")
-
-
-def _gold(questions: pa.Table, text: Ints, lookup: ClassLookup, sources: Sources) -> NDArray[np.int32]:
-    """Class of the correct answer of each question, int32 [questions]."""
-    classes = lookup.classes_of(np.arange(len(text)), text)
-    refuse(
-        classes < 0,
-        lambda row: (
-            f"{_gold_place(questions, row, sources.questions)}, which {sources.answers} does not list; list it there"
-        ),
+    classes = labels.lookup.classes_of(
+        np.repeat(rows.owner[here], probe_counts), pc.list_flatten(table["probe_answers"])
     )
-    return classes
 
-
-def _probe_answers(
-    branches: pa.Table, owner: Ints, probe_counts: Ints, text: Ints, lookup: ClassLookup, sources: Sources
-) -> NDArray[np.int32]:
-    """Class of each probe, int32 [probes]."""
-    classes = lookup.classes_of(np.repeat(owner, probe_counts), text)
-
-    def message(probe: int) -> str:
+    def unlisted(probe: int) -> str:
         row, index = _locate(probe, probe_counts)
-        answer = branches["probe_answers"][row][index].as_py()
         return (
-            f"{_place(branches, row, sources.branches)}: probe answer {index} is {short(answer)}, "
-            f"which {sources.answers} does not list; list it there"
+            f"{_place(rows.table, first + row, source)}: probe answer {index} is "
+            f"{short(table['probe_answers'][row][index].as_py())}, which {sources.answers} does not list; list it there"
         )
 
-    refuse(classes < 0, message)
-    return classes
-
-
-def _final_answers(
-    branches: pa.Table, owner: Ints, text: Ints, lookup: ClassLookup, sources: Sources
-) -> NDArray[np.int32]:
-    """Class of each final answer, int32 [branches]."""
-    classes = lookup.classes_of(owner, text)
-    refuse(
-        classes < 0,
-        lambda row: (
-            f"{_place(branches, row, sources.branches)}: the final answer is "
-            f"{short(branches['final_answer'][row].as_py())}, which {sources.answers} does not list; list it there"
-        ),
-    )
-    return classes
+    refuse(classes < 0, unlisted)
+    values = np.empty((len(classes), len(signals)), np.float32)
+    for place, name in enumerate(signals):
+        values[:, place] = _signal(table, name, first, rows, probe_counts, source)
+    return Piece(probe_counts, _interleave(classes, rows.finals[here], probe_counts), values)
 
 
 def _interleave(probes: NDArray[np.int32], finals: NDArray[np.int32], probe_counts: Ints) -> NDArray[np.int32]:
@@ -177,29 +245,24 @@ def _interleave(probes: NDArray[np.int32], finals: NDArray[np.int32], probe_coun
     return answers
 
 
-def _signals(branches: pa.Table, names: tuple[str, ...], probe_counts: Ints, source: str) -> NDArray[np.float32]:
-    """The recorded signals, float32 [len(names), probes]."""
-    signals = np.empty((len(names), probe_counts.sum()), np.float32)
-    for name, row in zip(names, signals, strict=True):
-        row[:] = _signal(branches, name, probe_counts, source)
-    return signals
-
-
-def _signal(branches: pa.Table, name: str, probe_counts: Ints, source: str) -> NDArray[np.float32]:
-    lengths = pc.list_value_length(branches[name]).to_numpy()
+def _signal(
+    table: pa.Table, name: str, first: int, rows: BranchRows, probe_counts: Ints, source: str
+) -> NDArray[np.float32]:
+    """The values of one signal, float32 [probes]."""
+    lengths = pc.list_value_length(table[name]).to_numpy()
     refuse(
         lengths != probe_counts,
         lambda row: (
-            f"{_place(branches, row, source)}: {name} has {lengths[row]} values for {probe_counts[row]} probe answers; "
-            "record one a probe"
+            f"{_place(rows.table, first + row, source)}: {name} has {lengths[row]} values for {probe_counts[row]} "
+            "probe answers; record one a probe"
         ),
     )
-    values: NDArray[np.float32] = pc.list_flatten(branches[name]).fill_null(np.nan).to_numpy()
+    values: NDArray[np.float32] = pc.list_flatten(table[name]).fill_null(np.nan).to_numpy()
 
     def message(probe: int) -> str:
         row, index = _locate(probe, probe_counts)
         return (
-            f"{_place(branches, row, source)}: {name}[{index}] is not a finite float32; "
+            f"{_place(rows.table, first + row, source)}: {name}[{index}] is not a finite float32; "
             "record a number or leave the signal out"
         )
 
@@ -214,15 +277,5 @@ def _locate(probe: int, probe_counts: Ints) -> tuple[int, int]:
     return row, int(probe - end[row] + probe_counts[row])
 
 
-def _gold_place(questions: pa.Table, row: int, source: str) -> str:
-    gold = short(questions["gold"][row].as_py())
-    return f"{source}, question {questions['id'][row].as_py()!r}: the gold answer is {gold}"
-
-
 def _place(branches: pa.Table, row: int, source: str) -> str:
     return f"{source}, question {branches['question_id'][row].as_py()!r}, branch {branches['branch'][row].as_py()}"
-
-
-def _read_only(array: NDArray[T]) -> NDArray[T]:
-    array.setflags(write=False)
-    return array

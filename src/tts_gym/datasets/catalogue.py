@@ -6,8 +6,10 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from tts_gym.datasets.parquet import METADATA_FILE, read_store, write_store
+from tts_gym.datasets.folds import select_fold
+from tts_gym.datasets.parquet import METADATA_FILE, open_store, write_store
 from tts_gym.datasets.published import published_questions, read_published
+from tts_gym.datasets.records import Grouping, exact_classes
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import StoreError
 
@@ -24,18 +26,22 @@ def load_store(name_or_path: str | PathLike[str]) -> ReplayStore:
 
     Args:
         name_or_path: a catalogue name, a store directory, or a published-format ``.json`` file. A name comes before a
-            directory of the same spelling; write ``./name`` for the directory.
+            directory of the same spelling; write ``./name`` for the directory. ``?only=1/5`` behind it selects the
+            first of five folds of the questions, ``?except=1/5`` the other four (see ``folds``).
 
     Raises:
         StoreError: there is no such store, or it is refused.
     """
     spelling = os.fspath(name_or_path)
+    whole, mark, selection = spelling.rpartition("?")
+    if mark and not os.path.exists(spelling):
+        return select_fold(load_store(whole), selection)
     if spelling in catalogue():
-        return read_store(BUNDLED / spelling)
+        return open_store(BUNDLED / spelling)
     if spelling.endswith(".json"):
         return read_published(spelling)
     if os.path.isdir(spelling):
-        return read_store(spelling)
+        return open_store(spelling)
     found = "it is a file without the suffix .json" if os.path.exists(spelling) else "no such path exists either"
     raise StoreError(
         f"there is no store {spelling!r} in the catalogue ({', '.join(catalogue())}) and {found}; "
@@ -43,14 +49,15 @@ def load_store(name_or_path: str | PathLike[str]) -> ReplayStore:
     )
 
 
-def import_published(source: str | PathLike[str], out: str | PathLike[str]) -> None:
+def import_published(source: str | PathLike[str], out: str | PathLike[str], grouping: Grouping = exact_classes) -> None:
     """Write the store of a published-format file to a new directory.
 
     Args:
         source: the ``.json`` file.
         out: where the store goes; it must not exist yet.
+        grouping: which answers of a question are the same; as the texts are equal unless given.
 
     Raises:
         StoreError: the file is refused, or the directory exists or cannot be created.
     """
-    write_store(out, published_questions(source), read_published(source).metadata)
+    write_store(out, published_questions(source), read_published(source).metadata, grouping)

@@ -26,8 +26,15 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def check_columns(table: pa.Table, schema: pa.Schema, source: str) -> None:
-    """Refuse a table that lacks a column of ``schema``, mistypes one, or has a null outside ``NULLABLE``."""
+def check_columns(table: pa.Table, schema: pa.Schema, source: str, first_row: int = 0) -> None:
+    """Refuse a table that lacks a column of ``schema``, mistypes one, or has a null outside ``NULLABLE``.
+
+    Args:
+        table: the table, or rows of it.
+        schema: columns that it must have.
+        source: where it comes from, for error messages.
+        first_row: row of the whole table with which ``table`` begins.
+    """
     for column in schema:
         copies = table.column_names.count(column.name)
         if copies != 1:
@@ -43,7 +50,7 @@ def check_columns(table: pa.Table, schema: pa.Schema, source: str) -> None:
                 f"{source}: the column {column.name!r} is damaged ({one_line(error)}); write it again"
             ) from error
         if values.null_count and column.name not in NULLABLE:
-            row = pc.index(values.is_null(), True).as_py()
+            row = first_row + pc.index(values.is_null(), True).as_py()
             raise StoreError(f"{source}, row {row}: {column.name} is null; give it a value")
 
 

@@ -18,14 +18,6 @@ UNLISTED = -1
 """What looking up a text gives where the answers table does not list it."""
 
 
-def text_codes(*columns: pa.ChunkedArray) -> list[Ints]:
-    """Number the texts of all columns alike: for each column, int64 [rows], -1 where the text is null."""
-    chunks = [chunk for column in columns for chunk in column.chunks]
-    encoded = pa.chunked_array(chunks, pa.string()).dictionary_encode().unify_dictionaries().combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return np.split(codes, np.cumsum([len(column) for column in columns])[:-1])
-
-
 def class_texts(answers: pa.Table, owner: Ints, start: Ints, source: str) -> tuple[tuple[str, ...], ...]:
     """Check that the classes of each question are 1, 2, 3, … in order of first appearance, and give each a text.
 
@@ -67,39 +59,40 @@ class ClassLookup(NamedTuple):
     """The answers table, sorted so that it can be searched.
 
     Attributes:
-        stride: more than any text code.
-        keys: question index · ``stride`` + text code, ascending, int64 [answers + 1]; the last is larger than any.
+        texts: the distinct texts of the table.
+        keys: question index · (texts + 1) + place of the text in ``texts``, ascending, int64 [answers + 1]; the last is
+            larger than any.
         classes: the class of each key, int32 [answers + 1].
     """
 
-    stride: int
+    texts: pa.Array
     keys: Ints
     classes: NDArray[np.int32]
 
-    def classes_of(self, question: Ints, text: Ints) -> NDArray[np.int32]:
-        """Classes of texts, int32: ``INVALID`` where the code is -1, ``UNLISTED`` where the table lacks the text.
+    def classes_of(self, question: Ints, text: pa.ChunkedArray) -> NDArray[np.int32]:
+        """Classes of texts, int32: ``INVALID`` where the text is null, ``UNLISTED`` where the table lacks it.
 
         Args:
             question: question indices, int64.
-            text: text codes, int64, of the same shape.
+            text: answer texts, as many.
         """
-        wanted = question * self.stride + text
+        absent = len(self.texts)
+        wanted = question * (absent + 1) + pc.index_in(text, value_set=self.texts).fill_null(absent).to_numpy()
         place = np.searchsorted(self.keys, wanted)
         listed = np.where(self.keys[place] == wanted, self.classes[place], np.int32(UNLISTED))
-        return np.where(text < 0, np.int32(INVALID), listed)
+        return np.where(pc.is_null(text).to_numpy(), np.int32(INVALID), listed)
 
 
-def class_lookup(answers: pa.Table, owner: Ints, text: Ints, stride: int, source: str) -> ClassLookup:
+def class_lookup(answers: pa.Table, owner: Ints, source: str) -> ClassLookup:
     """Sort the answers table; refuse it where it lists an answer twice.
 
     Args:
         answers: the answers table.
         owner: question index of each row, int64 [answers].
-        text: text code of each row, int64 [answers].
-        stride: more than any text code.
         source: where the table comes from, for error messages.
     """
-    keys = owner * stride + text
+    texts = answers["answer"].unique()
+    keys = owner * (len(texts) + 1) + pc.index_in(answers["answer"], value_set=texts).to_numpy()
     order = np.argsort(keys, kind="stable")
     repeats = np.zeros(len(keys), bool)
     repeats[order[1:]] = np.diff(keys[order]) == 0
@@ -111,7 +104,7 @@ def class_lookup(answers: pa.Table, owner: Ints, text: Ints, stride: int, source
         ),
     )
     classes = answers["class"].to_numpy()[order]
-    return ClassLookup(stride, np.append(keys[order], np.iinfo(np.int64).max), np.append(classes, np.int32(UNLISTED)))
+    return ClassLookup(texts, np.append(keys[order], np.iinfo(np.int64).max), np.append(classes, np.int32(UNLISTED)))
 
 
 def _place(answers: pa.Table, row: int, source: str) -> str:

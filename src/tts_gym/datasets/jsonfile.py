@@ -6,19 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tts_gym.datasets.files import read_bytes
 from tts_gym.errors import StoreError
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of the file at ``path``; a ``StoreError`` says why they cannot be read."""
-    if path.is_dir():
-        raise StoreError(f"{path} is a directory where a file is expected; give the path of the file")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} does not exist; check the path") from error
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}); check the path and its permissions") from error
 
 
 def read_json(path: Path) -> Any:

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tts_gym.datasets.build import replay_store
+from tts_gym.datasets.build import (
+    BranchRows,
+    Piece,
+    branch_rows,
+    probe_pieces,
+    recorded_signals,
+    replay_store,
+    replay_tables,
+)
+from tts_gym.datasets.cache import cache_key, keep_tables, mapped_tables
 from tts_gym.datasets.checks import one_line
-from tts_gym.datasets.jsonfile import read_bytes, read_json
+from tts_gym.datasets.files import sha256, sync
+from tts_gym.datasets.jsonfile import read_json
+from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_file_metadata, check_provenance, tool_versions
-from tts_gym.datasets.records import record_tables
-from tts_gym.datasets.schema import FORMAT_VERSION, RecordedQuestion, Sources, StoreTables
-from tts_gym.datasets.store import ReplayStore
+from tts_gym.datasets.records import Grouping, exact_classes, record_tables
+from tts_gym.datasets.schema import BRANCHES, FORMAT_VERSION, RecordedQuestion, Sources, probes_schema
+from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.errors import StoreError
 
 METADATA_FILE = "metadata.json"
-TABLE_FILES = tuple(f"{table}.parquet" for table in StoreTables._fields)
+TABLE_FILES = QUESTIONS_FILE, BRANCHES_FILE, ANSWERS_FILE = "questions.parquet", "branches.parquet", "answers.parquet"
+TEXTS_FILE = "texts.parquet"
+
+BRANCHES_PER_PIECE = 2**14
+"""Branches whose probes are read at once."""
+
+MAPPED_BYTES = 2**22
+"""Size of ``branches.parquet`` from which on the arrays of a store are kept and mapped into memory."""
 
 
 def write_store(
-    directory: str | PathLike[str], questions: Iterable[RecordedQuestion], metadata: Mapping[str, Any]
+    directory: str | PathLike[str],
+    questions: Iterable[RecordedQuestion],
+    metadata: Mapping[str, Any],
+    grouping: Grouping = exact_classes,
 ) -> None:
     """Write a store to a new directory.
 
@@ -40,6 +60,7 @@ def write_store(
         directory: where the store goes; it must not exist yet. Missing parent directories are created.
         questions: the records; read once, one at a time.
         metadata: the provenance (``metadata.PROVENANCE``); the keys that describe the files are added.
+        grouping: which answers of a question are the same; as the texts are equal unless given.
 
     Raises:
         StoreError: the directory exists or cannot be created, or a record or the metadata are invalid.
@@ -56,16 +77,16 @@ def write_store(
     with workplace as temporary:
         draft = Path(temporary) / target.name
         draft.mkdir()
-        _write_tables(draft, questions, str(target))
+        _write_tables(draft, questions, str(target), grouping)
         _write_metadata(draft, metadata, str(target))
-        _read(draft, target)
+        _check(draft, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
 
 
 def read_store(directory: str | PathLike[str]) -> ReplayStore:
-    """Read a store from its directory, with every check.
+    """Read a store from its tables into memory, with every check.
 
     Args:
         directory: a directory that ``write_store`` wrote.
@@ -73,55 +94,133 @@ def read_store(directory: str | PathLike[str]) -> ReplayStore:
     Raises:
         StoreError: the store is missing, damaged, inconsistent, or of a newer format.
     """
-    return _read(Path(directory), Path(directory))
+    recorded = _open(Path(directory))
+    labels = _labels(recorded)
+    return replay_store(recorded.metadata, labels, _read_tables(recorded, labels))
 
 
-def _read(directory: Path, shown: Path) -> ReplayStore:
-    """Read the store in ``directory``; error messages call it ``shown``."""
-    questions, branches, answers = table_sources = [str(shown / name) for name in TABLE_FILES]
+def open_store(directory: str | PathLike[str]) -> ReplayStore:
+    """Open a store: as ``read_store``, but the arrays of a large one are kept beside its tables and mapped into memory.
+
+    The first opening builds the arrays (``cache``); later ones only find out that the tables are still the same. Where
+    the directory cannot be written to, the arrays are built in memory each time.
+
+    Args:
+        directory: a directory that ``write_store`` wrote.
+
+    Raises:
+        StoreError: the store is missing, damaged, inconsistent, or of a newer format.
+    """
+    recorded = _open(Path(directory))
+    labels = _labels(recorded)
+    if (recorded.directory / BRANCHES_FILE).stat().st_size < MAPPED_BYTES:
+        return replay_store(recorded.metadata, labels, _read_tables(recorded, labels))
+    key = cache_key(recorded.metadata)
+    tables = mapped_tables(recorded.directory, key)
+    if tables is None:
+        rows, signals = _branches(recorded, labels)
+        with suppress(OSError):
+            keep_tables(recorded.directory, key, rows, _pieces(recorded, labels, rows, signals), signals)
+        tables = mapped_tables(recorded.directory, key)
+        if tables is None:
+            tables = replay_tables(rows, _pieces(recorded, labels, rows, signals), signals)
+    return replay_store(recorded.metadata, labels, tables)
+
+
+class _Recorded(NamedTuple):
+    """The files of a store, found undamaged; error messages call them by ``sources``."""
+
+    directory: Path
+    metadata: dict[str, Any]
+    sources: Sources
+
+
+def _open(directory: Path, shown: Path | None = None) -> _Recorded:
+    """The files in ``directory``; error messages call it ``shown``."""
+    shown = shown or directory
+    questions, branches, answers = (str(shown / name) for name in TABLE_FILES)
     sources = Sources(questions, branches, answers, str(shown / METADATA_FILE))
     if not directory.is_dir():
         raise StoreError(f"{shown} is not a directory; give the directory of a store")
     metadata = read_json(directory / METADATA_FILE)
     check_file_metadata(metadata, sources.metadata)
-    tables = StoreTables(
-        *(
-            _read_table(directory / name, metadata["sha256"].get(name), source)
-            for name, source in zip(TABLE_FILES, table_sources, strict=True)
-        )
-    )
-    return replay_store(tables, metadata, sources)
+    check_provenance(metadata, sources.metadata)
+    texts = (TEXTS_FILE,) if TEXTS_FILE in metadata["sha256"] else ()
+    for name in (*TABLE_FILES, *texts):
+        digest, expected = sha256(directory / name), metadata["sha256"].get(name)
+        if digest != expected:
+            raise StoreError(
+                f"{shown / name}: its SHA-256 is {digest} where {METADATA_FILE} has {expected}; the file was damaged "
+                "or changed, copy or write the store again"
+            )
+    return _Recorded(directory, metadata, sources)
 
 
-def _read_table(path: Path, expected: object, source: str) -> pa.Table:
-    data = read_bytes(path)
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != expected:
-        raise StoreError(
-            f"{source}: its SHA-256 is {digest} where {METADATA_FILE} has {expected}; the file was damaged or changed, "
-            "copy or write the store again"
-        )
+def _labels(recorded: _Recorded) -> Labels:
+    questions, answers = (recorded.directory / name for name in (QUESTIONS_FILE, ANSWERS_FILE))
+    with _parquet(questions, recorded.sources.questions) as file:
+        questions_table = file.read()
+    with _parquet(answers, recorded.sources.answers) as file:
+        answers_table = file.read()
+    return read_labels(questions_table, answers_table, recorded.sources)
+
+
+def _read_tables(recorded: _Recorded, labels: Labels) -> Tables:
+    rows, signals = _branches(recorded, labels)
+    return replay_tables(rows, _pieces(recorded, labels, rows, signals), signals)
+
+
+def _branches(recorded: _Recorded, labels: Labels) -> tuple[BranchRows, tuple[str, ...]]:
+    """The columns of the branches with one value a branch, and the names of the recorded signals."""
+    with _parquet(recorded.directory / BRANCHES_FILE, recorded.sources.branches) as file:
+        signals = recorded_signals(file.schema_arrow.names)
+        return branch_rows(file.read(columns=BRANCHES.names), labels, recorded.sources), signals
+
+
+def _pieces(recorded: _Recorded, labels: Labels, rows: BranchRows, signals: tuple[str, ...]) -> Iterator[Piece]:
+    source = recorded.sources.branches
+    with _parquet(recorded.directory / BRANCHES_FILE, source) as file:
+        batches = file.iter_batches(BRANCHES_PER_PIECE, columns=probes_schema(signals).names)
+        tables = (pa.Table.from_batches([batch]) for batch in batches)
+        yield from probe_pieces(tables, rows, labels, recorded.metadata["interval"], signals, recorded.sources)
+
+
+@contextmanager
+def _parquet(path: Path, source: str) -> Iterator[pq.ParquetFile]:
+    """The Parquet file at ``path``; what goes wrong while it is read is told of ``source``."""
     try:
-        return pq.ParquetFile(pa.BufferReader(data)).read()
+        with pq.ParquetFile(path) as file:
+            yield file
+    except StoreError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StoreError(
             f"{source} is not a readable Parquet file ({one_line(error)}); write the store again"
         ) from error
 
 
-def _write_tables(directory: Path, questions: Iterable[RecordedQuestion], source: str) -> None:
+def _check(directory: Path, shown: Path) -> None:
+    """Read the store in ``directory`` with every check; error messages call it ``shown``."""
+    recorded = _open(directory, shown)
+    labels = _labels(recorded)
+    for _ in _pieces(recorded, labels, *_branches(recorded, labels)):
+        pass
+
+
+def _write_tables(directory: Path, questions: Iterable[RecordedQuestion], source: str, grouping: Grouping) -> None:
     with ExitStack() as stack:
-        writers: list[pq.ParquetWriter] = []
-        for batch in record_tables(questions, source):
-            if not writers:
-                writers = [
-                    stack.enter_context(pq.ParquetWriter(directory / name, table.schema, compression="zstd"))
-                    for name, table in zip(TABLE_FILES, batch, strict=True)
-                ]
-            for writer, table in zip(writers, batch, strict=True):
-                writer.write_table(table)
-    for name in TABLE_FILES:
-        _sync(directory / name)
+        writers: dict[str, pq.ParquetWriter] = {}
+        for batch in record_tables(questions, source, grouping):
+            tables = dict(zip((*TABLE_FILES, TEXTS_FILE), batch, strict=True))
+            if not len(batch.texts):
+                del tables[TEXTS_FILE]
+            for name, table in tables.items():
+                if name not in writers:
+                    writer = pq.ParquetWriter(directory / name, table.schema, compression="zstd")
+                    writers[name] = stack.enter_context(writer)
+                writers[name].write_table(table)
+    for name in writers:
+        sync(directory / name)
 
 
 def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -> None:
@@ -129,21 +228,12 @@ def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -
         **metadata,
         "format_version": FORMAT_VERSION,
         "tools": tool_versions(),
-        "sha256": {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in TABLE_FILES},
+        "sha256": {file.name: sha256(file) for file in sorted(directory.glob("*.parquet"))},
     }
     try:
         text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False)
         (directory / METADATA_FILE).write_text(text + "\n", encoding="utf-8")
     except (TypeError, ValueError) as error:
         raise StoreError(f"{source}: the metadata cannot be written as JSON ({error}); correct them") from error
-    _sync(directory / METADATA_FILE)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    """Have the system put a file or directory on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(directory / METADATA_FILE)
+    sync(directory)

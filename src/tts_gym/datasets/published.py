@@ -14,7 +14,7 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
-from tts_gym.datasets.build import replay_store
+from tts_gym.datasets.build import build_store
 from tts_gym.datasets.jsonfile import read_json
 from tts_gym.datasets.metadata import tool_versions
 from tts_gym.datasets.records import concatenate, record_tables
@@ -40,7 +40,7 @@ def read_published(path: str | PathLike[str]) -> ReplayStore:
     file = Path(path)
     document = read_json(file)
     tables = concatenate(list(record_tables(_questions(document, str(file)), str(file))))
-    return replay_store(tables, _metadata(document, file), Sources.single(str(file)))
+    return build_store(tables, _metadata(document, file), Sources.single(str(file)))
 
 
 def published_questions(path: str | PathLike[str]) -> Iterator[RecordedQuestion]:

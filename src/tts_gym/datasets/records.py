@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from reprlib import repr as short
 from typing import Any
 
@@ -11,6 +11,8 @@ import pyarrow as pa
 from tts_gym.datasets.checks import one_line
 from tts_gym.datasets.schema import (
     ANSWERS,
+    BRANCH_TEXTS,
+    DETAILS,
     MOST_TOKENS,
     QUESTIONS,
     RecordedBranch,
@@ -21,38 +23,61 @@ from tts_gym.datasets.schema import (
 from tts_gym.datasets.store import SIGNALS
 from tts_gym.errors import StoreError
 
+Grouping = Callable[[Sequence[str], str], Sequence[int]]
+"""Gives each answer of a question its class: 1, 2, 3, … in order of first appearance. The arguments are the distinct
+texts of the answers in order of first appearance, and the correct one, which is among them."""
+
 PROBES_PER_BATCH = 2**20
 """Probes gathered into one batch of tables, which is one row group on disk."""
 
+QUESTIONS_PER_BATCH = 2**9
+"""Most questions of a batch: until they are joined, the tables of a question take some 30 kB however few its probes."""
 
-def record_tables(questions: Iterable[RecordedQuestion], source: str) -> Iterator[StoreTables]:
+
+def exact_classes(answers: Sequence[str], gold: str) -> list[int]:
+    """Group the answers of a question: each text is a class of its own.
+
+    Args:
+        answers: distinct texts in order of first appearance.
+        gold: the correct answer, which is one of them.
+
+    Returns:
+        The class of each text, numbered from 1 in order of first appearance.
+    """
+    return list(range(1, len(answers) + 1))
+
+
+def record_tables(
+    questions: Iterable[RecordedQuestion], source: str, grouping: Grouping = exact_classes
+) -> Iterator[StoreTables]:
     """Convert records to tables, a batch of questions at a time.
 
     Args:
         questions: the records; read once, one at a time.
         source: where they come from, for error messages.
+        grouping: which answers of a question are the same.
 
     Yields:
-        The tables of the next questions, about ``PROBES_PER_BATCH`` probes.
+        The tables of the next questions, at most ``QUESTIONS_PER_BATCH`` and about ``PROBES_PER_BATCH`` probes.
 
     Raises:
         StoreError: a record has a field of the wrong type, or there are no questions.
     """
-    signals: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
     batch: list[StoreTables] = []
     probes = 0
     for question in questions:
         _check_question(question, source)
-        if signals is None:
-            signals = tuple(question.branches[0].signals) if question.branches else ()
-        batch.append(_question_tables(question, signals, source))
+        if names is None:
+            names = _recorded_names(question.branches[0]) if question.branches else ()
+        batch.append(_question_tables(question, names, source, grouping))
         probes += sum(len(branch.probe_answers) for branch in question.branches)
-        if probes >= PROBES_PER_BATCH:
+        if probes >= PROBES_PER_BATCH or len(batch) == QUESTIONS_PER_BATCH:
             yield concatenate(batch)
             batch, probes = [], 0
     if batch:
         yield concatenate(batch)
-    if signals is None:
+    if names is None:
         raise StoreError(f"{source}: there are no questions; record at least one")
 
 
@@ -61,25 +86,20 @@ def concatenate(batches: Sequence[StoreTables]) -> StoreTables:
     return StoreTables(*map(pa.concat_tables, zip(*batches, strict=True)))
 
 
-def answer_classes(answers: Sequence[str]) -> list[int]:
-    """Group the distinct answer texts of a question: each text is a class of its own.
-
-    Args:
-        answers: distinct texts in order of first appearance.
-
-    Returns:
-        The class of each text, numbered from 1 in order of first appearance.
-    """
-    return list(range(1, len(answers) + 1))
+def _recorded_names(branch: RecordedBranch) -> tuple[str, ...]:
+    """Names of the signals of a branch, and of what else is kept of it."""
+    return (*branch.signals, *(name for name in (*DETAILS, "text") if getattr(branch, name) is not None))
 
 
-def _question_tables(question: RecordedQuestion, signals: tuple[str, ...], source: str) -> StoreTables:
+def _question_tables(
+    question: RecordedQuestion, names: tuple[str, ...], source: str, grouping: Grouping
+) -> StoreTables:
     branches = question.branches
     for number, branch in enumerate(branches):
-        if set(branch.signals) != set(signals):
+        if set(_recorded_names(branch)) != set(names):
             raise StoreError(
-                f"{source}, question {question.id!r}, branch {number}: signals are {sorted(branch.signals)} where the "
-                f"first branch has {sorted(signals)}; record the same signals for every branch"
+                f"{source}, question {question.id!r}, branch {number}: signals are {sorted(_recorded_names(branch))} "
+                f"where the first branch has {sorted(names)}; record the same signals for every branch"
             )
     appearing = (text for branch in branches for text in (*branch.probe_answers, branch.final_answer))
     answers = [text for text in dict.fromkeys((*appearing, question.gold)) if text is not None]
@@ -91,23 +111,34 @@ def _question_tables(question: RecordedQuestion, signals: tuple[str, ...], sourc
         "finish_reason": [branch.finish_reason for branch in branches],
         "final_answer": [branch.final_answer for branch in branches],
         "probe_answers": [branch.probe_answers for branch in branches],
-        **{name: [branch.signals[name] for branch in branches] for name in signals},
+        **{name: [branch.signals[name] for branch in branches] for name in SIGNALS if name in names},
+        **{name: [getattr(branch, name) for branch in branches] for name in DETAILS if name in names},
     }
     answers_columns = {
         "question_id": [question.id] * len(answers),
         "answer": answers,
-        "class": answer_classes(answers),
+        "class": grouping(answers, question.gold),
     }
     try:
         return StoreTables(
             pa.table(questions_columns, QUESTIONS),
-            pa.table(branches_columns, branches_schema(signals)),
+            pa.table(branches_columns, branches_schema(names)),
             pa.table(answers_columns, ANSWERS),
+            _texts(question) if "text" in names else BRANCH_TEXTS.empty_table(),
         )
     except (pa.ArrowException, UnicodeError) as error:
         raise StoreError(
             f"{source}, question {question.id!r}: a value cannot be stored ({one_line(error)}); mend it"
         ) from error
+
+
+def _texts(question: RecordedQuestion) -> pa.Table:
+    columns = {
+        "question_id": [question.id] * len(question.branches),
+        "branch": range(len(question.branches)),
+        "text": [branch.text for branch in question.branches],
+    }
+    return pa.table(columns, BRANCH_TEXTS)
 
 
 def _check_question(question: RecordedQuestion, source: str) -> None:
@@ -132,6 +163,13 @@ def _check_branch(branch: RecordedBranch, place: str) -> None:
     for name in branch.signals:
         if name not in SIGNALS:
             raise StoreError(f"{place}: the signal {name!r} is unknown; the names are {', '.join(SIGNALS)}")
+    for name in DETAILS:
+        values = getattr(branch, name)
+        if values is not None and len(values) != len(branch.probe_answers):
+            raise StoreError(
+                f"{place}: {name} has {len(values)} values for {len(branch.probe_answers)} probe answers; "
+                "record one a probe"
+            )
 
 
 def _check(value: Any, expected: type, place: str) -> None:

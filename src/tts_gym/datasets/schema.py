@@ -1,17 +1,19 @@
 """The recorded data before they become arrays: records in Python, tables in Arrow, and the format they are stored in.
 
-A store is one directory of four files:
+A store is one directory of these files:
 
 - ``questions.parquet``: one row a question.
 - ``branches.parquet``: one row a branch. The rows of a question are contiguous, in the order of ``questions.parquet``,
   and its branches are numbered 0, 1, 2, … in order.
 - ``answers.parquet``: one row for each distinct valid answer text of a question, gold included, with its class. The
   classes of a question are 1, 2, 3, … in order of first appearance; the class 0 of invalid answers is not listed.
+- ``texts.parquet``: one row a branch, with its text; only where the texts are kept.
 - ``metadata.json``: see ``metadata``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ MOST_TOKENS = 2**53
 
 TEXTS = pa.list_(pa.field("element", pa.string()))
 VALUES = pa.list_(pa.field("element", pa.float32()))
+COUNTS = pa.list_(pa.field("element", pa.int32()))
 
 QUESTIONS = pa.schema({"id": pa.string(), "question": pa.string(), "gold": pa.string()})
 BRANCHES = pa.schema(
@@ -36,18 +39,29 @@ BRANCHES = pa.schema(
         "tokens": pa.int64(),
         "finish_reason": pa.string(),
         "final_answer": pa.string(),
-        "probe_answers": TEXTS,
     }
 )
+"""The columns of ``branches.parquet`` with one value a branch."""
+
+DETAILS = {"probe_text": TEXTS, "probe_tokens": COUNTS}
+"""Further columns of ``branches.parquet`` with one value a probe, which replay does not read."""
+
 ANSWERS = pa.schema({"question_id": pa.string(), "answer": pa.string(), "class": pa.int32()})
+BRANCH_TEXTS = pa.schema({"question_id": pa.string(), "branch": pa.int32(), "text": pa.string()})
 
 NULLABLE = frozenset({"finish_reason", "final_answer"})
 """Columns that may be null; inside ``probe_answers`` a null element is an invalid answer."""
 
 
-def branches_schema(signals: tuple[str, ...]) -> pa.Schema:
-    """The schema of ``branches.parquet`` with one float32 list column for each of ``signals``."""
-    return pa.schema([*BRANCHES, *(pa.field(name, VALUES) for name in SIGNALS if name in signals)])
+def probes_schema(signals: Sequence[str]) -> pa.Schema:
+    """The columns of ``branches.parquet`` with one value a probe: answers, and float32 for each of ``signals``."""
+    return pa.schema({"probe_answers": TEXTS, **{name: VALUES for name in SIGNALS if name in signals}})
+
+
+def branches_schema(names: Sequence[str]) -> pa.Schema:
+    """The schema of ``branches.parquet`` where the signals and details ``names`` are recorded."""
+    details = (pa.field(name, kind) for name, kind in DETAILS.items() if name in names)
+    return pa.schema([*BRANCHES, *probes_schema(names), *details])
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,9 @@ class RecordedBranch:
         final_answer: the answer of the finished branch.
         finish_reason: why the model stopped, as its engine calls it ("stop", "length").
         signals: for each recorded name of ``SIGNALS``, K values.
+        probe_text: what the model said when it was probed, K texts, where that is kept.
+        probe_tokens: how many tokens that took, where that is kept.
+        text: what the branch says, where that is kept.
     """
 
     tokens: int
@@ -67,6 +84,9 @@ class RecordedBranch:
     final_answer: str | None
     finish_reason: str | None = None
     signals: dict[str, list[float]] = field(default_factory=dict)
+    probe_text: list[str] | None = None
+    probe_tokens: list[int] | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +100,12 @@ class RecordedQuestion:
 
 
 class StoreTables(NamedTuple):
-    """The three tables of a store."""
+    """The tables of a store; ``texts`` has no rows where no texts are kept."""
 
     questions: pa.Table
     branches: pa.Table
     answers: pa.Table
+    texts: pa.Table
 
 
 class Sources(NamedTuple):

@@ -15,8 +15,18 @@ INVALID = 0
 INVALID_TEXT = "ERR"
 """How an invalid answer is written where text is wanted; the published data spell it so."""
 
-SIGNALS = ("mean_logprob", "min_logprob", "tail_logprob")
-"""Names of the per-interval signals a store may record, in the order of ``Tables.signal_row``."""
+SIGNALS = ("mean_logprob", "min_logprob", "tail_logprob", "topk_confidence", "answer_logprob", "self_certainty")
+"""Names of the signals that a store may record, a value an interval, in the order of ``Tables.signal_column``; in nats.
+
+- ``mean_logprob``, ``min_logprob``, ``tail_logprob``: the mean and the smallest log-probability of the interval's
+  tokens, and the mean over the last of them.
+- ``topk_confidence``: mean over the interval's tokens of −(1/k) Σ log p over the k likeliest next tokens (token
+  confidence, arXiv 2508.15260).
+- ``answer_logprob``: mean log-probability of the answer's tokens when the answer is forced after the interval; its
+  exponential is the confidence of the trial answer (arXiv 2504.15895). It comes with the probe, the others without.
+- ``self_certainty``: mean over the interval's tokens of KL(U ‖ p) = −(1/V) Σ log(V · p) over the vocabulary's V tokens,
+  with the next-token distribution p and the uniform one U (arXiv 2502.18581).
+"""
 
 
 class Tables(NamedTuple):
@@ -31,15 +41,15 @@ class Tables(NamedTuple):
         tokens: int64 [branches], length of the whole branch in tokens, at least 1.
         answer_start: int64 [branches + 1].
         answers: int32 [probes + branches], answer classes numbered per question; ``INVALID`` is 0.
-        signal_row: int64 [len(SIGNALS)], row of each signal in ``signals``, -1 where it was not recorded.
-        signals: float32 [recorded signals, probes].
+        signal_column: int64 [len(SIGNALS)], column of each signal in ``signals``, -1 where it was not recorded.
+        signals: float32 [probes, recorded signals].
     """
 
     branch_start: NDArray[np.int64]
     tokens: NDArray[np.int64]
     answer_start: NDArray[np.int64]
     answers: NDArray[np.int32]
-    signal_row: NDArray[np.int64]
+    signal_column: NDArray[np.int64]
     signals: NDArray[np.float32]
 
 
@@ -79,7 +89,7 @@ class ReplayStore:
     @property
     def signals(self) -> tuple[str, ...]:
         """Names of the recorded per-interval signals."""
-        return tuple(name for name, row in zip(SIGNALS, self.tables.signal_row, strict=True) if row >= 0)
+        return tuple(name for name, column in zip(SIGNALS, self.tables.signal_column, strict=True) if column >= 0)
 
     @property
     def branch_counts(self) -> NDArray[np.int64]:

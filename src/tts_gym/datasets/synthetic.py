@@ -28,8 +28,19 @@ probability 2 · ``invalid`` · (1 − (k − ½) / K), whose mean over the bran
         + ``confidence_drift`` · k / K + ``confidence_branch`` · N_i(0, 1) + ``confidence_noise`` · N_k(0, 1),
 
 with one N_i a branch and one N_k an interval; it drifts upwards with depth on right and wrong branches alike. The
-signals are ``mean_logprob`` = −exp(−h), ``tail_logprob`` = −exp(−h − ``confidence_noise`` · N'_k) and ``min_logprob`` =
-−``worst`` · exp(−h − ``confidence_noise`` · N''_k), in nats, rounded to two decimals.
+signals of its tokens, in nats and rounded to two decimals, are
+
+    ``mean_logprob`` = −exp(−h), ``tail_logprob`` = −exp(−h − ``confidence_noise`` · N'_k),
+    ``min_logprob`` = −``worst`` · exp(−h − ``confidence_noise`` · N''_k),
+    ``topk_confidence`` = ``sharpness`` · exp(½ (h + ``confidence_noise`` · A_k)),
+    ``self_certainty`` = ``certainty`` · exp(½ (h + ``confidence_noise`` · B_k)).
+
+The forced answer is surer once the branch has settled, the more so on the right answer:
+
+    ``answer_logprob`` = −exp(−h − ``answer_settled`` · [k > cK] − ``answer_right`` · [k > cK][a right]
+                              − ``answer_noise`` · C_k), in nats, rounded to four decimals.
+
+N'_k, N''_k, A_k, B_k and C_k are independent draws from N(0, 1), one each an interval.
 """
 
 from __future__ import annotations
@@ -41,7 +52,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.datasets.build import replay_store
+from tts_gym.datasets.build import build_store
 from tts_gym.datasets.metadata import tool_versions
 from tts_gym.datasets.records import concatenate, record_tables
 from tts_gym.datasets.schema import FORMAT_VERSION, RecordedBranch, RecordedQuestion, Sources
@@ -85,6 +96,11 @@ class SyntheticModel:
     confidence_branch: float = 0.2
     confidence_noise: float = 0.15
     worst: float = 8.0
+    sharpness: float = 7.0
+    certainty: float = 10.0
+    answer_settled: float = 1.2
+    answer_right: float = 0.5
+    answer_noise: float = 0.4
 
 
 DEFAULT_MODEL = SyntheticModel()
@@ -112,7 +128,7 @@ def synthetic_store(
     metadata = synthetic_metadata(questions, branches, interval, seed, model)
     name = metadata["name"]
     records = synthetic_questions(questions, branches, interval, seed, model)
-    return replay_store(concatenate(list(record_tables(records, name))), metadata, Sources.single(name))
+    return build_store(concatenate(list(record_tables(records, name))), metadata, Sources.single(name))
 
 
 def synthetic_metadata(
@@ -196,8 +212,11 @@ def _question(
     invalid = rng.random(len(branch)) < 2 * model.invalid * (1 - (place - 0.5) / probe_counts[branch])
     probes = [None if bad else texts[answer] for answer, bad in zip(shown.tolist(), invalid.tolist(), strict=True)]
 
-    signals = _signals(aims[branch] == RIGHT, settled, progress, rng.standard_normal(branches)[branch], rng, model)
+    right = aims[branch] == RIGHT
+    confidence = _confidence(right, settled, progress, rng.standard_normal(branches)[branch], rng, model)
+    signals = _logprobs(confidence, rng, model)
     final_invalid = rng.random(branches) < model.final_invalid
+    signals |= _confidences(confidence, right, settled, rng, model)
     spans = [slice(low, low + count) for low, count in zip(start.tolist(), probe_counts.tolist(), strict=True)]
     return RecordedQuestion(
         id=str(number),
@@ -226,16 +245,16 @@ def _lengths(
     return tokens
 
 
-def _signals(
+def _confidence(
     right: NDArray[np.bool_],
     settled: NDArray[np.bool_],
     progress: NDArray[np.float64],
     temper: NDArray[np.float64],
     rng: np.random.Generator,
     model: SyntheticModel,
-) -> dict[str, list[float]]:
-    """The three signals of every interval; all arguments are arrays over intervals."""
-    confidence = (
+) -> NDArray[np.float64]:
+    """The confidence h of every interval, float64 [intervals], as are the arguments."""
+    confidence: NDArray[np.float64] = (
         model.confidence
         + model.confidence_right * right
         + model.confidence_settled * settled
@@ -243,9 +262,34 @@ def _signals(
         + model.confidence_branch * temper
         + model.confidence_noise * rng.standard_normal(len(right))
     )
-    tail, worst = confidence + model.confidence_noise * rng.standard_normal((2, len(right)))
+    return confidence
+
+
+def _logprobs(
+    confidence: NDArray[np.float64], rng: np.random.Generator, model: SyntheticModel
+) -> dict[str, list[float]]:
+    """The log-probabilities of every interval's own tokens."""
+    tail, worst = confidence + model.confidence_noise * rng.standard_normal((2, len(confidence)))
     return {
         "mean_logprob": np.round(-np.exp(-confidence), 2).tolist(),
         "min_logprob": np.round(-model.worst * np.exp(-worst), 2).tolist(),
         "tail_logprob": np.round(-np.exp(-tail), 2).tolist(),
+    }
+
+
+def _confidences(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    settled: NDArray[np.bool_],
+    rng: np.random.Generator,
+    model: SyntheticModel,
+) -> dict[str, list[float]]:
+    """What every interval's whole next-token distributions tell, and its forced answer."""
+    topk, certainty = confidence + model.confidence_noise * rng.standard_normal((2, len(confidence)))
+    answer = confidence + settled * (model.answer_settled + model.answer_right * right)
+    answer += model.answer_noise * rng.standard_normal(len(confidence))
+    return {
+        "topk_confidence": np.round(model.sharpness * np.exp(topk / 2), 2).tolist(),
+        "answer_logprob": np.round(-np.exp(-answer), 4).tolist(),
+        "self_certainty": np.round(model.certainty * np.exp(certainty / 2), 2).tolist(),
     }
