@@ -6,7 +6,7 @@ An advance is simulated interval by interval; votes are counted from scratch; th
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import comb
+from math import comb, nan
 
 import numpy as np
 
@@ -16,14 +16,15 @@ INVALID_CLASS = 0
 
 @dataclass
 class Recorded:
-    """A recorded branch: the classes of its probes and of its final answer, and its length."""
+    """A recorded branch: the classes of its probes and of its final answer, its length, and its signals by name."""
 
     probes: list[int]
     final: int
     tokens: int
+    signals: dict[str, list[float]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Branch:
     recorded: Recorded
     advances: int = 0
@@ -266,6 +267,15 @@ class ModelEpisode:
         top1, top2 = (*ranked, 0)[:2]
         draws = top1 + top2 + 1
         return float(Fraction(sum(comb(draws, k) for k in range(top1 + 1)), 2**draws))
+
+    def signal(self, name, i, k=0):
+        branch = self.get(i)
+        recorded = branch.recorded.signals[name][: branch.advances]
+        if not 0 <= k <= len(recorded):
+            raise IndexError(k)
+        interval = k or len(recorded)
+        seen = name != "answer_logprob" or branch.seen_at == interval
+        return recorded[interval - 1] if interval and seen else nan
 
     def note(self, name, value):
         pass

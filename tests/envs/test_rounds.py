@@ -22,13 +22,14 @@ ID = "TTSWidthDepthRounds-v0"
 ARGUMENTS = [
     {},
     {"rules": "published", "aggregator": "finished", "cost_weight": (0.001, 0.3)},
+    {"rules": "published", "reward_shaping": True},
     {"budget": 20000, "max_branches": 7, "aggregator": "all", "cost_weight": 0.2},
 ]
 
 
 def begin(published, budget, question):
     rules = EpisodeRules(published=published, budget=budget)
-    episode = ReplayEpisode(episode_fields(STORE, rules, 9, log_size=5000))
+    episode = ReplayEpisode(episode_fields(STORE, rules, 12, log_size=5000))
     transitions.reset(episode, question)
     return episode
 
@@ -82,13 +83,27 @@ def test_rounds_do_what_their_names_say():
     assert episode.depths[:6] == [3, 3, 3, 3, 1, 1]
     take("finish_advanced")
     assert episode.finished[:6] == [True, False, False, False, False, False]
-    take("deepen_advanced")
-    assert episode.depths[1] == min(7, transitions.last_depth(episode, transitions.row_of(episode, 1)))
+    before = list(episode.depths)
+    take("deepen_to_next")
+    moved = {after - earlier for earlier, after in zip(before[1:6], episode.depths[1:6], strict=True)}
+    assert len(moved) == 1 and moved.pop() > 0
+    assert any(episode.finished[1:6])
+    reading = [i for i in range(6) if not episode.finished[i]]
+    before = list(episode.depths)
     take("deepen_all_4")
-    assert episode.depths[4] == min(5, transitions.last_depth(episode, transitions.row_of(episode, 4)))
+    assert all(
+        episode.depths[i] == min(before[i] + 4, transitions.last_depth(episode, transitions.row_of(episode, i)))
+        for i in reading
+    )
+    take("widen_4")
+    deepest = max((i for i in range(10) if not episode.finished[i]), key=lambda i: (episode.depths[i], -i))
+    before = list(episode.depths)
+    take("prune_advanced")
+    assert [i for i in range(10) if episode.pruned[i]] == [deepest]
+    assert episode.depths[deepest] == before[deepest] and episode.depths[9] == before[9] + 1
     leader = votes.leader(episode, votes.ACTIVE)
-    agreeing = [i for i in range(6) if episode.codes[i] == leader]
-    others = [i for i in range(6) if i not in agreeing]
+    agreeing = [i for i in range(10) if episode.codes[i] == leader and not episode.pruned[i]]
+    others = [i for i in range(10) if i not in agreeing]
     depths = list(episode.depths)
     take("finish_agreeing")
     assert all(episode.finished[i] for i in agreeing)
@@ -150,6 +165,28 @@ def test_the_cost_weight_is_drawn_shown_and_charged():
     assert rewards == pytest.approx(-shown * infos["tokens"] / units, rel=1e-4)
 
 
+@pytest.mark.parametrize("aggregator", ["active", "finished"])
+def test_shaping_rewards_progress_when_it_is_made_and_keeps_the_return(aggregator):
+    plain, shaped = (
+        gym.make_vec(ID, num_envs=32, aggregator=aggregator, reward_shaping=shaping) for shaping in (False, True)
+    )
+    plain.reset(seed=0), shaped.reset(seed=0)
+    rng, returns = np.random.default_rng(0), np.zeros((2, 32))
+    ended, moved = 0, 0
+    for _ in range(300):
+        masks = plain.unwrapped.action_masks()
+        actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
+        _, rewards, terminated, _, _ = plain.step(actions)
+        _, shaped_rewards, *_ = shaped.step(actions)
+        assert (shaped_rewards[terminated] == 0).all()
+        moved += (shaped_rewards > 0).sum()
+        returns += rewards, shaped_rewards
+        np.testing.assert_allclose(*returns[:, terminated], atol=1e-12)
+        returns[:, terminated] = 0
+        ended += terminated.sum()
+    assert ended > 100 and moved > 50
+
+
 @pytest.mark.parametrize("weight", [-1, float("nan"), (0, 1), (2, 1), (1, 2, 3), "x", True])
 def test_a_wrong_cost_weight_is_refused(weight):
     with pytest.raises(ValueError, match="cost_weight"):
@@ -161,8 +198,8 @@ def test_wrong_calls_are_refused():
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="from 0 to 10"):
-        env.step(11)
+    with pytest.raises(ValueError, match="from 0 to 11"):
+        env.step(12)
     with pytest.raises(ValueError, match="not admissible"):
         env.step(ROUNDS.index("deepen_all"))
     env.step(0)

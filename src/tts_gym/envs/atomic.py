@@ -45,7 +45,7 @@ def action_mask(e: Any, mask: NDArray[Any]) -> None:
     width = e.count[WIDTH]
     for i in range(width):
         _mask_branch(e, i, mask)
-    mask[on_branch(0, width) :] = False
+    mask[on_branch(CONTINUE, width) :] = False
 
 
 @kernel

@@ -35,6 +35,9 @@ from tts_gym.envs.state import (
 )
 from tts_gym.envs.votes import confidence_table
 
+_OF_THE_PROBE = SIGNALS.index("answer_logprob")
+"""Place of the signal that comes with a probe; the others come with an interval's own tokens."""
+
 
 class Episode(Protocol):
     """One question being answered; the same on every substrate.
@@ -126,8 +129,13 @@ class Episode(Protocol):
     def confidence(self, pool: int) -> float:
         """Beta confidence P(p > 1/2), p ~ Beta(top1 + 1, top2 + 1), of the votes in ``pool``; 0 without votes."""
 
-    def signal(self, name: str, i: int) -> float:
-        """Signal ``name`` recorded for the last generated interval of branch ``i``; NaN for a branch without probes."""
+    def signal(self, name: str, i: int, k: int = 0) -> float:
+        """Signal ``name`` recorded for interval ``k`` = 1, 2, … of branch ``i``; 0 stands for the last generated one.
+
+        Signals are recorded for intervals that end in a probe, so the finishing one has none. NaN where there is
+        nothing to see: for the last interval of a branch without probes, and for "answer_logprob" at any interval
+        but that of the branch's latest revealed answer.
+        """
 
     def note(self, name: str, value: float) -> None:
         """Keep ``value`` in the trace of an interpreted episode; does nothing in a compiled one."""
@@ -195,15 +203,19 @@ def _is_finished(e: Any, i: int) -> bool:
 
 
 @kernel
-def _signal(e: Any, name: str, i: int) -> float:
+def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
     transitions.check_branch(e, i)
+    row = transitions.row_of(e, i)
+    generated = min(e.depths[i], transitions.last_depth(e, row) - 1)
+    if k < 0 or k > generated:
+        raise IndexError("interval out of range: that branch has not generated it, or nothing is recorded for it")
+    interval = k if k > 0 else generated
     for place in range(len(SIGNALS)):
-        if SIGNALS[place] == name and e.tables.signal_row[place] >= 0:
-            row = transitions.row_of(e, i)
-            intervals = min(e.depths[i], transitions.last_depth(e, row) - 1)
-            if intervals == 0:
+        column = e.tables.signal_column[place]
+        if SIGNALS[place] == name and column >= 0:
+            if interval == 0 or (place == _OF_THE_PROBE and interval != e.shown[i]):
                 return np.nan
-            return float(e.tables.signals[e.tables.signal_row[place], e.tables.answer_start[row] - row + intervals - 1])
+            return float(e.tables.signals[e.tables.answer_start[row] - row + interval - 1, column])
     raise KeyError("this store does not record that signal")
 
 

@@ -30,12 +30,16 @@ class Stores(NamedTuple):
         questions: int64 [stores], number of questions.
         branch_tokens: float64 [stores], mean branch length in tokens.
         longest: int64 [stores], intervals of the longest branch.
+        first: int64 [stores], place of the first question in ``gold``.
+        gold: int32 [questions of all stores], class of the correct answer.
     """
 
     handles: NDArray[Any]
     questions: NDArray[np.int64]
     branch_tokens: NDArray[np.float64]
     longest: NDArray[np.int64]
+    first: NDArray[np.int64]
+    gold: NDArray[np.int32]
 
 
 class Rows(NamedTuple):
@@ -105,11 +109,14 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._like = self._replays[0].episode
         stores = [replay.store for replay in self._replays]
         handles = [_handle_compiled(replay.episode) for replay in self._replays]
+        questions = np.array([len(store) for store in stores])
         self._stores = Stores(
             handles=np.array(handles, np.int64 if isinstance(handles[0], int) else object),
-            questions=np.array([len(store) for store in stores]),
+            questions=questions,
             branch_tokens=np.array([replay.branch_tokens for replay in self._replays]),
             longest=np.array([replay.longest for replay in self._replays]),
+            first=np.cumsum(questions) - questions,
+            gold=np.concatenate([store.gold for store in stores]),
         )
         self._rows = Rows(
             streams=np.zeros((number, STREAM_SIZE), np.int64),
@@ -118,10 +125,9 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             tokens=np.zeros(number, np.int64),
             masks=np.zeros((number, actions), np.int8),
         )
-        self._first_question = np.cumsum(self._stores.questions) - self._stores.questions
-        self._gold = np.concatenate([store.gold for store in stores])
         self._ids = np.array([name for store in stores for name in store.question_ids], dtype=object)
         self._class_texts = [store.class_texts for store in stores]
+        self._question_ids = np.empty(number, dtype=object)
         self._steps = np.zeros(number, np.int64)
         self._ended = np.ones(number, np.bool_)
 
@@ -214,9 +220,19 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._restart(ended, ANY)
         return self._observation(), rewards, terminated, truncated, infos | self._infos(everyone)
 
+    @property
+    def settings(self) -> Settings:
+        """The arguments, checked."""
+        return self._settings
+
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are admissible now, bool [num_envs, actions]."""
         return self._rows.masks.astype(np.bool_)
+
+    def counts(self) -> NDArray[np.int64]:
+        """What each episode has come to, int64 [num_envs, ``state.COUNT_SIZE``]; the last one until the next begins."""
+        counts = np.stack([replay.state.count for replay in self._replays])
+        return counts[self._rows.numbers, np.arange(self.num_envs)]
 
     def _check_actions(self, actions: NDArray[Any]) -> None:
         most = self._rows.masks.shape[1] - 1
@@ -234,15 +250,15 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
     def _restart(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
         self._begin(chosen, choice)
+        numbers, questions = self._rows.numbers[chosen], self._rows.questions[chosen]
+        self._question_ids[chosen] = self._ids[self._stores.first[numbers] + questions]
         self._rows.tokens[chosen] = 0
         self._steps[chosen] = 0
         self._ended = self._ended & ~chosen
 
     def _infos(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
         """What the environments ``chosen`` tell, with zeros or None for the others."""
-        rows = self._rows
-        ids = self._ids[self._first_question[rows.numbers] + rows.questions]
-        tokens, masks = rows.tokens.copy(), rows.masks.copy()
+        ids, tokens, masks = self._question_ids.copy(), self._rows.tokens.copy(), self._rows.masks.copy()
         if not chosen.all():
             ids[~chosen], tokens[~chosen], masks[~chosen] = None, 0, 0
         return {
@@ -257,12 +273,12 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     def _ends(
         self, terminated: NDArray[np.bool_], answers: NDArray[np.int64], rewards: NDArray[np.float64]
     ) -> dict[str, Any]:
-        """Grade the answers of the environments ``terminated``: set their rewards, return what they tell."""
+        """Grade the answers of the environments ``terminated``: add to their rewards, return what they tell."""
         where = np.flatnonzero(terminated)
         numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
         correct = np.zeros(self.num_envs, np.bool_)
-        correct[where] = classes == self._gold[self._first_question[numbers] + questions]
-        rewards[where] = correct[where]
+        correct[where] = classes == self._stores.gold[self._stores.first[numbers] + questions]
+        rewards[where] += correct[where]
         texts = np.empty(self.num_envs, dtype=object)
         texts[where] = [
             self._class_texts[number][question][answer] if answer >= 0 else ""

@@ -15,14 +15,15 @@ ROUNDS = (
     "stop",  # STOP
     "deepen_all",  # CONTINUE(i) for every branch that can continue
     "deepen_all_4",  # the same four times
+    "deepen_to_next",  # CONTINUE(i) for every one, as often as it takes until one of them finishes
     "deepen_agreeing",  # CONTINUE(i) for those whose latest answer is the leader
-    "deepen_advanced",  # CONTINUE(i) four times for the deepest one
     "finish_advanced",  # CONTINUE(i) to its end for the deepest one
     "finish_agreeing",  # CONTINUE(i) to their ends for those whose latest answer is the leader
     "widen_1",  # BRANCH, then CONTINUE(i) for every branch opened earlier that can continue
     "widen_2",  # BRANCH twice, likewise
     "widen_4",  # BRANCH four times, likewise
     "prune_dissenters",  # PRUNE(i) for the persistent dissenters, then deepen_all
+    "prune_advanced",  # PRUNE(i) for the deepest one, then deepen_all
 )
 """Names of the actions, in their order. Branches that can continue are opened, unfinished, un-pruned, and their next
 interval fits the budget; within a round the deepest go first, ties by index."""
@@ -31,18 +32,25 @@ interval fits the budget; within a round the deepest go first, ties by index."""
     _,
     DEEPEN_ALL,
     DEEPEN_ALL_4,
+    DEEPEN_TO_NEXT,
     DEEPEN_AGREEING,
-    DEEPEN_ADVANCED,
     FINISH_ADVANCED,
     FINISH_AGREEING,
     WIDEN_1,
     WIDEN_2,
     WIDEN_4,
     PRUNE_DISSENTERS,
+    PRUNE_ADVANCED,
 ) = range(len(ROUNDS))
 
 PERSISTENCE = 3
 """Intervals in a row that a dissenter has to show the same answer before it counts as persistent."""
+
+
+@kernel
+def agrees(e: Any, i: int, leader: int) -> bool:
+    """Whether the latest answer of branch ``i`` is ``leader``, if there is one."""
+    return bool(leader >= 0 and e.codes[i] == leader)
 
 
 @kernel
@@ -58,41 +66,61 @@ def _branches_opened(action: int) -> int:
 
 
 @kernel
-def _intervals(e: Any, action: int, i: int, place: int, leader: int) -> int:
+def _intervals_left(e: Any, i: int) -> int:
+    return transitions.last_depth(e, transitions.row_of(e, i)) - int(e.depths[i])
+
+
+@kernel
+def _intervals_to_next(e: Any) -> int:
+    """Intervals until the first of the branches that can continue finishes."""
+    fewest = 0
+    for i in range(e.count[WIDTH]):
+        if transitions.can_continue(e, i) and (fewest == 0 or _intervals_left(e, i) < fewest):
+            fewest = _intervals_left(e, i)
+    return fewest
+
+
+@kernel
+def _intervals(e: Any, action: int, i: int, place: int, leader: int, to_next: int) -> int:
     """Intervals that the round ``action`` asks of branch ``i``, the ``place``-th deepest that is unfinished."""
-    agrees = leader >= 0 and e.codes[i] == leader
-    whole = transitions.last_depth(e, transitions.row_of(e, i))
     if action == DEEPEN_ALL_4:
         return 4
+    if action == DEEPEN_TO_NEXT:
+        return to_next
     if action == DEEPEN_AGREEING:
-        return 1 if agrees else 0
-    if action == DEEPEN_ADVANCED:
-        return 4 if place == 0 else 0
+        return 1 if agrees(e, i, leader) else 0
     if action == FINISH_ADVANCED:
-        return whole if place == 0 else 0
+        return _intervals_left(e, i) if place == 0 else 0
     if action == FINISH_AGREEING:
-        return whole if agrees else 0
+        return _intervals_left(e, i) if agrees(e, i, leader) else 0
     return 1
+
+
+@kernel
+def _prune(e: Any, action: int, leader: int) -> None:
+    if action == PRUNE_DISSENTERS:
+        for i in range(e.count[WIDTH]):
+            if is_dissenter(e, i, leader):
+                transitions.prune(e, i)
+    elif action == PRUNE_ADVANCED and transitions.line_up(e) > 0:
+        transitions.prune(e, int(e.scratch[0]))
 
 
 @kernel
 def take_round(e: Any, action: int, leader: int) -> None:
     """Take the round ``action``, which is admissible and not STOP, where ``leader`` leads the vote."""
     earlier = int(e.count[WIDTH])
-    if action == PRUNE_DISSENTERS:
-        for i in range(earlier):
-            if is_dissenter(e, i, leader):
-                transitions.prune(e, i)
+    _prune(e, action, leader)
     opened = _branches_opened(action)
     if opened > 0:
         transitions.branch(e, opened)
-    longest, advanced = 0, 0
+    longest, advanced, to_next = 0, 0, _intervals_to_next(e)
     for place in range(transitions.line_up(e)):
         i = int(e.scratch[place])
         if i >= earlier:
             continue
         before = e.count[TOKENS]
-        for _ in range(_intervals(e, action, i, place, leader)):
+        for _ in range(_intervals(e, action, i, place, leader, to_next)):
             if transitions.extend(e, i, 1) == 0:
                 break
             advanced += 1
@@ -109,22 +137,24 @@ def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     """
     leader = votes.leader(e, pool)
     some, agreeing, dissenting, advanced = False, False, False, False
-    for place in range(transitions.line_up(e)):
+    unfinished = transitions.line_up(e)
+    for place in range(unfinished):
         i = int(e.scratch[place])
         able = can_afford_next(e, i)
         some = some or able
         advanced = advanced or (able and place == 0)
-        agreeing = agreeing or (able and leader >= 0 and e.codes[i] == leader)
+        agreeing = agreeing or (able and agrees(e, i, leader))
         dissenting = dissenting or is_dissenter(e, i, leader)
     left = min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]
     openable = admissible(e, BRANCH)
     mask[STOP] = True
     mask[DEEPEN_ALL] = some
     mask[DEEPEN_ALL_4] = some
+    mask[DEEPEN_TO_NEXT] = some
     mask[DEEPEN_AGREEING] = agreeing
-    mask[DEEPEN_ADVANCED] = advanced
     mask[FINISH_ADVANCED] = advanced
     mask[FINISH_AGREEING] = agreeing
     for action in range(WIDEN_1, WIDEN_4 + 1):
         mask[action] = openable and left >= _branches_opened(action)
     mask[PRUNE_DISSENTERS] = dissenting
+    mask[PRUNE_ADVANCED] = unfinished > 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tts_gym.envs import transitions, votes
 from tts_gym.envs.observation import remaining_share, saturate
-from tts_gym.envs.rounds import is_dissenter
+from tts_gym.envs.rounds import agrees, is_dissenter
 from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUND_FEATURES = (
@@ -37,6 +37,10 @@ ROUND_FEATURES = (
     "finished_top1",  # the share of the finished branches' votes of their leader
     "finished_confidence",  # Beta confidence among the finished branches
     "finished_agree",  # 1 if their leader is the pool's leader
+    "active_top1",  # the share of the latest answers of the un-pruned branches of their leader
+    "active_confidence",  # Beta confidence among them
+    "active_few",  # the same on the scale of ``few``
+    "active_agree",  # 1 if their leader is the pool's leader
     "agreeing",  # share of the reading branches whose latest answer is the leader
     "dissenting",  # share of the reading branches that are persistent dissenters
     "silent",  # share of the opened branches without a valid answer
@@ -46,6 +50,7 @@ ROUND_FEATURES = (
     "spent_early",  # s(tokens, half a mean branch length)
     "remaining",  # unspent share of the budget; 1 without one
     "cost_weight",  # (log10(cost_weight) + 4) / 4, between 0.0001 and 1
+    "stake",  # s((1 - confidence) / cost_weight, 10): mean branch lengths that certainty would be worth
 )
 """Places in the observation."""
 
@@ -64,8 +69,9 @@ def forget(memory: NDArray[np.float64]) -> None:
 @kernel
 def remember_round(e: Any, pool: int, memory: NDArray[np.float64]) -> None:
     """Bring the memory up to date after a round."""
-    leader = votes.leader(e, pool)
-    memory[AVERAGE] += AVERAGE_WEIGHT * (votes.confidence(e, pool) - memory[AVERAGE])
+    leader, top1, top2 = votes.top_two(e, pool)
+    confidence = e.confidences[top1, top2] if top1 > 0 else 0.0
+    memory[AVERAGE] += AVERAGE_WEIGHT * (confidence - memory[AVERAGE])
     memory[STABILITY] = memory[STABILITY] + 1 if leader == memory[LEADER] else 0.0
     memory[LEADER] = leader
     memory[ROUND] += 1
@@ -86,11 +92,13 @@ def observe_round(
     features[1] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
     leader = _observe_votes(e, pool, memory, features)
     _observe_branches(e, leader, branch_tokens, longest, features)
-    features[24] = saturate(memory[ROUND], 32)
-    features[25] = saturate(e.count[TOKENS], 4 * branch_tokens)
-    features[26] = saturate(e.count[TOKENS], branch_tokens / 2)
-    features[27] = remaining_share(e)
-    features[28] = (math.log10(min(max(cost_weight, 1e-4), 1.0)) + 4) / 4
+    features[28] = saturate(memory[ROUND], 32)
+    features[29] = saturate(e.count[TOKENS], 4 * branch_tokens)
+    features[30] = saturate(e.count[TOKENS], branch_tokens / 2)
+    features[31] = remaining_share(e)
+    price = min(max(cost_weight, 1e-4), 1.0)
+    features[32] = (math.log10(price) + 4) / 4
+    features[33] = saturate((1 - features[12]) / price, 10)
 
 
 @kernel
@@ -103,16 +111,27 @@ def _observe_votes(e: Any, pool: int, memory: NDArray[np.float64], features: NDA
     features[10] = top1 / max(cast, 1)
     features[11] = top2 / max(cast, 1)
     features[12] = confidence
-    features[13] = saturate(-math.log10(max(1 - confidence, 1e-12)), 1)
+    features[13] = _few(confidence)
     features[14] = memory[AVERAGE]
     features[15] = (confidence - memory[AVERAGE] + 1) / 2
     features[16] = saturate(memory[STABILITY], 8)
-    finished = votes.cast_ballots(e, votes.FINISHED)
-    finished_leader, top1, top2 = votes.top_two(e, votes.FINISHED)
-    features[17] = top1 / max(finished, 1)
-    features[18] = e.confidences[top1, top2] if top1 > 0 else 0.0
-    features[19] = finished_leader >= 0 and finished_leader == leader
+    features[17], features[18], _, features[19] = _compare_votes(e, votes.FINISHED, leader)
+    features[20], features[21], features[22], features[23] = _compare_votes(e, votes.ACTIVE, leader)
     return leader
+
+
+@kernel
+def _compare_votes(e: Any, pool: int, leader: int) -> tuple[float, float, float, bool]:
+    """Share of the leader of ``pool``, its confidence on two scales, and whether it is ``leader``."""
+    cast = votes.cast_ballots(e, pool)
+    own, top1, top2 = votes.top_two(e, pool)
+    confidence = e.confidences[top1, top2] if top1 > 0 else 0.0
+    return top1 / max(cast, 1), confidence, _few(confidence), own >= 0 and own == leader
+
+
+@kernel
+def _few(confidence: float) -> float:
+    return saturate(-math.log10(max(1 - confidence, 1e-12)), 1)
 
 
 @kernel
@@ -132,7 +151,7 @@ def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, f
             depths += depth
             deepest, youngest = max(deepest, depth), min(youngest, depth)
             streaks += e.streaks[i]
-            agreeing += leader >= 0 and e.codes[i] == leader
+            agreeing += agrees(e, i, leader)
             dissenting += is_dissenter(e, i, leader)
     some, opened = max(reading, 1), max(width, 1)
     features[2] = saturate(reading, 8)
@@ -142,7 +161,7 @@ def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, f
     features[6] = deepest / longest
     features[7] = youngest / longest if reading > 0 else 0.0
     features[8] = saturate(lengths / max(e.count[COMPLETED], 1), branch_tokens)
-    features[20] = agreeing / some
-    features[21] = dissenting / some
-    features[22] = silent / opened
-    features[23] = saturate(streaks / some, 8)
+    features[24] = agreeing / some
+    features[25] = dissenting / some
+    features[26] = silent / opened
+    features[27] = saturate(streaks / some, 8)

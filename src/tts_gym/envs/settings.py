@@ -25,7 +25,13 @@ AGGREGATORS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.
 
 MOST_BRANCHES = 4096
 
-StoreNames = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+DEFAULT_STORE = "smollm2-arithmetic"
+"""The store of an environment that is made without one."""
+
+ONE_STORE = (str, os.PathLike, ReplayStore)
+StoreName = str | os.PathLike[str] | ReplayStore
+StoreNames = StoreName | Sequence[StoreName]
+"""Stores by name or path, or loaded already, which a keyword argument of ``gymnasium.make`` cannot be."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the arguments."""
-        if not self.names or not all(isinstance(name, (str, os.PathLike)) for name in self.names):
+        if not self.names or not all(isinstance(name, ONE_STORE) for name in self.names):
             raise ValueError(f"store is a name, a path or a list of them, but got {self.store!r}.")
         check_integer("max_branches", self.max_branches, 1, MOST_BRANCHES)
         if self.budget is not None:
@@ -65,7 +71,7 @@ class Settings:
     @property
     def names(self) -> tuple[Any, ...]:
         """The store arguments, one or more."""
-        if isinstance(self.store, (str, os.PathLike)):
+        if isinstance(self.store, ONE_STORE):
             return (self.store,)
         return tuple(self.store) if isinstance(self.store, Sequence) else ()
 
@@ -90,7 +96,8 @@ class Settings:
         Raises:
             StoreError: a store is missing or refused.
         """
-        return tuple(Replay(load_store(name), self.episode_rules, int(self.max_branches), rows) for name in self.names)
+        stores = (name if isinstance(name, ReplayStore) else load_store(name) for name in self.names)
+        return tuple(Replay(store, self.episode_rules, int(self.max_branches), rows) for store in stores)
 
 
 def check_integer(name: str, value: object, least: int, most: int) -> None:

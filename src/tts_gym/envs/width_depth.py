@@ -18,7 +18,7 @@ from tts_gym.envs.compiled import borrow
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
-from tts_gym.envs.settings import Settings, StoreNames
+from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.state import TOKENS
 
 INVALID_ACTION_REWARD = -0.01
@@ -169,18 +169,18 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
 
     ```
 
-    | Parameter        | Type                     | Default             | Description                                                     |
-    |------------------|--------------------------|---------------------|-----------------------------------------------------------------|
-    | `store`          | **str** or list of them  | `"synthetic-small"` | Name in the catalogue, directory, or published-format file      |
-    | `max_branches`   | **int**                  | `16`                | Branches an episode may open; fewer if the question has fewer   |
-    | `budget`         | **int** or `None`        | `None`              | Tokens an episode may spend                                     |
-    | `probe_cost`     | **int**                  | `0`                 | Tokens charged for a PROBE                                      |
-    | `cost_weight`    | **float**                | `0.01`              | Price of a mean branch length of tokens (γ), 0 or more          |
-    | `rules`          | **str**                  | `"exact"`           | `"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the published results, where an interval always costs its full size and invalid answers vote |
-    | `aggregator`     | **str**                  | `"active"`          | Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"` |
-    | `reveal`         | **str**                  | `"probe"`           | `"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its answer, as in the published code, and nothing is left to probe |
-    | `invalid_action` | **str**                  | `"ignore"`          | What an inadmissible action does, `"ignore"` or `"raise"`       |
-    | `render_mode`    | **str** or `None`        | `None`              | `"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal |
+    | Parameter          | Type                       | Default                | Description                                                                                                                                                                                         |
+    |--------------------|----------------------------|------------------------|-----------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------|
+    | `store`            | **str** or list of them    | `"smollm2-arithmetic"` | Name in the catalogue, directory, or published-format file                                                                                                                                          |
+    | `max_branches`     | **int**                    | `16`                   | Branches an episode may open; fewer if the question has fewer                                                                                                                                       |
+    | `budget`           | **int** or `None`          | `None`                 | Tokens an episode may spend                                                                                                                                                                         |
+    | `probe_cost`       | **int**                    | `0`                    | Tokens charged for a PROBE                                                                                                                                                                          |
+    | `cost_weight`      | **float**                  | `0.01`                 | Price of a mean branch length of tokens (γ), 0 or more                                                                                                                                              |
+    | `rules`            | **str**                    | `"exact"`              | `"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the published results, where an interval always costs its full size and invalid answers vote |
+    | `aggregator`       | **str**                    | `"active"`             | Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"`                                                                                                                                 |
+    | `reveal`           | **str**                    | `"probe"`              | `"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its answer, as in the published code, and nothing is left to probe                            |
+    | `invalid_action`   | **str**                    | `"ignore"`             | What an inadmissible action does, `"ignore"` or `"raise"`                                                                                                                                           |
+    | `render_mode`      | **str** or `None`          | `None`                 | `"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal                                                                                                                                  |
 
     ## Vectorized environment
 
@@ -200,7 +200,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
 
     def __init__(
         self,
-        store: StoreNames = "synthetic-small",
+        store: StoreNames = DEFAULT_STORE,
         max_branches: int = 16,
         budget: int | None = None,
         probe_cost: int = 0,

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tts_gym.envs.rounds import ROUNDS
-from tts_gym.envs.settings import StoreNames
+from tts_gym.envs.settings import DEFAULT_STORE, StoreNames
 from tts_gym.envs.width_depth_rounds_vector import CostWeight, TTSWidthDepthRoundsVectorEnv
 
 
@@ -27,7 +27,7 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Action Space
 
-    The action is an integer in `Discrete(11)`. A branch *can continue* if it is opened, unfinished and un-pruned and its next
+    The action is an integer in `Discrete(12)`. A branch *can continue* if it is opened, unfinished and un-pruned and its next
     interval fits the budget. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
     is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
 
@@ -36,26 +36,28 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 0      | stop             | STOP                                                                                     |
     | 1      | deepen_all       | CONTINUE(i) for every branch that can continue                                           |
     | 2      | deepen_all_4     | CONTINUE(i) four times for each of them                                                  |
-    | 3      | deepen_agreeing  | CONTINUE(i) for those that agree                                                         |
-    | 4      | deepen_advanced  | CONTINUE(i) four times for the deepest unfinished one                                    |
+    | 3      | deepen_to_next   | CONTINUE(i) for each of them, as often as it takes until one of them finishes            |
+    | 4      | deepen_agreeing  | CONTINUE(i) for those that agree                                                         |
     | 5      | finish_advanced  | CONTINUE(i) to its end for the deepest unfinished one                                    |
     | 6      | finish_agreeing  | CONTINUE(i) to their ends for those that agree                                           |
     | 7      | widen_1          | BRANCH, then CONTINUE(i) for every branch opened earlier that can continue               |
     | 8      | widen_2          | BRANCH twice, likewise                                                                   |
     | 9      | widen_4          | BRANCH four times, likewise                                                              |
     | 10     | prune_dissenters | PRUNE(i) for the persistent dissenters, then CONTINUE(i) for every branch that can continue |
+    | 11     | prune_advanced   | PRUNE(i) for the deepest unfinished one, likewise                                        |
 
     Within a round the deepest branches go first, ties by index. A round is admissible if it is STOP or changes the episode;
     `widen_n` also needs n branches left. `info["action_mask"]` (int8) and the method `action_masks()` (bool) tell.
 
     ## Observation Space
 
-    `Box(0, 1, (29,), float32)`. `tts_gym.envs.rounds_observation.ROUND_FEATURES` names the places in this order: counts of
+    `Box(0, 1, (34,), float32)`. `tts_gym.envs.rounds_observation.ROUND_FEATURES` names the places in this order: counts of
     branches (width, unopened, reading, finished, pruned), depths of the unfinished branches (mean, deepest, youngest), mean length of
     the finished ones, votes (voters, top1, top2, confidence on two scales, its average over rounds and its trend, stability of
-    the leader), votes among finished branches (top1, confidence, whether they agree), shares of unfinished branches that agree, or
+    the leader), votes among finished branches, and of those that are not pruned (top1, confidence, whether their leader is the
+    pool's), shares of unfinished branches that agree, or
     dissent persistently, of branches without a valid answer, the mean streak, rounds, tokens on two scales, remaining
-    budget, and the price of tokens.
+    budget, the price of tokens, and what certainty would be worth at that price.
 
     `info` is that of `TTSWidthDepth-v0`.
 
@@ -66,6 +68,10 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     With `cost_weight=(low, high)` each episode draws γ log-uniformly, and the observation shows it: one policy then covers the
     whole frontier between accuracy and cost.
+
+    With `reward_shaping=True` a round also earns the change of whether STOP would be right, and STOP then earns nothing more:
+    potential-based shaping (Ng, Harada and Russell, 1999), which leaves every answered episode its undiscounted return and every
+    policy its rank, and takes the questions' difficulty out of the noise.
 
     ## Starting State
 
@@ -78,16 +84,17 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Arguments
 
-    | Parameter        | Type                     | Default             | Description                                                |
-    |------------------|--------------------------|---------------------|------------------------------------------------------------|
-    | `store`          | **str** or list of them  | `"synthetic-small"` | Name in the catalogue, directory, or published-format file |
-    | `max_branches`   | **int**                  | `64`                | Branches an episode may open                               |
-    | `budget`         | **int** or `None`        | `None`              | Tokens an episode may spend                                |
-    | `cost_weight`    | **float** or a pair      | `0.01`              | Price of a mean branch length of tokens (γ), or the range it is drawn from |
-    | `rules`          | **str**                  | `"exact"`           | `"exact"` or `"published"` accounting                      |
-    | `aggregator`     | **str**                  | `"active"`          | Who votes: `"active"`, `"finished"` or `"all"`             |
-    | `invalid_action` | **str**                  | `"ignore"`          | What an inadmissible action does, `"ignore"` or `"raise"`  |
-    | `render_mode`    | `None`                   | `None`              | Nothing is rendered                                        |
+    | Parameter          | Type                       | Default                | Description                                                                |
+    |--------------------|----------------------------|------------------------|----------------------------------------------------------------------------|
+    | `store`            | **str** or list of them    | `"smollm2-arithmetic"` | Name in the catalogue, directory, or published-format file                 |
+    | `max_branches`     | **int**                    | `64`                   | Branches an episode may open                                               |
+    | `budget`           | **int** or `None`          | `None`                 | Tokens an episode may spend                                                |
+    | `cost_weight`      | **float** or a pair        | `0.01`                 | Price of a mean branch length of tokens (γ), or the range it is drawn from |
+    | `rules`            | **str**                    | `"exact"`              | `"exact"` or `"published"` accounting                                      |
+    | `aggregator`       | **str**                    | `"active"`             | Who votes: `"active"`, `"finished"` or `"all"`                             |
+    | `invalid_action`   | **str**                    | `"ignore"`             | What an inadmissible action does, `"ignore"` or `"raise"`                  |
+    | `reward_shaping`   | **bool**                   | `False`                | Reward progress towards the right answer when it is made                   |
+    | `render_mode`      | `None`                     | `None`                 | Nothing is rendered                                                        |
 
     ## Vectorized environment
 
@@ -102,13 +109,14 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     def __init__(
         self,
-        store: StoreNames = "synthetic-small",
+        store: StoreNames = DEFAULT_STORE,
         max_branches: int = 64,
         budget: int | None = None,
         cost_weight: CostWeight = 0.01,
         rules: str = "exact",
         aggregator: str = "active",
         invalid_action: str = "ignore",
+        reward_shaping: bool = False,
         render_mode: None = None,
     ) -> None:
         """Check the arguments, which the class describes, and load the stores.
@@ -117,8 +125,20 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
         self.render_mode = None
-        self._arguments = (store, max_branches, budget, cost_weight, rules, aggregator, invalid_action, render_mode)
-        self._row = TTSWidthDepthRoundsVectorEnv(1, -1, AutoresetMode.DISABLED, *self._arguments)
+        self._row = TTSWidthDepthRoundsVectorEnv(
+            1,
+            -1,
+            AutoresetMode.DISABLED,
+            store,
+            max_branches,
+            budget,
+            cost_weight,
+            rules,
+            aggregator,
+            invalid_action,
+            reward_shaping,
+            render_mode,
+        )
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
         self._running = False

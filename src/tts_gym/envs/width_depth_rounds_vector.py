@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -21,14 +21,34 @@ from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
-from tts_gym.envs.settings import Settings, StoreNames
-from tts_gym.envs.state import TOKENS
+from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
+from tts_gym.envs.state import TOKENS, kernel
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
 
 CostWeight = float | Sequence[float]
 
 
-def _begin_rows(like, stores, rows, chosen, choice, low, high, weights, memories, pool, features):  # type: ignore[no-untyped-def]  # noqa: E501
+class RoundRows(NamedTuple):
+    """What kernels know of the environments beyond ``Rows``.
+
+    Attributes:
+        weights: float64 [environments], price of a mean branch length of tokens.
+        memories: float64 [environments, MEMORY_SIZE], see ``rounds_observation``.
+        rights: float64 [environments], 1 where STOP would give the right answer; kept where rewards are shaped, else 0.
+    """
+
+    weights: NDArray[np.float64]
+    memories: NDArray[np.float64]
+    rights: NDArray[np.float64]
+
+
+@kernel
+def is_right(e: Any, pool: int, gold: int) -> bool:
+    """Whether STOP would give the right answer now, whose class is ``gold``."""
+    return bool(answer_at(e, STOP, pool) == gold)
+
+
+def _begin_rows(like, stores, rows, chosen, choice, low, high, own, pool, features):  # type: ignore[no-untyped-def]
     for n in range(len(chosen)):
         if chosen[n]:
             stream = rows.streams[n]
@@ -36,14 +56,15 @@ def _begin_rows(like, stores, rows, chosen, choice, low, high, weights, memories
             e = borrow_row(like, stores.handles[number], n)
             begin_episode(e, stream, question, choice.order)
             rows.numbers[n], rows.questions[n] = number, question
-            weights[n] = low if low == high else low * (high / low) ** next_uniform(stream)
-            forget(memories[n])
+            own.weights[n] = low if low == high else low * (high / low) ** next_uniform(stream)
+            forget(own.memories[n])
+            own.rights[n] = 0
             unit, longest = stores.branch_tokens[number], stores.longest[number]
-            observe_round(e, pool, unit, longest, memories[n], weights[n], features[n])
+            observe_round(e, pool, unit, longest, own.memories[n], own.weights[n], features[n])
             round_mask(e, pool, rows.masks[n])
 
 
-def _act_rows(like, stores, rows, stepped, actions, weights, memories, pool, refused, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
+def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, refused, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
     for n in range(len(actions)):
         if not stepped[n]:
             continue
@@ -54,13 +75,18 @@ def _act_rows(like, stores, rows, stepped, actions, weights, memories, pool, ref
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
             answers[n] = answer_at(e, action, pool)
+            rewards[n] = -own.rights[n]
             continue
         take_round(e, action, votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
-        rewards[n] = weights[n] * ((rows.tokens[n] - e.count[TOKENS]) / unit)
+        rewards[n] = own.weights[n] * ((rows.tokens[n] - e.count[TOKENS]) / unit)
         rows.tokens[n] = e.count[TOKENS]
-        remember_round(e, pool, memories[n])
-        observe_round(e, pool, unit, longest, memories[n], weights[n], features[n])
+        if shaped:
+            right = is_right(e, pool, stores.gold[stores.first[number] + rows.questions[n]])
+            rewards[n] += right - own.rights[n]
+            own.rights[n] = right
+        remember_round(e, pool, own.memories[n])
+        observe_round(e, pool, unit, longest, own.memories[n], own.weights[n], features[n])
         round_mask(e, pool, rows.masks[n])
 
 
@@ -83,13 +109,14 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         num_envs: int = 1,
         max_episode_steps: int = 512,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        store: StoreNames = "synthetic-small",
+        store: StoreNames = DEFAULT_STORE,
         max_branches: int = 64,
         budget: int | None = None,
         cost_weight: CostWeight = 0.01,
         rules: str = "exact",
         aggregator: str = "active",
         invalid_action: str = "ignore",
+        reward_shaping: bool = False,
         render_mode: None = None,
     ) -> None:
         """Check the arguments and load the stores.
@@ -104,8 +131,12 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         space = spaces.Box(0, 1, (len(ROUND_FEATURES),), np.float32)
         super().__init__(settings, num_envs, max_episode_steps, autoreset_mode, render_mode, space, len(ROUNDS))
         self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
-        self._memories = np.zeros((self.num_envs, MEMORY_SIZE))
-        self._weights = np.zeros(self.num_envs)
+        self._shaped = bool(reward_shaping)
+        self._own = RoundRows(
+            weights=np.zeros(self.num_envs),
+            memories=np.zeros((self.num_envs, MEMORY_SIZE)),
+            rights=np.zeros(self.num_envs),
+        )
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
         _begin_rows_compiled(
@@ -115,8 +146,7 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             chosen,
             choice,
             *self._weight_range,
-            self._weights,
-            self._memories,
+            self._own,
             self._settings.pool,
             self._features,
         )
@@ -131,8 +161,8 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             self._rows,
             stepped,
             actions,
-            self._weights,
-            self._memories,
+            self._shaped,
+            self._own,
             self._settings.pool,
             INVALID_ACTION_REWARD,
             rewards,

@@ -13,7 +13,7 @@ from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe, update_observation
 from tts_gym.envs.replay_vector import ReplayVectorEnv
-from tts_gym.envs.settings import Settings, StoreNames
+from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.state import TOKENS
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD, Observation, observation_space
 
@@ -69,7 +69,7 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
         num_envs: int = 1,
         max_episode_steps: int = 4096,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        store: StoreNames = "synthetic-small",
+        store: StoreNames = DEFAULT_STORE,
         max_branches: int = 16,
         budget: int | None = None,
         probe_cost: int = 0,
