@@ -5,11 +5,17 @@ from hypothesis import strategies as st
 from model import ModelEpisode, Recorded
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.datasets.build import Sources, replay_store
+from tts_gym.datasets.build import Sources, build_store
 from tts_gym.datasets.records import concatenate, record_tables
 from tts_gym.envs.episode import EpisodeRules
 
 ANSWERS = st.sampled_from(["a", "b", "c", "d", None])
+SIGNAL_VALUES = {
+    "topk_confidence": [0.5, 1.0, 2.0, 2.25, 8.0],
+    "answer_logprob": [-2.0, -0.5, -0.0625, -0.03125, 0.0],
+    "self_certainty": [0.25, 1.0, 3.0, 3.5, 16.0],
+}
+"""Values that random branches record; all are exact as float32."""
 
 PARAMETERS = {
     "single": {},
@@ -26,9 +32,26 @@ PARAMETERS = {
         "max_steps": st.integers(1, 8),
     },
     "cmc": {"beta": st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0])},
+    "crew": {"beta": st.sampled_from([0.0, 0.2, 0.5, 1.0])},
     "short-m@k": {"m": st.integers(1, 4), "k": st.integers(1, 7)},
     "answer-consistency": {"n": st.integers(1, 4)},
     "certaindex": {"k": st.integers(1, 4)},
+    "deepconf": {
+        "n": st.integers(1, 7),
+        "measure": st.sampled_from(["mean", "tail", "bottom", "lowest"]),
+        "keep": st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
+        "window": st.integers(1, 4),
+    },
+    "deepconf-online": {
+        "n_init": st.integers(1, 4),
+        "max_samples": st.integers(1, 7),
+        "keep": st.sampled_from([0.1, 0.5, 0.9]),
+        "window": st.integers(1, 3),
+        "consensus": st.sampled_from([0.6, 0.95, 1.0]),
+    },
+    "borda": {"n": st.integers(1, 7), "p": st.sampled_from([0.0, 0.3, 1.0, 2.0])},
+    "asc-weighted": {"max_samples": st.integers(1, 7), "threshold": st.sampled_from([0.45, 0.7, 0.85, 0.95])},
+    "deer": {"threshold": st.sampled_from([0.5, 0.95, 1.0])},
 }
 
 
@@ -36,7 +59,11 @@ PARAMETERS = {
 def recorded_branches(draw, interval):
     probes = draw(st.lists(ANSWERS, max_size=6))
     most = interval * (len(probes) + 2) if probes else interval
-    return RecordedBranch(draw(st.integers(1, most)), probes, draw(ANSWERS))
+    values = {
+        name: draw(st.lists(st.sampled_from(some), min_size=len(probes), max_size=len(probes)))
+        for name, some in SIGNAL_VALUES.items()
+    }
+    return RecordedBranch(draw(st.integers(1, most)), probes, draw(ANSWERS), signals=values)
 
 
 @st.composite
@@ -63,7 +90,7 @@ def store_of(interval, questions):
         "name": "random", "model": "none", "benchmark": "none", "interval": interval,
         "synthetic": True, "license": "MIT", "sampling": {}, "seeds": [],
     }  # fmt: skip
-    return replay_store(concatenate(list(record_tables(questions, "random"))), metadata, Sources.single("random"))
+    return build_store(concatenate(list(record_tables(questions, "random"))), metadata, Sources.single("random"))
 
 
 def model_of(store, question, seed, rules):
@@ -72,5 +99,7 @@ def model_of(store, question, seed, rules):
     recorded = []
     for row in tables.branch_start[question] + order:
         answers = tables.answers[tables.answer_start[row] : tables.answer_start[row + 1]].tolist()
-        recorded.append(Recorded(answers[:-1], answers[-1], int(tables.tokens[row])))
+        probes = slice(tables.answer_start[row] - row, tables.answer_start[row + 1] - row - 1)
+        values = {name: column[probes].tolist() for name, column in zip(store.signals, tables.signals.T, strict=True)}
+        recorded.append(Recorded(answers[:-1], answers[-1], int(tables.tokens[row]), values))
     return ModelEpisode(recorded, store.interval, rules.published, rules.budget, rules.probe_cost, rules.eager)

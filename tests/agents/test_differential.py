@@ -1,6 +1,7 @@
 """Compiled replay, interpreted replay and the model agree: on every program, and on any sequence of calls."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import numba
@@ -8,11 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import PARAMETERS, episode_rules, model_of, recorded_questions, store_of
+from strategies import PARAMETERS, SIGNAL_VALUES, episode_rules, model_of, recorded_questions, store_of
 
 from tts_gym.agents.drive import compiled_drive
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.cmc import cmc, schedule
+from tts_gym.agents.programs.crew import crew
+from tts_gym.agents.programs.crew import schedule as crew_schedule
+from tts_gym.agents.programs.deepconf import deepconf
+from tts_gym.agents.programs.deepconf_online import deepconf_online
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
@@ -71,7 +76,14 @@ def test_a_program_does_the_same_on_every_substrate(name):
     check()
 
 
-CALLS = ("branch", "read", "advance", "advance_all", "advance_each", "finish", "probe", "prune")
+CALLS = ("branch", "read", "advance", "advance_all", "advance_each", "finish", "probe", "prune", "signal")
+SIGNALS = tuple(SIGNAL_VALUES)
+NOTHING = 99.0
+
+
+def nan_as_number(value):
+    """``value``, in a form that equals itself."""
+    return NOTHING if np.isnan(value) else value
 
 
 def call(e, kind, i, k):
@@ -90,7 +102,9 @@ def call(e, kind, i, k):
         return int(e.finish(i))
     if kind == 6:
         return e.probe(i)
-    return int(e.prune(i))
+    if kind == 7:
+        return int(e.prune(i))
+    return nan_as_number(e.signal("topk_confidence", i, k))
 
 
 def observe(e):
@@ -103,6 +117,10 @@ def observe(e):
         seen.append(e.is_active(i))
         seen.append(e.is_finished(i))
         seen.append(e.is_valid(e.answer(i)))
+        for name in SIGNALS:
+            seen.append(nan_as_number(e.signal(name, i)))
+            for k in range(e.depth(i) - int(e.is_finished(i))):
+                seen.append(nan_as_number(e.signal(name, i, k + 1)))
     for pool in range(3):
         seen.append(e.leader(pool))
         seen.append(e.confidence(pool))
@@ -123,6 +141,7 @@ def begin(episode, question):
     reset(borrow(episode), question)
 
 
+nan_as_number = numba.extending.register_jitable(nan_as_number)
 call_compiled, observe_compiled = numba.njit(call), numba.njit(observe)
 
 
@@ -130,7 +149,7 @@ call_compiled, observe_compiled = numba.njit(call), numba.njit(observe)
 @given(
     recorded_questions(),
     episode_rules(),
-    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 6), st.integers(1, 4)), max_size=15),
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4)), max_size=15),
 )
 def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
     store = store_of(*recorded)
@@ -144,13 +163,12 @@ def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
         compiled = compiled_episode(fields)
         begin(compiled, question)
     for kind, i, k in calls:
-        if kind in (2, 5, 6, 7) and i >= model.width:
-            with pytest.raises(IndexError):
-                call(model, kind, i, k)
-            with pytest.raises(IndexError, match="not opened"):
+        result = outcome(call, model, kind, i, k)
+        if result is IndexError:
+            with pytest.raises(IndexError, match="out of range"):
                 call(interpreted, kind, i, k)
             continue
-        expected = call(model, kind, i, k), observe(model)
+        expected = result, observe(model)
         assert (call(interpreted, kind, i, k), observe(interpreted)) == expected
         if JIT:
             assert call_and_observe(compiled, kind, i, k) == expected
@@ -189,7 +207,10 @@ def random_questions(rng, interval, most_branches, most_probes):
             longest = interval * (len(probes) + 2) if probes else interval
             shortest = max(1, interval * (len(probes) - 2))
             final = rng.choice(answers)
-            branches.append(RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final))
+            values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}
+            branches.append(
+                RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
+            )
         questions.append(RecordedQuestion(str(number), "?", "a", branches))
     return questions
 
@@ -236,7 +257,7 @@ def check_walk(rng):
             expected = outcome(call, model, kind, i, k), observe(model)
             assert (outcome(call, interpreted, kind, i, k), observe(interpreted)) == expected
             if JIT and expected[0] is IndexError:
-                with pytest.raises(IndexError, match="not opened"):
+                with pytest.raises(IndexError, match="out of range"):
                     call_and_observe(compiled, kind, i, k)
             elif JIT:
                 assert call_and_observe(compiled, kind, i, k) == expected
@@ -284,6 +305,26 @@ def cmc_by_the_book(e, beta):
     return e.leader(0) if e.completed and e.leader(0) != -1 else e.leader(1)
 
 
+def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
+    """The docstring of ``crew``, sentence by sentence."""
+    e.branch(min(size, max_width))
+    while e.advance_all():
+        if e.completed >= min_complete and e.confidence(0) >= level:
+            break
+        for i in running(e):
+            if e.completed and e.depth(i) >= limit:
+                e.prune(i)
+        if (opened := min(size - len(running(e)), max_width - e.width)) > 0:
+            e.branch(opened)
+    if not e.completed:
+        return e.leader(1)
+    weights = Counter()
+    for i in range(e.width):
+        if e.is_finished(i) and e.is_valid(e.answer(i)):
+            weights[e.answer(i)] += max(1, limit + 1 - e.depth(i)) ** sharpness
+    return max(sorted(weights), key=weights.get) if weights else e.leader(0)
+
+
 def parallel_probe_by_the_book(e, num_chains, stable_for, patience, warm_up, max_steps):
     """Likewise; a vote without a winner is never stable."""
     e.branch(num_chains)
@@ -306,8 +347,87 @@ def parallel_probe_by_the_book(e, num_chains, stable_for, patience, warm_up, max
     return e.leader(1)
 
 
+def confidences_by_the_book(e, name, measure, window):
+    """Of each finished branch whose answer counts, by its index."""
+    found = {}
+    for i in range(e.width):
+        branch = e.branches[i]
+        values = branch.recorded.signals[name][: branch.advances]
+        if branch.finished and values and branch.answer in e.ballots(0):
+            size = min(window, len(values))
+            windows = sorted(np.mean(values[start : start + size]) for start in range(len(values) - size + 1))
+            found[i] = {
+                "mean": np.mean(values),
+                "tail": np.mean(values[-size:]),
+                "bottom": np.mean(windows[: max(1, len(windows) // 10)]),
+                "lowest": windows[0],
+            }[measure]
+    return found
+
+
+def vote_by_the_book(e, weights):
+    """The shares of the answers, in the order of the branches."""
+    totals = Counter()
+    for i, weight in weights.items():
+        totals[e.answer(i)] += weight
+    return {code: total / totals.total() for code, total in totals.items()}
+
+
+def winner_by_the_book(e, weights):
+    shares = vote_by_the_book(e, weights)
+    return max(shares, key=shares.get) if shares else e.leader(0)
+
+
+def confident_by_the_book(found, threshold):
+    return {i: confidence for i, confidence in found.items() if confidence >= threshold}
+
+
+def deepconf_by_the_book(e, n, measure, keep, window):
+    e.read(n)
+    found = confidences_by_the_book(e, "topk_confidence", measure, window)
+    threshold = np.percentile(list(found.values()), 100 * (1 - keep)) if found else 0
+    return winner_by_the_book(e, confident_by_the_book(found, threshold))
+
+
+def deepconf_online_by_the_book(e, n_init, max_samples, keep, window, consensus):
+    e.read(min(n_init, max_samples))
+    found = confidences_by_the_book(e, "topk_confidence", "lowest", window)
+    threshold = np.percentile(list(found.values()), 100 * (1 - keep)) if found else 0
+    voters = confident_by_the_book(found, threshold)
+    while e.width < max_samples and max(vote_by_the_book(e, voters).values(), default=0) < consensus:
+        i = e.branch()
+        if i < 0:
+            break
+        while not e.is_finished(i):
+            latest = e.branches[i].recorded.signals["topk_confidence"][: e.depth(i)][-window:]
+            if len(latest) == window and np.mean(latest) < threshold:
+                e.prune(i)
+                break
+            if not e.advance(i):
+                break
+        voters = confident_by_the_book(confidences_by_the_book(e, "topk_confidence", "lowest", window), threshold)
+    return winner_by_the_book(e, voters)
+
+
+def random_deepconf(rng):
+    """Sizes for which every mean and quantile is exact."""
+    measure = rng.choice(["mean", "tail", "bottom", "lowest"])
+    return rng.randint(1, 20), measure, rng.choice([0.0, 0.25, 0.5, 1.0]), rng.choice([1, 2, 4])
+
+
+def random_deepconf_online(rng):
+    keep, window, consensus = rng.choice([0.25, 0.5, 0.75, 1.0]), rng.choice([1, 2, 4]), rng.choice([0.6, 0.95])
+    return rng.randint(1, 8), rng.randint(1, 20), keep, window, consensus
+
+
 def random_beta(rng):
     return (rng.choice([0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0]),)
+
+
+def random_crew(rng):
+    """Sharpness 1 or 2, for which every weight is exact."""
+    exact = {"limit": rng.choice([2, 4, 8, 44]), "sharpness": float(rng.choice([1, 2]))}
+    return tuple({**crew_schedule(rng.choice([0.0, 0.2, 0.5, 0.8, 1.0])), **exact}.values())
 
 
 def random_chains(rng):
@@ -318,9 +438,12 @@ def random_chains(rng):
     ("program", "by_the_book", "parameters"),
     [
         (lambda e, beta: cmc(e, **schedule(beta)), cmc_by_the_book, random_beta),
+        (crew, crew_by_the_book, random_crew),
         (parallel_probe, parallel_probe_by_the_book, random_chains),
+        (deepconf, deepconf_by_the_book, random_deepconf),
+        (deepconf_online, deepconf_online_by_the_book, random_deepconf_online),
     ],
-    ids=["cmc", "parallel-probe"],
+    ids=["cmc", "crew", "parallel-probe", "deepconf", "deepconf-online"],
 )
 def test_a_program_follows_its_rules_sentence_by_sentence(program, by_the_book, parameters):
     for seed in range(200):

@@ -1,15 +1,19 @@
 """Every program on stores small enough to work out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from strategies import store_of
 
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability, most_voted
+from tts_gym.agents.programs.adaptive_consistency_weighted import beta_confidence
 from tts_gym.agents.programs.cmc import schedule
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.episode import EpisodeRules
+from tts_gym.envs.votes import confidence_table
 
 SEED = 0
 EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
@@ -233,6 +237,27 @@ def test_cmc_without_a_finished_branch_answers_with_the_majority_of_the_latest_a
     assert run("cmc", [branch("baa", "a"), branch("bbb", "b")], rules, beta=0) == ("b", 200, 100, 2)
 
 
+def test_crew_gives_a_branch_up_beyond_the_limit_once_another_has_finished():
+    # beta = 0: two branches at most, both open from the start. The first ends after 250 tokens, the other is given up
+    # after 44 intervals; where none has finished, a branch is read on.
+    quick, endless = branch("aa", "a"), branch("b" * 60, "b")
+    assert run("crew", [quick, endless], beta=0) == ("a", 250 + 4400, 4400, 2)
+    assert run("crew", [endless, endless], beta=0) == ("b", 2 * 6050, 6050, 2)
+
+
+def test_crew_opens_another_branch_when_one_ends():
+    # beta = 0.3: six branches at most, five at a time, three finished ones that agree are enough (0.9375 > 0.851).
+    assert run("crew", [branch("aa", "a"), *[branch("aaaa", "a")] * 5], beta=0.3)[3] == 6
+    assert run("crew", [branch("aa", "a")] * 6, beta=0.3) == ("a", 5 * 250, 250, 5)
+
+
+def test_crew_lets_a_quick_branch_outvote_two_that_came_close_to_the_limit():
+    # beta = 0.2: two votes against one (0.6875) are not confident enough to stop before the fourth has ended.
+    for probes, answer in ((40, "b"), (4, "a")):
+        three = [branch("b", "b"), *[branch("a" * probes, "a")] * 2]
+        assert run("crew", three, beta=0.2)[:2] == (answer, 150 + 2 * (100 * probes + 50))
+
+
 def test_short_m_at_k_takes_the_first_of_equally_short_branches():
     assert run("short-m@k", [branch("xx", "b"), branch("yy", "a")], m=1, k=2)[0] == "b"
     assert run("short-m@k", [branch("xx", "b")], m=3, k=8) == ("b", 250, 250, 1)
@@ -255,3 +280,127 @@ def test_the_cmc_schedule_at_its_ends_and_between():
         found = schedule(beta)
         assert tuple(found[name] for name in integers) == whole
         assert tuple(found[name] for name in reals) == real
+
+
+def sure(final, values, probes="", signal="topk_confidence", tokens=None):
+    """A recorded branch that records ``values`` of ``signal``, one an interval."""
+    one = branch(probes or "x" * len(values), final, tokens)
+    return replace(one, signals={signal: list(values)})
+
+
+def test_deepconf_weighs_the_votes_and_keeps_the_most_confident():
+    branches = [sure("b", [3, 3]), sure("a", [5, 5]), sure("b", [3, 3])]
+    assert run("deepconf", branches, keep=1) == ("b", 750, 250, 3)
+    assert run("deepconf", branches, keep=0.1)[0] == "a"
+    # The quantile 1/2 of 1, 3, 5 is 3, which stays.
+    assert run("deepconf", [sure("b", [3]), sure("a", [2]), sure("a", [1])], keep=0.5)[0] == "b"
+    assert run("deepconf", [sure("b", [3]), sure("a", [2]), sure("a", [1.5])], keep=1)[0] == "a"
+    assert run("deepconf", [sure("b", [3]), sure("a", [3])], keep=1)[0] == "b"
+
+
+@pytest.mark.parametrize(
+    ("values", "measured"),
+    [
+        # Means of two successive intervals: 9, 5, 1, 5, 9.
+        ([9, 9, 1, 1, 9, 9], {"mean": 38 / 6, "tail": 9, "bottom": 1, "lowest": 1}),
+        ([4], {"mean": 4, "tail": 4, "bottom": 4, "lowest": 4}),
+        # Of 20 windows the two lowest are (1 + 9) / 2 and (2 + 9) / 2.
+        ([1] + [9] * 19 + [2], {"mean": 174 / 21, "tail": 5.5, "bottom": 5.25, "lowest": 5}),
+    ],
+)
+def test_deepconf_measures_a_branch_by_its_mean_its_end_or_its_weakest_windows(values, measured):
+    for measure, confidence in measured.items():
+        for other, answer in ((confidence - 0.01, "a"), (confidence + 0.01, "b")):
+            branches = [sure("a", values), sure("b", [other])]
+            assert run("deepconf", branches, measure=measure, window=2)[0] == answer, measure
+
+
+@pytest.mark.parametrize("name", ["deepconf", "deepconf-online", "borda", "asc-weighted"])
+def test_a_branch_without_recorded_intervals_abstains_unless_all_do(name):
+    signal = PROGRAMS[name].signals[0]
+    nothing = sure("b", [], signal=signal)
+    assert run(name, [nothing, nothing, sure("a", [1], signal=signal)])[0] == "a"
+    assert run(name, [nothing, nothing, sure("a", [], signal=signal)])[0] == "b"
+
+
+@pytest.mark.parametrize("name", ["deepconf", "deepconf-online", "borda", "asc-weighted"])
+def test_invalid_answers_have_confidence_under_the_published_rules_only(name):
+    branches = [sure(".", [8], signal=PROGRAMS[name].signals[0]), sure("a", [1], signal=PROGRAMS[name].signals[0])]
+    assert run(name, branches)[0] == "a"
+    assert run(name, branches, PUBLISHED)[0] == "ERR"
+
+
+def test_deepconf_online_stops_at_consensus_and_abandons_unsure_branches():
+    confident, doubtful = sure("a", [4, 4]), sure("b", [2, 9])
+    # The median of 4 and 2 is 3: the first alone votes, and there is consensus.
+    warm_up = {"n_init": 2, "window": 1}
+    assert run("deepconf-online", [confident, doubtful, confident], keep=0.5, **warm_up) == ("a", 500, 250, 2)
+    # Both vote, 4 to 2; the third is abandoned after two intervals, the fourth makes it 10 to 2.
+    branches = [confident, doubtful, sure("b", [5, 1, 5, 5]), sure("a", [6, 6]), confident]
+    for consensus, width in ((0.83, 4), (0.84, 5)):
+        answer, tokens, sequential, opened = run("deepconf-online", branches, keep=1, consensus=consensus, **warm_up)
+        assert (answer, opened) == ("a", width)
+        assert (tokens, sequential) == (500 + 200 + 250 * (width - 3), 250 + 200 + 250 * (width - 3))
+    assert run("deepconf-online", branches, keep=1, max_samples=3, **warm_up)[3] == 3
+    # Windows of two intervals have the means 3, 3, 5: the third branch is read whole, and votes 3 more for b.
+    branches = [confident, sure("b", [3, 3]), sure("b", [5, 1, 5, 5])]
+    assert run("deepconf-online", branches, keep=1, n_init=2, window=2) == ("b", 950, 700, 3)
+
+
+def test_deepconf_online_leaves_out_a_branch_that_ends_unsure_before_its_first_window():
+    branches = [sure("a", [4, 4]), sure("b", [4, 4]), sure("b", [1])]
+    assert run("deepconf-online", branches, n_init=2, keep=1, window=2) == ("a", 650, 400, 3)
+
+
+def test_borda_votes_by_rank():
+    branches = [sure(final, [value], signal="self_certainty") for final, value in (("b", 1), ("a", 3), ("b", 2))]
+    # 3^p for a against 2^p + 1 for b; with p = 1 they tie and the lower branch decides.
+    for p, answer in ((0, "b"), (0.3, "b"), (1, "b"), (1.1, "a"), (2, "a")):
+        assert run("borda", branches, p=p) == (answer, 450, 150, 3)
+    equal = [sure(final, [1], signal="self_certainty") for final in "ab"]
+    assert run("borda", equal, p=1)[0] == "a"
+
+
+def test_asc_weighted_with_equal_confidences_is_asc():
+    for branches in ([A] * 6, [A, B, A, A, C, A, A, A], [B, A, C]):
+        equal = [replace(one, signals={"topk_confidence": [4.0] * len(one.probe_answers)}) for one in branches]
+        for threshold in (0.6, 0.8, 0.95):
+            assert run("asc-weighted", equal, threshold=threshold) == run("asc", branches, threshold=threshold)
+
+
+def test_asc_weighted_counts_a_confident_branch_for_more():
+    # Weights 1.5 and 0.5: P(x > 1/2) for Beta(2.5, 1.5) is 1/2 + 2/(3π) = 0.7122.
+    branches = [sure("b", [1]), sure("a", [3]), sure("a", [3])]
+    assert run("asc-weighted", branches, threshold=0.712) == ("a", 300, 300, 2)
+    assert run("asc-weighted", branches, threshold=0.713)[3] == 3
+
+
+def test_the_real_valued_beta_confidence_is_that_of_whole_votes_of_closed_forms_and_of_a_fine_sum():
+    table = confidence_table(64)
+    for top1 in range(65):
+        for top2 in range(top1 + 1):
+            assert beta_confidence(top1, top2) == pytest.approx(table[top1, top2], rel=1e-14)
+    assert beta_confidence(1.5, 0.5) == pytest.approx(0.5 + 2 / (3 * np.pi), rel=1e-14)
+    assert beta_confidence(0.3, 0.3) == 0.5
+    assert beta_confidence(5000.0, 3.5) == 1
+    x = (np.arange(1_000_000) + 0.5) / 1_000_000
+    for top1, top2 in ((0.4, 0.1), (7.3, 2.6), (41.7, 38.2)):
+        density = x**top1 * (1 - x) ** top2
+        assert beta_confidence(top1, top2) == pytest.approx(density[x > 0.5].sum() / density.sum(), abs=1e-6)
+
+
+def test_deer_stops_at_a_confident_valid_trial_answer():
+    # exp(-0.06) = 0.942 and exp(-0.05) = 0.951.
+    one = [sure("c", [-1, -0.06, -0.05, -0.01], "wxyz", "answer_logprob")]
+    assert run("deer", one) == ("y", 300, 300, 1)
+    assert run("deer", one, threshold=0.94) == ("x", 200, 200, 1)
+    assert run("deer", one, threshold=1) == ("c", 450, 450, 1)
+    unreadable = [sure("c", [-1, -0.06, -0.05, -0.01], "wx.z", "answer_logprob")]
+    assert run("deer", unreadable) == ("z", 400, 400, 1)
+
+
+def test_deer_pays_for_the_trial_answers_it_looks_at():
+    one = [sure("c", [-1, -0.05], "xy", "answer_logprob")]
+    assert run("deer", one, EpisodeRules(eager=False, probe_cost=7)) == ("y", 214, 214, 1)
+    # The second probe does not fit the budget: the branch is generated to its end instead.
+    assert run("deer", one, EpisodeRules(eager=False, probe_cost=60, budget=310)) == ("c", 310, 310, 1)

@@ -1,9 +1,13 @@
 import pickle
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tts_gym.agents import PROGRAMS, ProgramController, make_controller, parse_spec
 from tts_gym.agents.published import SolveController
+from tts_gym.agents.specs import zoo_on
+from tts_gym.datasets import SIGNALS, synthetic_store
 from tts_gym.errors import ControllerError
 
 
@@ -28,6 +32,16 @@ def test_zoo_is_every_shipped_program():
     assert [controller.name for controller in parse_spec("zoo")] == list(PROGRAMS)
 
 
+def test_zoo_on_a_store_leaves_out_the_programs_whose_signals_it_lacks():
+    everything = synthetic_store(questions=1, branches=1)
+    found, left_out = zoo_on(everything)
+    assert ([controller.name for controller in found], left_out) == (list(PROGRAMS), [])
+    row = np.where(np.array(SIGNALS) == "topk_confidence", everything.tables.signal_column, -1)
+    found, left_out = zoo_on(replace(everything, tables=everything.tables._replace(signal_column=row)))
+    assert left_out == ["borda", "deer"]
+    assert [controller.name for controller in found] == [name for name in PROGRAMS if name not in left_out]
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -41,6 +55,7 @@ def test_zoo_is_every_shipped_program():
         ("asc:max_samples=2.5", ["max_samples of asc must be of type int", "2.5"]),
         ("asc:max_samples=many", ["must be of type int", "'many'"]),
         ("asc:max_samples=99999999999999999999", ["must fit 64 bits"]),
+        ("deepconf:measure=worst", ["measure of deepconf must be mean, tail, bottom or lowest", "got 'worst'"]),
         ("cmc:beta=-0.1", ["beta of cmc must be between 0 and 1"]),
         ("cmc:beta", ["Cannot read 'beta'", "name=value"]),
         ("cmc:beta=0.1,beta=0.2", ["beta stands twice"]),

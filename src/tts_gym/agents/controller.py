@@ -74,13 +74,18 @@ class ProgramController:
                     f"Controller {self.name} needs the signal {signal}, but store {store.name} does not record it."
                 )
         results = replay(self.program, self.program.arguments(self.parameters), store, seeds, rules)
-        questions = np.repeat(np.arange(len(store)), len(seeds))
-        classes = results[:, 0]
-        texts = [
-            store.class_texts[question][answer] if answer >= 0 else None
-            for question, answer in zip(questions.tolist(), classes.tolist(), strict=True)
-        ]
-        return episode_rows(store, seeds, texts, classes == store.gold[questions], results[:, 1:])
+        return graded_rows(store, seeds, results)
+
+
+def graded_rows(store: ReplayStore, seeds: Sequence[int], results: NDArray[np.int64]) -> pd.DataFrame:
+    """The table of a run, from what ``replay`` returns for it: int64 [episodes, len(COLUMNS)]."""
+    questions = np.repeat(np.arange(len(store)), len(seeds))
+    classes = results[:, 0]
+    texts = [
+        store.class_texts[question][answer] if answer >= 0 else None
+        for question, answer in zip(questions.tolist(), classes.tolist(), strict=True)
+    ]
+    return episode_rows(store, seeds, texts, classes == store.gold[questions], results[:, 1:])
 
 
 def episode_rows(

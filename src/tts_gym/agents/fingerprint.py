@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -32,10 +33,16 @@ def _add(digest: Any, value: Any, seen: set[int]) -> None:
                 _add(digest, cell.cell_contents, seen)
             digest.update(joblib.hash(value.__defaults__).encode())
     elif isinstance(value, ModuleType):
-        file = getattr(value, "__file__", None)
-        digest.update(Path(file).read_bytes() if file else value.__name__.encode())
+        digest.update(_content(value))
     else:
         digest.update(joblib.hash(value).encode())
+
+
+@cache
+def _content(module: ModuleType) -> bytes:
+    """Hash of a module's file; its name where it has none."""
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).digest() if file else module.__name__.encode()
 
 
 def _add_code(digest: Any, code: CodeType, names: dict[str, Any], seen: set[int]) -> None:

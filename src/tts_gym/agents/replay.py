@@ -98,9 +98,13 @@ def replay_episode(
     seed: int,
     rules: EpisodeRules,
     log_size: int = 0,
+    max_width: int | None = None,
 ) -> tuple[ReplayEpisode, int]:
-    """Run one interpreted episode; return it, with its notes and log, and the class of its answer."""
-    fields = episode_fields(store, rules, int(store.branch_counts.max()), log_size)
+    """Run one interpreted episode; return it, with its notes and log, and the class of its answer.
+
+    It may open ``max_width`` branches, or by default all.
+    """
+    fields = episode_fields(store, rules, max_width or int(store.branch_counts.max()), log_size)
     episode = ReplayEpisode(fields)
     result = np.empty((1, len(COLUMNS)), np.int64)
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]

@@ -1,4 +1,4 @@
-"""Controllers by specification: ``name[:param=value,…]``, ``FILE.py:NAME[:param=value,…]`` or ``zoo``."""
+"""Controllers by specification: ``name[:param=value,…]``, ``rl:PATH[:…]``, ``FILE.py:NAME[:…]`` or ``zoo``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from tts_gym.errors import ControllerError
 ZOO = "zoo"
 """Stands for every shipped program at its defaults."""
 
+LEARNED = "rl"
+"""Begins the specification of a learned policy."""
+
 
 def parse_spec(spec: str) -> list[Controller]:
     """The controllers that ``spec`` stands for: one, or every shipped program for ``zoo``.
@@ -38,10 +41,32 @@ def parse_spec(spec: str) -> list[Controller]:
     name, _, text = spec.partition(":")
     if name.endswith(".py"):
         raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {name}:NAME.")
+    if name == LEARNED:
+        return [_learned(text, spec)]
     if name not in PROGRAMS:
         known = ", ".join(PROGRAMS)
-        raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, or FILE.py:NAME.")
+        raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, rl:PATH, or FILE.py:NAME.")
     return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
+
+
+def _learned(text: str, spec: str) -> Controller:
+    """The policy of ``PATH[:cost_weight=…]``."""
+    try:
+        from tts_gym.agents.rl.policy import PolicyController
+    except ImportError as error:
+        raise ControllerError(f"{spec!r} is a learned policy: install tts-gym[rl].") from error
+    path, _, parameters = text.rpartition(":") if "=" in text.rpartition(":")[2] else (text, "", "")
+    return PolicyController.load(Path(path), _parse_parameters(parameters, spec))
+
+
+def zoo_on(store: ReplayStore) -> tuple[list[Controller], list[str]]:
+    """What ``zoo`` stands for on ``store``.
+
+    Returns:
+        The shipped programs at their defaults, and the names of those left out, whose signals ``store`` lacks.
+    """
+    lacking = [name for name, program in PROGRAMS.items() if not set(program.signals) <= set(store.signals)]
+    return [controller for controller in parse_spec(ZOO) if controller.name not in lacking], lacking
 
 
 @dataclass(frozen=True)

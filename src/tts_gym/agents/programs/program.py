@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tts_gym.errors import ControllerError
 
@@ -32,11 +32,13 @@ class Parameter:
         kind: int, float, bool or str; None where the signature tells neither a type nor a default.
         default: the default, ``inspect.Parameter.empty`` where there is none.
         range: allowed values.
+        choices: allowed texts, as ``Literal`` declares them; empty where any will do.
     """
 
     kind: type | None
     default: Any
     range: Between
+    choices: tuple[str, ...] = ()
 
     def read(self, value: Any, name: str, where: str) -> Any:
         """Turn ``value``, text or a Python value, into an allowed value.
@@ -50,9 +52,15 @@ class Parameter:
             raise ControllerError(f"Parameter {name} of {where} must be of type {kind}, but got {value!r}.")
         if isinstance(converted, (int, float)) and not self.range.low <= converted <= self.range.high:
             raise ControllerError(f"Parameter {name} of {where} must be {self.range}, but got {value}.")
+        if self.choices and converted not in self.choices:
+            raise ControllerError(f"Parameter {name} of {where} must be {_listed(self.choices)}, but got {value!r}.")
         if isinstance(converted, int) and abs(converted) >= 2**63:
             raise ControllerError(f"Parameter {name} of {where} must fit 64 bits, but got {value}.")
         return converted
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    return ", ".join(choices[:-1]) + f" or {choices[-1]}"
 
 
 def _convert(value: Any, kind: type | None) -> Any:
@@ -132,6 +140,8 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
     if get_origin(hint) is Annotated:
         hint, *notes = get_args(hint)
         limits = next((note for note in notes if isinstance(note, Between)), limits)
+    if get_origin(hint) is Literal:
+        return Parameter(str, parameter.default, limits, get_args(hint))
     if hint not in (int, float, bool, str):
         hint = None if parameter.default is inspect.Parameter.empty else type(parameter.default)
     return Parameter(hint, parameter.default, limits)

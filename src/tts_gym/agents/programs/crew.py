@@ -1,0 +1,96 @@
+"""Crew, a controller that was discovered with this package: ``benchmarks/results/discovery/manual``.
+
+Candidate 1 of round 13 of a discovery by hand with ``tts-gym discover``, on four Qwen3 models × AIME24 under the
+published rules, begun with ``sc`` and ``cmc``. Round 4 found that slow dissenters vote worst; round 10 that a crew
+whose members are replaced as they end spends little on easy questions; round 11 that branches beyond a limit are dear
+and mostly wrong; round 12 that the weight of a vote should fall steadily to that limit. ``report.md`` there compares
+it with ``cmc``; ``docs/discovery.md`` says how its constants were chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from tts_gym.agents.programs.cmc import is_running
+from tts_gym.agents.programs.confidences import weighted_votes
+from tts_gym.agents.programs.program import Between, Program
+from tts_gym.envs.episode import Episode
+from tts_gym.envs.votes import ACTIVE, FINISHED
+
+_LIMIT = 44
+
+
+def schedule(beta: Annotated[float, Between(0, 1)] = 0.5) -> dict[str, Any]:
+    """The parameters of ``crew`` for one knob.
+
+    ``limit`` counts intervals. It was found on branches of up to 82 intervals of 500 tokens; a fifth go beyond it.
+
+    Args:
+        beta: 0 spends least, 1 most.
+    """
+    return {
+        "max_width": round(2 * 32.0**beta),
+        "size": round(4 + 4 * beta),
+        "min_complete": round(2 + 3 * beta),
+        "level": 0.8 + 0.17 * beta,
+        "limit": _LIMIT,
+        "sharpness": 1 + 0.5 * beta,
+    }
+
+
+def heaviest(episode: Episode, limit: int, sharpness: float) -> int:
+    """The valid answer of most weight among the finished branches, or what leads among them where none is valid.
+
+    A branch weighs what it left of ``limit``, to the power of ``sharpness``.
+    """
+    weights = np.zeros(episode.max_width)
+    for i in range(episode.width):
+        if episode.is_finished(i) and episode.is_valid(episode.answer(i)):
+            weights[i] = max(1.0, limit + 1.0 - episode.depth(i)) ** sharpness
+    votes = weighted_votes(episode, weights)
+    best = int(np.argmax(votes))
+    return best if votes[best] > 0 else episode.leader(FINISHED)
+
+
+def crew(
+    episode: Episode,
+    max_width: int,
+    size: int,
+    min_complete: int,
+    level: float,
+    limit: int,
+    sharpness: float,
+) -> int:
+    """Keep a few branches running, replace each as it ends, and stop once the finished ones agree.
+
+    Branches that go on beyond ``limit`` are given up as soon as another has finished. Quick branches are more often
+    right, so that votes weigh the less, the longer their branches took; whether to stop is decided on plain votes. All
+    parameters follow from ``beta`` by ``schedule``.
+
+    Args:
+        episode: the question.
+        max_width: branches opened at most.
+        size: branches kept running.
+        min_complete: finished branches needed to stop.
+        level: confidence at which to stop.
+        limit: intervals beyond which a branch is given up.
+        sharpness: power of the weights.
+    """
+    episode.branch(min(size, max_width))
+    while episode.advance_all() > 0:
+        if episode.completed >= min_complete and episode.confidence(FINISHED) >= level:
+            break
+        running = 0
+        for i in range(episode.width):
+            if is_running(episode, i):
+                if episode.completed > 0 and episode.depth(i) >= limit:
+                    episode.prune(i)
+                else:
+                    running += 1
+        episode.branch(max(0, min(size - running, max_width - episode.width)))
+    return heaviest(episode, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
+
+
+PROGRAM = Program("crew", crew, schedule)
