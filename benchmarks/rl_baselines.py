@@ -1,0 +1,204 @@
+"""Learned policies beside the hand-made programs, judged on questions that they never saw.
+
+    pip install -e '.[rl,report]'
+    python benchmarks/rl_baselines.py baselines [DATA]
+    python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml]
+
+``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of the
+questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds ``autotts/*/aime24.json``).
+Each policy is judged on the fold that it was not trained on, beside every shipped program. ``frontier`` trains
+MaskablePPO with its shipped settings, changed by those of a file if one is given, in five folds and on all questions,
+sweeps the price of tokens, and compares with ``cmc``. Everything lands in ``benchmarks/results/rl``; trainings are kept
+in ``runs/rl``, so that an interrupted benchmark goes on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from tts_gym.agents import PROGRAMS
+from tts_gym.agents.rl.algorithms import ALGORITHMS
+from tts_gym.agents.rl.config import Config, read_settings
+from tts_gym.agents.rl.train import train
+from tts_gym.datasets import ReplayStore, load_store
+from tts_gym.datasets.folds import fold_of
+from tts_gym.evaluation import compare, evaluate, frontier
+from tts_gym.evaluation.plots import plot_frontier
+from tts_gym.evaluation.statistics import question_means
+
+RESULTS = Path(__file__).parent / "results" / "rl"
+RUNS = Path("runs/rl")
+ENV = "TTSWidthDepthRounds-v0"
+FOLDS, SEEDS, JOBS = 5, 3, 2
+
+STEPS, COST_WEIGHT, ORDERS = 100_000, 0.01, 20
+"""Of the baselines: steps of a training, price of tokens, branch orders that each question is judged in."""
+
+COST_WEIGHTS = np.round(np.geomspace(0.0003, 0.06, 22), 6)
+"""The price of tokens along the frontier, a little beyond the range that the policies learn with."""
+
+SHORT = Path(__file__).with_name("rl_short.yaml")
+"""Settings for so few steps, where the shipped ones are for millions."""
+
+FRONTIER_ORDERS = 25
+BETAS = (0, 0.1, 0.2, 0.3, 0.5, 0.8, 1)
+SHARE = 0.8
+"""Of the tokens of ``cmc``: what a policy may spend that is compared with it."""
+
+
+def aime24(data: str) -> list[str]:
+    return [str(file) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
+
+
+def fit(algorithm: str, stores: Sequence[str], fold: int, seed: int, out: Path, **changes: Any) -> Path:
+    """The model trained on all questions but those of ``fold``; on all for fold 0."""
+    chosen = [f"{store}?except={fold}/{FOLDS}" if fold else store for store in stores]
+    settings = read_settings(algorithm, ENV, **changes)
+    train(Config(algorithm, ENV, tuple(chosen), (), seed, None, settings), out, resume=out.exists())
+    return out / "final.zip"
+
+
+def loaded(stores: Sequence[str]) -> list[ReplayStore]:
+    return [load_store(store) for store in stores]
+
+
+def held_out(rows: pd.DataFrame, store: ReplayStore, fold: int) -> pd.DataFrame:
+    """The rows of the questions in ``fold``."""
+    questions = zip(store.question_ids, store.questions, strict=True)
+    return rows[rows["question_id"].isin([name for name, text in questions if fold_of(text, FOLDS) == fold])]
+
+
+def play(model: Path, weight: float, stores: Sequence[ReplayStore], fold: int, rules: str, orders: int) -> pd.DataFrame:
+    """Episode rows of a model on the questions that it was not trained on."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*was trained on")
+        spec = f"rl:{model}:cost_weight={weight}"
+        return pd.concat([held_out(evaluate(spec, store, orders, rules).rows, store, fold) for store in stores])
+
+
+def scored(rows: pd.DataFrame, units: Mapping[str, float]) -> dict[str, float]:
+    """Accuracy (%), tokens and mean return of episode rows; questions weigh equally."""
+    priced = rows.assign(price=COST_WEIGHT * rows["tokens"] / rows["store"].map(units))
+    right, tokens, price = question_means(priced, ("correct", "tokens", "price")).mean()
+    return {"accuracy": 100 * right, "tokens": tokens, "return": right - price}
+
+
+def baseline(benchmark: str, stores: Sequence[str], rules: str, algorithm: str, seed: int) -> dict[str, Any]:
+    arguments = {"rules": rules, "aggregator": "finished", "cost_weight": COST_WEIGHT, "reward_shaping": True}
+    file = SHORT if algorithm in ("ppo", "maskable-ppo") else None
+    parts, recorded = [], loaded(stores)
+    for fold in range(1, FOLDS + 1):
+        out = RUNS / benchmark / f"{algorithm}-{seed}-{fold}"
+        model = fit(algorithm, stores, fold, seed, out, file=file, timesteps=STEPS, arguments=arguments)
+        parts.append(play(model, COST_WEIGHT, recorded, fold, rules, ORDERS))
+    return {"benchmark": benchmark, "controller": algorithm, "seed": seed} | scored(
+        pd.concat(parts), units_of(recorded)
+    )
+
+
+def units_of(stores: Sequence[ReplayStore]) -> dict[str, float]:
+    return {store.label: store.mean_branch_tokens for store in stores}
+
+
+def programs(benchmark: str, stores: Sequence[str], rules: str) -> Iterator[dict[str, Any]]:
+    recorded = loaded(stores)
+    signals = set.intersection(*(set(store.signals) for store in recorded))
+    for name, program in PROGRAMS.items():
+        if set(program.signals) <= signals and not program.upper_bound:
+            rows = pd.concat([evaluate(name, store, ORDERS, rules).rows for store in recorded])
+            yield {"benchmark": benchmark, "controller": name, "seed": None} | scored(rows, units_of(recorded))
+
+
+def baselines(data: str | None = None) -> None:
+    """Every algorithm at equal steps; writes ``baselines.csv`` and prints its means."""
+    benchmarks = {"smollm2-arithmetic": (["smollm2-arithmetic"], "exact")}
+    if data is not None:
+        benchmarks["aime24"] = (aime24(data), "published")
+    trained = joblib.Parallel(JOBS)(
+        joblib.delayed(baseline)(name, stores, rules, algorithm, seed)
+        for name, (stores, rules) in benchmarks.items()
+        for algorithm in ALGORITHMS
+        for seed in range(SEEDS)
+    )
+    made = [row for name, (stores, rules) in benchmarks.items() for row in programs(name, stores, rules)]
+    table = pd.DataFrame([*trained, *made])
+    table.to_csv(RESULTS / "baselines.csv", index=False, float_format="%.4f")
+    means = table.groupby(["benchmark", "controller"], sort=False)[["accuracy", "tokens", "return"]].mean()
+    print(means.sort_values(["benchmark", "return"], ascending=False).round(3).to_string())
+
+
+def learned(data: str, fold: int, file: Path | None) -> pd.DataFrame:
+    """Train without ``fold`` and play the frontier on it; on all questions for fold 0, which is what is shipped."""
+    stores = aime24(data)
+    out = RUNS / f"{file.stem if file else 'frontier'}-{fold}"
+    model = fit("maskable-ppo", stores, fold, 0, out, file=file, arguments={"rules": "published"})
+    if fold == 0:
+        shutil.copy(model, results(file) / "rounds_aime24.zip")
+        return pd.DataFrame()
+    recorded = loaded(stores)
+    rows = [
+        play(model, weight, recorded, fold, "published", FRONTIER_ORDERS).assign(cost_weight=weight)
+        for weight in COST_WEIGHTS
+    ]
+    return pd.concat(rows)
+
+
+def results(file: Path | None) -> Path:
+    """Where the results of trainings with the settings of ``file`` go."""
+    return RESULTS / file.stem if file else RESULTS
+
+
+def compare_frontiers(data: str, settings: str | None = None) -> None:
+    """Policies of five folds against ``cmc``; writes ``frontier.csv``, ``against_cmc.csv`` and ``frontier.png``."""
+    file = None if settings is None else Path(settings)
+    out = results(file)
+    out.mkdir(exist_ok=True)
+    parts = joblib.Parallel(JOBS)(joblib.delayed(learned)(data, fold, file) for fold in range(FOLDS + 1))
+    policy = pd.concat(parts)
+    policy["controller"] = "rl:cost_weight=" + policy["cost_weight"].astype(str)
+    stores = loaded(aime24(data))
+    cmc = {
+        beta: pd.concat([evaluate(f"cmc:beta={beta}", store, FRONTIER_ORDERS, "published").rows for store in stores])
+        for beta in BETAS
+    }
+    points = frontier(policy).points
+    points[["controller", "tokens", "accuracy"]].to_csv(out / "frontier.csv", index=False, float_format="%.4f")
+    against = pd.DataFrame([against_cmc(beta, rows, policy, points) for beta, rows in cmc.items()])
+    against.to_csv(out / "against_cmc.csv", index=False, float_format="%.4f")
+    title = "AIME24, questions not trained on, mean of Qwen3 0.6B, 1.7B, 4B and 8B"
+    plot_frontier(frontier(pd.concat([policy, *cmc.values()])), out / "frontier.png", title)
+    print(against.round(3).to_string(index=False))
+
+
+def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, points: pd.DataFrame) -> dict[str, float]:
+    """The policy that spends most within its share of the tokens of ``cmc``, and its paired difference in accuracy."""
+    right, tokens = question_means(cmc, ("correct", "tokens")).mean()
+    affordable = points[points["tokens"] <= SHARE * tokens]
+    chosen = (affordable if len(affordable) else points).sort_values("tokens").iloc[-1 if len(affordable) else 0]
+    difference, low, high = compare(policy[policy["controller"] == chosen["controller"]], cmc).loc["accuracy"]
+    return {
+        "beta": beta,
+        "cmc_accuracy": 100 * right,
+        "cmc_tokens": tokens,
+        "cost_weight": float(chosen["controller"].partition("=")[2]),
+        "accuracy": chosen["accuracy"],
+        "tokens": chosen["tokens"],
+        "share_of_tokens": chosen["tokens"] / tokens,
+        "difference": difference,
+        "low": low,
+        "high": high,
+    }
+
+
+if __name__ == "__main__":
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    {"baselines": baselines, "frontier": compare_frontiers}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,113 @@
+"""Behaviour cloning: a policy that begins as an imitation of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+
+from tts_gym.agents.controller import ProgramController
+from tts_gym.agents.rl.algorithms import Algorithm, find_algorithm
+from tts_gym.agents.rl.demonstrations import DEMONSTRATORS, Demonstrations, Example, demonstrate
+from tts_gym.agents.specs import parse_spec
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.errors import ControllerError
+
+EPISODES = 256
+"""Episodes of the program that are imitated, spread evenly over the questions."""
+
+EPOCHS = 40
+BATCH = 16
+"""Episodes of a minibatch."""
+
+LEARNING_RATE = 3e-3
+MOST_GRADIENT = 0.5
+
+
+def clonable(spec: str, algorithm: str, env: str) -> ProgramController:
+    """The program ``spec``, if a policy of ``algorithm`` can begin as it on ``env``.
+
+    Raises:
+        ControllerError: it cannot, or there is no such program.
+    """
+    if not find_algorithm(algorithm).on_policy:
+        raise ControllerError(f"{algorithm} learns values, and cannot begin as {spec}: use an actor-critic algorithm.")
+    if env not in DEMONSTRATORS:
+        raise ControllerError(f"No policy of {env} can begin as {spec}: use {' or '.join(DEMONSTRATORS)}.")
+    controllers = [getattr(each, "loaded", each) for each in parse_spec(spec)]
+    if len(controllers) > 1 or not isinstance(controllers[0], ProgramController):
+        raise ControllerError(f"A policy cannot begin as {spec}: it is not one program.")
+    return controllers[0]
+
+
+def clone(
+    model: Any,
+    algorithm: Algorithm,
+    controller: ProgramController,
+    env: str,
+    arguments: Mapping[str, Any],
+    stores: Sequence[ReplayStore],
+    seed: int,
+) -> None:
+    """Fit the policy of a model to what a program does, by cross-entropy.
+
+    Args:
+        model: what learns.
+        algorithm: its algorithm, which is on-policy.
+        controller: the program with its parameters.
+        env: id of the environment.
+        arguments: its arguments, without the store.
+        stores: what is replayed.
+        seed: of the choice of questions and of the minibatches.
+
+    Raises:
+        ControllerError: the program needs a signal that a store lacks, or the environment shows less than it sees.
+    """
+    rng = np.random.default_rng(seed)
+    questions = [(number, question) for number, store in enumerate(stores) for question in range(len(store))]
+    rounds = -(-EPISODES // len(questions))
+    chosen = np.concatenate([rng.permutation(len(questions)) for _ in range(rounds)])[:EPISODES]
+    examples = [
+        Example(store=questions[k][0], question=questions[k][1], seed=order) for order, k in enumerate(chosen.tolist())
+    ]
+    shown = demonstrate(controller, env, arguments, stores, examples)
+    optimizer = torch.optim.Adam(model.policy.parameters(), LEARNING_RATE)
+    model.policy.set_training_mode(True)
+    for _ in range(EPOCHS):
+        for batch in np.array_split(rng.permutation(EPISODES), EPISODES // BATCH):
+            loss = -_log_likelihood(model.policy, algorithm, shown, batch)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.policy.parameters(), MOST_GRADIENT)
+            optimizer.step()
+
+
+def _log_likelihood(policy: Any, algorithm: Algorithm, shown: Demonstrations, batch: NDArray[np.int64]) -> torch.Tensor:
+    """Mean log-probability of the actions in the episodes ``batch``."""
+    real = shown.real[:, batch].T
+    used = np.ones_like(real) if algorithm.recurrent else real
+
+    def rows(values: NDArray[Any]) -> NDArray[Any]:
+        """The steps of one episode after those of the other."""
+        picked: NDArray[Any] = values[:, batch].swapaxes(0, 1)[used]
+        return picked
+
+    told = shown.observations
+    seen = {name: rows(values) for name, values in told.items()} if isinstance(told, dict) else rows(told)
+    extras: dict[str, Any] = {"action_masks": rows(shown.masks)} if algorithm.masked else {}
+    if algorithm.recurrent:
+        extras = {"lstm_states": _blank_memory(policy, len(batch)), "episode_starts": torch.zeros(used.size)}
+    actions = torch.as_tensor(rows(shown.actions))
+    _, likelihoods, _ = policy.evaluate_actions(policy.obs_to_tensor(seen)[0], actions, **extras)
+    mean: torch.Tensor = likelihoods[torch.as_tensor(real[used])].mean()
+    return mean
+
+
+def _blank_memory(policy: Any, episodes: int) -> Any:
+    lstm = policy.lstm_actor
+    blank = torch.zeros(lstm.num_layers, episodes, lstm.hidden_size)
+    return RNNStates((blank, blank), (blank, blank))

@@ -1,0 +1,185 @@
+"""What a program does, in the actions of an environment: examples for a policy to imitate.
+
+On ``TTSWidthDepth-v0`` they are the program's own atomic actions, up to the first that the environment does not admit.
+STOP then answers as the environment does, however the program answers.
+
+On ``TTSWidthDepthRounds-v0`` a round is coarser than an atomic action, and no rounds make up a given program. What is
+shown is its schedule: how wide it is when it has spent so many tokens, and when it stops. This is an approximation:
+which branches it deepens, and what it prunes, are lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import load_env_creator
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from tts_gym.agents.controller import ProgramController
+from tts_gym.agents.replay import branch_order, replay_episode
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.actions import STOP
+from tts_gym.envs.atomic import take
+from tts_gym.envs.episode import ReplayEpisode, episode_fields
+from tts_gym.envs.rounds import DEEPEN_ALL, WIDEN_1, WIDEN_2, WIDEN_4
+from tts_gym.envs.settings import Settings
+from tts_gym.envs.state import ACTIONS, TOKENS, WIDTH
+from tts_gym.envs.transitions import reset
+from tts_gym.errors import ControllerError
+
+Demonstrator = Callable[[int, int], Iterator[int]]
+"""The actions that a program would take in an episode that has spent so many tokens on so many branches, best first."""
+
+
+class Example(NamedTuple):
+    """An episode to demonstrate: a question of a store, with the branch order of a seed."""
+
+    store: int
+    question: int
+    seed: int
+
+
+class Demonstrations(NamedTuple):
+    """Episodes of a program side by side.
+
+    Attributes:
+        observations: those of a vector environment, stacked: [steps, episodes, …], or a dictionary of such arrays.
+        masks: bool [steps, episodes, actions], which actions are admissible.
+        actions: int64 [steps, episodes].
+        real: bool [steps, episodes], False after the end of an episode.
+    """
+
+    observations: Any
+    masks: NDArray[np.bool_]
+    actions: NDArray[np.int64]
+    real: NDArray[np.bool_]
+
+
+def demonstrate(
+    controller: ProgramController,
+    env: str,
+    arguments: Mapping[str, Any],
+    stores: Sequence[ReplayStore],
+    examples: Sequence[Example],
+) -> Demonstrations:
+    """Let a program play some episodes of an environment.
+
+    Args:
+        controller: the program with its parameters.
+        env: id of the environment, one of ``DEMONSTRATORS``.
+        arguments: its arguments, without the store.
+        stores: what is replayed.
+        examples: which episodes.
+
+    Raises:
+        ControllerError: the program needs a signal that a store lacks, or the environment shows less than it sees.
+    """
+    _check_signals(controller, stores)
+    number = len(examples)
+    make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
+    envs: Any = make(
+        num_envs=number, max_episode_steps=-1, autoreset_mode=AutoresetMode.NEXT_STEP, store=list(stores), **arguments
+    )
+    if not envs.settings.episode_rules.eager:
+        raise ControllerError(f"Programs see the answer wherever a branch gets to: make {env} with reveal=advance.")
+    demonstrators = [
+        DEMONSTRATORS[env](controller, stores[example.store], example, envs.settings) for example in examples
+    ]
+    observations, _ = envs.reset(seed=0)
+    for n, example in enumerate(examples):
+        store = stores[example.store]
+        options = {
+            "reset_mask": np.arange(number) == n,
+            "store": example.store,
+            "question": store.question_ids[example.question],
+            "order": branch_order(int(store.branch_counts[example.question]), example.seed),
+        }
+        observations, _ = envs.reset(options=options)
+    steps: list[tuple[Any, ...]] = []
+    running = np.ones(number, np.bool_)
+    while running.any():
+        masks, counts = envs.action_masks(), envs.counts()
+        actions = np.full(number, STOP)
+        for n in np.flatnonzero(running).tolist():
+            wanted = demonstrators[n](int(counts[n, TOKENS]), int(counts[n, WIDTH]))
+            actions[n] = next((action for action in wanted if masks[n, action]), -1)
+        running = running & (actions >= 0)
+        steps.append((observations, masks, np.maximum(actions, STOP), running))
+        observations, *_ = envs.step(np.maximum(actions, STOP))
+        running = running & (actions != STOP)
+    seen, admitted, taken, real = zip(*steps, strict=True)
+    return Demonstrations(_stack(seen), np.stack(admitted), np.stack(taken), np.stack(real))
+
+
+def _atomic(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> Demonstrator:
+    """The program's own actions, then STOP."""
+    actions = iter([*_log(controller, store, example, settings), STOP])
+    return lambda spent, width: iter([next(actions)])
+
+
+def _schedule(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> Demonstrator:
+    """Be as wide as the program was when it had spent as much, and stop when it did."""
+    episode: Any = ReplayEpisode(episode_fields(store, settings.episode_rules, _most_branches(store, settings)))
+    episode.order = branch_order(int(store.branch_counts[example.question]), example.seed)
+    reset(episode, example.question)
+    spent_by, width_by = [0], [0]
+    for action in _log(controller, store, example, settings):
+        take(episode, action)
+        spent_by.append(int(episode.count[TOKENS]))
+        width_by.append(int(episode.count[WIDTH]))
+
+    def choose(spent: int, width: int) -> Iterator[int]:
+        if spent < spent_by[-1]:
+            for action, opened in ((WIDEN_4, 4), (WIDEN_2, 2), (WIDEN_1, 1)):
+                then = int(np.searchsorted(spent_by, spent + opened * store.interval, side="right")) - 1
+                if width_by[then] >= width + opened:
+                    yield action
+            yield DEEPEN_ALL
+        yield STOP
+
+    return choose
+
+
+DEMONSTRATORS = {"TTSWidthDepth-v0": _atomic, "TTSWidthDepthRounds-v0": _schedule}
+"""How programs are shown, for each environment that they can be shown in."""
+
+
+def _log(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> list[int]:
+    """The atomic actions of the program in an episode, but for STOP."""
+    most = _most_branches(store, settings)
+    episode: Any
+    episode, _ = replay_episode(
+        controller.program,
+        controller.program.arguments(controller.parameters),
+        store,
+        example.question,
+        example.seed,
+        settings.episode_rules,
+        log_size=most * (store.most_probes + 2),
+        max_width=most,
+    )
+    return list(episode.log[: episode.count[ACTIONS]])
+
+
+def _most_branches(store: ReplayStore, settings: Settings) -> int:
+    return min(int(store.branch_counts.max()), int(settings.max_branches))
+
+
+def _check_signals(controller: ProgramController, stores: Sequence[ReplayStore]) -> None:
+    for store in stores:
+        lacking = [signal for signal in controller.program.signals if signal not in store.signals]
+        if lacking:
+            raise ControllerError(
+                f"Controller {controller.name} needs the signal {lacking[0]}, but store {store.name} does not record "
+                "it."
+            )
+
+
+def _stack(observations: Sequence[Any]) -> Any:
+    if isinstance(observations[0], dict):
+        return {name: np.stack([each[name] for each in observations]) for name in observations[0]}
+    return np.stack(observations)

@@ -1,0 +1,210 @@
+"""Learned policies as controllers: ``rl:PATH[:cost_weight=…]``."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+import torch
+from gymnasium.envs.registration import load_env_creator
+from gymnasium.vector import AutoresetMode
+
+from tts_gym.agents.controller import episode_rows
+from tts_gym.agents.replay import branch_order
+from tts_gym.agents.rl.algorithms import Chooser, find_algorithm
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.episode import EpisodeRules
+from tts_gym.envs.state import PROBES, SEQUENTIAL, STEPS, TOKENS, WIDTH
+from tts_gym.errors import ControllerError
+
+MOST_ENVIRONMENTS = 1024
+"""Episodes that are played side by side."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a model was trained on; kept in its file.
+
+    Attributes:
+        algorithm: name of its algorithm.
+        env: id of its environment.
+        arguments: arguments of the environment, without the stores.
+        questions: digests of the questions that it saw, see ``question_digest``.
+    """
+
+    algorithm: str
+    env: str
+    arguments: Mapping[str, Any]
+    questions: Sequence[str]
+
+    def attach(self, model: Any) -> None:
+        """Let ``model.save`` write this too."""
+        model.tts_gym_training = asdict(self)
+
+
+def question_digest(text: str) -> str:
+    """What stands for a question in a model's file, the same in every store."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PolicyController:
+    """A trained model, replayed in lock-step batches.
+
+    Attributes:
+        path: file of the model.
+        parameters: "path", and "cost_weight", the price of tokens that the policy is shown.
+        digest: hash of the file.
+    """
+
+    path: Path
+    parameters: Mapping[str, Any]
+    digest: str = field(repr=False)
+
+    name = "rl"
+    upper_bound = False
+
+    @classmethod
+    def load(cls, path: Path, parameters: Mapping[str, str] | None = None) -> PolicyController:
+        """Read the file of a model.
+
+        Args:
+            path: the file, ``.zip``.
+            parameters: "cost_weight" as text; by default the geometric mean of the range that the model learned with.
+
+        Raises:
+            ControllerError: there is no such file, it holds no model of ``tts-gym train``, or a parameter is wrong.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ControllerError(f"Cannot read the model {path}: {error.strerror}.") from error
+        training = read_training(content, path)
+        unknown = set(parameters or ()) - {"cost_weight"}
+        if unknown:
+            raise ControllerError(f"Controller rl has no parameter {', '.join(sorted(unknown))}: it has cost_weight.")
+        weight = _read_weight((parameters or {}).get("cost_weight"), training)
+        return cls(path, {"path": str(path), "cost_weight": weight}, hashlib.sha256(content).hexdigest())
+
+    def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
+        """Play the policy; see ``Controller.run``."""
+        content = self.path.read_bytes()
+        training = read_training(content, self.path)
+        _tell_seen(training, store, self.path)
+        model = _load_model(content, training.algorithm)
+        arguments = dict(training.arguments) | {
+            "rules": "published" if rules.published else "exact",
+            "cost_weight": self.parameters["cost_weight"],
+        }
+        return play(model, training.env, arguments, store, seeds)
+
+
+def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore, seeds: Sequence[int]) -> pd.DataFrame:
+    """Play a model on every question of a store under every seed, many episodes side by side.
+
+    Args:
+        model: an algorithm of Stable-Baselines3 or sb3-contrib, trained on ``env``.
+        env: id of the environment.
+        arguments: its arguments, without the store.
+        store: what is replayed.
+        seeds: one branch order each.
+
+    Returns:
+        Episode rows, see ``Controller.run``.
+    """
+    episodes = [(question, seed) for question in range(len(store)) for seed in seeds]
+    number = min(len(episodes), MOST_ENVIRONMENTS)
+    make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
+    envs: Any = make(
+        num_envs=number, max_episode_steps=-1, autoreset_mode=AutoresetMode.NEXT_STEP, store=store, **arguments
+    )
+    choose = Chooser(model)
+    answers: list[str | None] = [None] * len(episodes)
+    correct, counts = np.zeros(len(episodes), np.bool_), np.zeros((len(episodes), 5), np.int64)
+    playing = np.full(number, -1)
+    begun = np.ones(number, np.bool_)
+    waiting = iter(range(len(episodes)))
+    observations, _ = envs.reset(seed=0)
+    left = len(episodes)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        while left:
+            for n in np.flatnonzero(begun).tolist():
+                playing[n] = next(waiting, -1)
+                if playing[n] >= 0:
+                    question, seed = episodes[playing[n]]
+                    options = {
+                        "reset_mask": np.arange(number) == n,
+                        "question": store.question_ids[question],
+                        "order": branch_order(int(store.branch_counts[question]), seed),
+                    }
+                    observations, _ = envs.reset(options=options)
+            actions = choose(observations, envs.action_masks(), begun)
+            observations, _, begun, _, infos = envs.step(actions)
+            spent = envs.counts()
+            for n in np.flatnonzero(begun & (playing >= 0)).tolist():
+                answers[playing[n]] = infos["answer"][n] or None
+                correct[playing[n]] = infos["correct"][n]
+                counts[playing[n]] = spent[n, [TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS]]
+                left -= 1
+    finally:
+        torch.set_num_threads(threads)
+    return episode_rows(store, seeds, answers, correct, counts)
+
+
+def read_training(content: bytes, path: Path) -> Training:
+    """What the model in the file ``path`` was trained on.
+
+    Raises:
+        ControllerError: the file is no model, or one that does not say.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return Training(**json.loads(file.read("data"))["tts_gym_training"])
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ControllerError(
+            f"{path} is not a model of tts-gym train: train one, or attach a Training before model.save."
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _load_model(content: bytes, algorithm: str) -> Any:
+    return find_algorithm(algorithm).load().load(io.BytesIO(content), device="cpu")
+
+
+def _read_weight(text: str | None, training: Training) -> float:
+    if text is None:
+        low, high = np.broadcast_to(training.arguments.get("cost_weight", 0.01), 2).tolist()
+        return float(math.sqrt(low * high))
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise ControllerError(f"cost_weight of controller rl is a number, 0 or more, but got {text!r}.")
+    return weight
+
+
+def _tell_seen(training: Training, store: ReplayStore, path: Path) -> None:
+    """Say how many questions of ``store`` the model was trained on."""
+    seen = set(training.questions)
+    both = sum(question_digest(text) in seen for text in store.questions)
+    if both:
+        warnings.warn(
+            f"The model {path} was trained on {both} of the {len(store)} questions of store {store.name}.",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,186 @@
+"""The directory of a training: what it was told, what it used, how it went, and its models."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+
+from tts_gym.agents.rl.config import Config
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.errors import ControllerError
+
+PACKAGES = ("tts-gym", "stable-baselines3", "sb3-contrib", "torch", "gymnasium", "numpy", "numba", "tensorboard")
+
+CHECKPOINTS_KEPT = 3
+
+
+class RunDirectory:
+    """The files of a training. Each is written whole or not at all, but for what the algorithm logs.
+
+    - ``config.yaml``: all that the training was told.
+    - ``provenance.json``: versions, seed, and the questions of each store.
+    - ``progress.csv`` and TensorBoard events: what the algorithm logs.
+    - ``validation.csv``: the curve on questions that it does not learn from.
+    - ``checkpoints/TIMESTEPS.zip``, with a replay buffer beside it where there is one.
+    - ``best.zip``, ``final.zip``: the models.
+    """
+
+    def __init__(self, path: Path, config: Config, stores: Mapping[str, ReplayStore], resume: bool) -> None:
+        """See whether the directory can be begun, or gone on with.
+
+        Args:
+            path: the directory.
+            config: what the training is told.
+            stores: those of the config by their names there.
+            resume: whether the directory may exist.
+
+        Raises:
+            ControllerError: it exists and is not to be gone on with, or is that of another training.
+        """
+        self.path = path
+        self._config = config.document()
+        self._provenance = _provenance(config, stores)
+        if path.exists() and not resume:
+            raise ControllerError(f"{path} exists already: choose another directory, or resume the training in it.")
+        if path.exists():
+            self._compare()
+
+    def begin(self) -> None:
+        """Write what the training was told and what it uses, if that is not there."""
+        if self.path.exists():
+            return
+        (self.path / "checkpoints").mkdir(parents=True)
+        write_whole(self.path / "provenance.json", json.dumps(self._provenance, indent=2).encode())
+        write_whole(self.path / "config.yaml", yaml.safe_dump(self._config, sort_keys=False).encode())
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the directory; the lock of a process that dies is gone.
+
+        Raises:
+            ControllerError: another one trains in it.
+        """
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise ControllerError(f"Another process trains in {self.path}: wait until it ends.") from error
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training came to its end."""
+        return (self.path / "final.zip").exists()
+
+    def newest_checkpoint(self) -> Path | None:
+        """The model of the latest checkpoint, None before the first."""
+        return max((self.path / "checkpoints").glob("*.zip"), default=None)
+
+    def keep_checkpoint(self, model: Any) -> None:
+        """Write a checkpoint of ``model`` and remove old ones."""
+        file = self.path / "checkpoints" / f"{model.num_timesteps:012d}.zip"
+        if getattr(model, "replay_buffer", None) is not None:
+            buffer = io.BytesIO()
+            model.save_replay_buffer(buffer)
+            write_whole(replay_file(file), buffer.getvalue())
+        self.keep_model(model, file.relative_to(self.path))
+        for old in sorted(file.parent.glob("*.zip"))[:-CHECKPOINTS_KEPT]:
+            old.unlink()
+            replay_file(old).unlink(missing_ok=True)
+
+    def keep_model(self, model: Any, name: str | Path) -> None:
+        """Write ``model`` to the file ``name``.
+
+        The class of its replay buffer, which follows from its hyperparameters, is left out: read back, it would count
+        as one that the user chose.
+        """
+        content = io.BytesIO()
+        model.save(content, exclude=["replay_buffer_class"])
+        write_whole(self.path / name, content.getvalue())
+
+    def logger(self, timesteps: int) -> Logger:
+        """What the algorithm logs to, after what it logged in its first ``timesteps``."""
+        file = self.path / "progress.csv"
+        whole_lines, _, _ = file.read_text().rpartition("\n") if file.exists() else ("", "", "")
+        rows = list(csv.DictReader(whole_lines.splitlines()))
+        table = CSVOutputFormat(str(file))
+        for row in rows:
+            values = {name: float(value) for name, value in row.items() if value}
+            if values.get("time/total_timesteps", 0) <= timesteps:
+                table.write(values, dict.fromkeys(values, ()))
+        return Logger(str(self.path), [table, TensorBoardOutputFormat(str(self.path))])
+
+    def _compare(self) -> None:
+        """Refuse to go on with the training of another config, or on other recordings."""
+        try:
+            begun = yaml.safe_load((self.path / "config.yaml").read_text())
+            recorded = json.loads((self.path / "provenance.json").read_text())["stores"]
+        except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise ControllerError(f"{self.path} is no directory of a training: choose another one.") from error
+        there, here = _flat(begun), _flat(self._config)
+        differing = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        if differing:
+            told = "; ".join(f"{name} is {there.get(name)!r} there and {here.get(name)!r} here" for name in differing)
+            raise ControllerError(f"The training in {self.path} was begun with another config: {told}.")
+        changed = [new["name"] for old, new in zip(recorded, self._provenance["stores"], strict=True) if old != new]
+        if changed:
+            raise ControllerError(f"The store {changed[0]} has changed since the training in {self.path} began.")
+
+
+def replay_file(checkpoint: Path) -> Path:
+    """The replay buffer beside a checkpoint."""
+    return checkpoint.with_suffix(".replay.pkl")
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that it is never seen in parts."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, file)
+
+
+def _provenance(config: Config, stores: Mapping[str, ReplayStore]) -> dict[str, Any]:
+    roles = (("training", config.stores), ("validation", config.eval_stores))
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "seed": config.seed,
+        "stores": [_described(name, role, stores[name]) for role, names in roles for name in names],
+    }
+
+
+def _described(name: str, role: str, store: ReplayStore) -> dict[str, Any]:
+    return {
+        "name": name,
+        "role": role,
+        "store": store.name,
+        "sha256": _digest(store),
+        "questions": list(store.question_ids),
+    }
+
+
+def _digest(store: ReplayStore) -> str:
+    """SHA-256 of what a store holds, in hexadecimal."""
+    digest = hashlib.sha256(repr((store.interval, store.question_ids, store.questions, store.class_texts)).encode())
+    for array in (*store.tables, store.gold):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,113 @@
+"""A cloned policy does what its program does, on questions that it was not cloned from."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sb3_contrib")
+
+from tts_gym.agents.replay import branch_order  # noqa: E402
+from tts_gym.agents.rl import make_sb3_env  # noqa: E402
+from tts_gym.agents.rl.algorithms import Chooser, find_algorithm  # noqa: E402
+from tts_gym.agents.rl.cloning import clonable, clone  # noqa: E402
+from tts_gym.agents.rl.config import Config, read_settings  # noqa: E402
+from tts_gym.agents.rl.demonstrations import Example, demonstrate  # noqa: E402
+from tts_gym.agents.rl.train import new_model  # noqa: E402
+from tts_gym.datasets import load_store  # noqa: E402
+from tts_gym.envs.actions import STOP  # noqa: E402
+from tts_gym.envs.episode import EpisodeRules  # noqa: E402
+from tts_gym.envs.state import TOKENS  # noqa: E402
+from tts_gym.errors import ControllerError  # noqa: E402
+
+ATOMIC, ROUNDS = "TTSWidthDepth-v0", "TTSWidthDepthRounds-v0"
+FOLD = "synthetic-small?except=1/5"
+TRAINED, HELD_OUT = load_store(FOLD), load_store("synthetic-small?only=1/5")
+EXAMPLES = [Example(0, question, seed) for question in range(len(HELD_OUT)) for seed in (0, 1)]
+
+
+def shown(spec, env, **arguments):
+    return demonstrate(clonable(spec, "ppo", env), env, arguments, [HELD_OUT], EXAMPLES)
+
+
+def spent(env, told, **arguments):
+    """Tokens spent by the demonstrated actions, int [examples]."""
+    envs, tokens = make_sb3_env(env, 1, store=HELD_OUT, **arguments), []
+    for n, example in enumerate(EXAMPLES):
+        order = branch_order(64, example.seed)
+        envs.set_options({"question": HELD_OUT.question_ids[example.question], "order": order})
+        envs.reset()
+        taken = told.actions[told.real[:, n], n]
+        assert taken[-1] == STOP and (taken[:-1] != STOP).all()
+        for action in taken[:-1]:
+            envs.step(np.array([action]))
+        tokens.append(envs.envs.unwrapped.counts()[0, TOKENS])
+    return tokens
+
+
+@pytest.mark.parametrize("spec", ["sc:n=3", "cmc:beta=0.2", "asc", "parallel-probe:num_chains=8"])
+def test_the_demonstrated_actions_spend_what_the_program_spends(spec):
+    arguments = {"reveal": "advance", "max_branches": 64}
+    rows = clonable(spec, "ppo", ATOMIC).run(HELD_OUT, (0, 1), EpisodeRules())
+    assert spent(ATOMIC, shown(spec, ATOMIC, **arguments), **arguments) == rows["tokens"].tolist()
+
+
+@pytest.mark.parametrize("spec", ["sc:n=3", "cmc:beta=0.5"])
+def test_the_demonstrated_schedule_spends_about_what_the_program_spends(spec):
+    rows = clonable(spec, "ppo", ROUNDS).run(HELD_OUT, (0, 1), EpisodeRules())
+    assert np.mean(spent(ROUNDS, shown(spec, ROUNDS))) == pytest.approx(rows["tokens"].mean(), rel=0.15)
+
+
+def test_a_demonstration_ends_where_the_environment_admits_no_more():
+    told = shown("sc:n=8", ATOMIC, reveal="advance", max_branches=3)
+    assert told.masks[told.real][np.arange(told.real.sum()), told.actions[told.real]].all()
+    assert (told.actions[told.real] == 1).sum() == 3 * len(EXAMPLES)
+
+
+def agreement(model, told):
+    choose, agreed = Chooser(model), []
+    for step in range(len(told.actions)):
+        seen = told.observations
+        seen = {name: each[step] for name, each in seen.items()} if isinstance(seen, dict) else seen[step]
+        chosen = choose(seen, told.masks[step], np.full(len(EXAMPLES), step == 0))
+        agreed.append((chosen == told.actions[step])[told.real[step]])
+    return np.concatenate(agreed).mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("algorithm", "env", "least"),
+    [
+        ("ppo", ROUNDS, 0.7),
+        ("a2c", ROUNDS, 0.7),
+        ("maskable-ppo", ROUNDS, 0.7),
+        ("recurrent-ppo", ROUNDS, 0.7),
+        ("maskable-ppo", ATOMIC, 0.3),
+    ],
+)
+def test_a_cloned_policy_imitates_its_program(algorithm, env, least):
+    tuned, found = read_settings(algorithm, env), find_algorithm(algorithm)
+    told = shown("cmc:beta=0.5", env, **tuned.arguments)
+    model = new_model(Config(algorithm, env, (FOLD,), (), 0, None, tuned))
+    before = agreement(model, told)
+    clone(model, found, clonable("cmc:beta=0.5", algorithm, env), env, tuned.arguments, [TRAINED], 0)
+    after = agreement(model, told)
+    assert before < 0.2 and after > least, (before, after)
+
+
+@pytest.mark.parametrize(
+    ("spec", "algorithm", "env", "words"),
+    [
+        ("cmc", "dqn", ROUNDS, "dqn learns values"),
+        ("cmc", "qrdqn", ROUNDS, "qrdqn learns values"),
+        ("zoo", "ppo", ROUNDS, "not one program"),
+        ("nonsense", "ppo", ROUNDS, "Unknown controller"),
+        ("cmc", "ppo", "CartPole-v1", "No policy of CartPole-v1"),
+    ],
+)
+def test_what_cannot_be_cloned_is_refused_by_name(spec, algorithm, env, words):
+    with pytest.raises(ControllerError, match=words):
+        clonable(spec, algorithm, env)
+
+
+def test_programs_are_not_shown_where_answers_are_hidden():
+    with pytest.raises(ControllerError, match="reveal=advance"):
+        shown("cmc", ATOMIC)
