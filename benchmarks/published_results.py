@@ -3,7 +3,8 @@
     python benchmarks/published_results.py DATA
 
 DATA is a directory with the published stores and results (``autotts/*/aime24.json``, ``published/aime24.csv``). Writes
-``benchmarks/results/published_results.csv`` and ``frontier_aime24.png``, and prints a Markdown table of some rows.
+``benchmarks/results/published_results.csv`` and ``frontier_aime24.png``, which shows ``crew`` too, and prints a table
+of some rows in Markdown.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ SHOWN = (
     "parallel-probe:num_chains=64,stable_for=40,patience=7,warm_up=15",
     "cmc:beta=0.5",
 )
+CREW = [parse_spec(f"crew:beta={tenths / 10:g}")[0] for tenths in range(11)]
 
 
 def main() -> None:
@@ -48,8 +50,9 @@ def main() -> None:
         for (name, spec), result in zip(labels, evaluations, strict=True)
     )
     rows.to_csv(RESULTS / "published_results.csv", index=False)
+    crew = list(evaluate_many([(point, store) for point in CREW for store in stores.values()], rules="published"))
     plot_frontier(
-        frontier(pd.concat([result.rows for result in evaluations])),
+        frontier(pd.concat([result.rows for result in evaluations + crew])),
         RESULTS / "frontier_aime24.png",
         "AIME24, mean of Qwen3 0.6B, 1.7B, 4B and 8B",
     )

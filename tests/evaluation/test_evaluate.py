@@ -82,7 +82,7 @@ def test_an_argument_out_of_range_is_refused(store, arguments, words):
 
 
 def test_a_spec_of_many_controllers_is_refused(store):
-    with pytest.raises(ControllerError, match="stands for 11 controllers"):
+    with pytest.raises(ControllerError, match=f"stands for {len(PROGRAMS)} controllers"):
         evaluate("zoo", store)
 
 

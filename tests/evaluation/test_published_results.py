@@ -6,7 +6,7 @@ import numba
 import pandas as pd
 import pytest
 
-from tts_gym.cli import app
+from tts_gym.cli.app import app
 
 
 @pytest.fixture(scope="module")

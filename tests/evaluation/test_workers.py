@@ -11,6 +11,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from tts_gym import evaluate, load_store
+from tts_gym.datasets import parquet, synthetic_metadata, synthetic_questions, write_store
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.workers import Workers
@@ -59,22 +60,15 @@ def expected():
     return evaluate("sc:n=3", STORE, seeds=SEEDS).rows.assign(controller="marked")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
-    yield nodes.address
-    ray.shutdown()
-    nodes.shutdown()
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 class TestRay:
     """On a real cluster of two nodes."""
+
+    @pytest.fixture(autouse=True)
+    def by_value(self, cluster):
+        import ray
+
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
     def test_the_results_are_those_of_one_process(self, cluster):
         for spec in ("cmc:beta=0.5", "asc"):
@@ -191,3 +185,25 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     assert len(list(kept.iterdir())) == 6
     assert all(file.stat().st_mtime_ns == written for file, written in finished.items())
+
+
+class Locator:
+    """A controller that answers with the file that the store's answers are mapped from."""
+
+    name, parameters, upper_bound = "locator", {}, False
+
+    def run(self, store, seeds, rules):
+        from tts_gym.agents.specs import parse_spec
+
+        rows = parse_spec("single")[0].run(store, seeds, rules)
+        return rows.assign(answer=str(getattr(store.tables.answers, "filename", None)))
+
+
+def test_processes_map_a_large_store_from_its_own_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "MAPPED_BYTES", 0)
+    write_store(tmp_path / "store", synthetic_questions(3, 4), synthetic_metadata(3, 4))
+    pairs = [(Locator(), load_store(tmp_path / "store"))]
+    (files,) = {*next(evaluate_many(pairs, SEEDS, workers=Workers(2))).rows["answer"]}
+    assert files.startswith(str(tmp_path / "store" / ".cache")) and files.endswith("answers.npy")
+    alone = evaluate("cmc", tmp_path / "store", seeds=SEEDS)
+    assert_frame_equal(evaluate("cmc", tmp_path / "store", seeds=SEEDS, jobs=2).rows, alone.rows)

@@ -21,7 +21,7 @@ from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult
 from tts_gym.evaluation.finished import FinishedBlocks
-from tts_gym.evaluation.statistics import Estimate, estimate
+from tts_gym.evaluation.statistics import Estimate, estimates
 from tts_gym.evaluation.workers import Outcome, Workers
 
 RULES = ("exact", "published")
@@ -133,6 +133,8 @@ def evaluate_many(
         rows = _in_order([part.rows for part in parts], store)
         rows.insert(0, "controller", describe(controller))
         rows.insert(1, "store", store.label)
+        graded = rows.assign(percent=100.0 * rows["correct"])
+        accuracy, tokens, sequential = estimates(graded, ("percent", "tokens", "sequential_tokens"))
         yield Evaluation(
             rows,
             Summary(
@@ -142,9 +144,9 @@ def evaluate_many(
                 rules=rules,
                 seeds=seeds,
                 questions=len(store),
-                accuracy=estimate(rows.assign(percent=100.0 * rows["correct"]), "percent"),
-                tokens=estimate(rows, "tokens"),
-                sequential_tokens=estimate(rows, "sequential_tokens"),
+                accuracy=accuracy,
+                tokens=tokens,
+                sequential_tokens=sequential,
                 seconds=sum(part.seconds for part in parts),
                 upper_bound=controller.upper_bound,
             ),

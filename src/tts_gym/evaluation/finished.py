@@ -41,7 +41,7 @@ class FinishedBlocks:
         try:
             rows = pd.read_parquet(self._file(block))
             seconds, messages = rows.attrs.pop("seconds"), tuple(rows.attrs.pop("messages"))
-        except (FileNotFoundError, ArrowInvalid, KeyError, OSError):
+        except (ArrowInvalid, KeyError, OSError):
             return None
         return BlockResult(rows, seconds, messages)
 
@@ -76,6 +76,8 @@ def _identity(controller: Controller) -> tuple[str, ...]:
     """
     loaded: Any = getattr(controller, "loaded", controller)
     named = (loaded.name, repr(sorted(loaded.parameters.items())))
+    if hasattr(loaded, "digest"):
+        return (*named, loaded.digest)
     if hasattr(loaded, "program"):
         arguments = loaded.program.arguments(loaded.parameters)
         return (*named, repr(arguments), fingerprint(loaded.program.function))

@@ -84,15 +84,11 @@ def frontier(rows: pd.DataFrame) -> Frontier:
     Args:
         rows: episode rows of several controllers (``pandas.concat``), each on the same stores; questions weigh equally.
     """
-    points = [
-        {
-            "controller": controller,
-            "family": str(controller).partition(":")[0],
-            "tokens": question_means(group, "tokens").mean(),
-            "accuracy": 100 * question_means(group, "correct").mean(),
-        }
-        for controller, group in rows.groupby("controller", sort=False)
-    ]
+    points = []
+    for controller, group in rows.groupby("controller", sort=False):
+        tokens, right = question_means(group, ("tokens", "correct")).mean()
+        family = str(controller).partition(":")[0]
+        points.append({"controller": controller, "family": family, "tokens": tokens, "accuracy": 100 * right})
     return pareto(pd.DataFrame(points))
 
 

@@ -19,7 +19,8 @@ _COLOURS = (
     "#8C564B",
     "#5D3A9B",
 )
-_MARKERS = "osD^vP*X<>"
+_MARKERS = "osD^vP*X<"
+"""One fewer than the colours, so that pairs of both repeat late."""
 
 
 def plot_frontier(frontier: Frontier, file: str | PathLike[str], title: str, bounds: Frontier | None = None) -> None:

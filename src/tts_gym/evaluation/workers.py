@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import warnings
 from collections.abc import Generator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from tts_gym.clusters import ray_cluster
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult, run_block
 
@@ -62,8 +62,8 @@ class Workers:
         A block whose worker process dies is run again, at last alone.
 
         Raises:
-            ControllerError: if a controller takes too long, or takes its worker down every time; or if Ray is not
-                installed or not reached.
+            ControllerError: if a controller takes too long, or takes its worker down every time.
+            TTSGymError: if Ray is not installed or not reached.
         """
         if self.backend == "ray":
             yield from _run_on_ray(blocks, self)
@@ -116,47 +116,31 @@ def _run_numbered(key: int, block: Block) -> tuple[int, Outcome]:
 
 
 def _run_on_ray(blocks: Mapping[int, Block], workers: Workers) -> Generator[tuple[int, Outcome], None, None]:
-    ray = _import_ray()
-    started = not ray.is_initialized()
-    if started:
-        size = {} if workers.address else {"num_cpus": workers.jobs, "include_dashboard": False}
+    with ray_cluster(workers.address, workers.jobs) as ray:
+        stores = {id(block.store): ray.put(block.store) for block in blocks.values()}
+        remote = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_run_parts)
+        running = {
+            remote.remote(key, block.controller, stores[id(block.store)], block.seeds, block.rules): key
+            for key, block in blocks.items()
+        }
         try:
-            ray.init(address=workers.address, log_to_driver=False, logging_level="ERROR", **size)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ControllerError(f"No Ray cluster was reached at {workers.address}: {error}") from error
-    stores = {id(block.store): ray.put(block.store) for block in blocks.values()}
-    remote = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_run_parts)
-    running = {
-        remote.remote(key, block.controller, stores[id(block.store)], block.seeds, block.rules): key
-        for key, block in blocks.items()
-    }
-    try:
-        while running:
-            finished, _ = ray.wait(list(running), timeout=workers.timeout)
-            if not finished:
-                raise _too_slow(blocks[min(running.values())], workers)
-            key = running.pop(finished[0])
-            try:
-                yield ray.get(finished[0])
-            except ray.exceptions.WorkerCrashedError as error:
-                raise _died(blocks[key]) from error
-    finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
-        if started:
-            ray.shutdown()
+            while running:
+                finished, _ = ray.wait(list(running), timeout=workers.timeout)
+                if not finished:
+                    raise _too_slow(blocks[min(running.values())], workers)
+                key = running.pop(finished[0])
+                try:
+                    yield ray.get(finished[0])
+                except ray.exceptions.WorkerCrashedError as error:
+                    raise _died(blocks[key]) from error
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
 
 
 def _run_parts(key: int, *parts: Any) -> tuple[int, Outcome]:
     """``_run_numbered`` for Ray, which sends a store once if it is an argument of its own."""
     return _run_numbered(key, Block(*parts))
-
-
-def _import_ray() -> Any:
-    try:
-        return importlib.import_module("ray")
-    except ImportError as error:
-        raise ControllerError("The backend ray needs Ray: install tts-gym[distributed].") from error
 
 
 def _too_slow(block: Block, workers: Workers) -> ControllerError:
