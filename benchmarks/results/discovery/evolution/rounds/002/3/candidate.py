@@ -1,0 +1,16 @@
+def schedule(beta):
+    share = beta ** 1.056
+    return {
+        "n": int(round(1.0 + 70.6914 * share)),
+    }
+
+
+def program(episode, n):
+    """Read ``n`` branches whole, in parallel, and answer by majority.
+
+    Args:
+        episode: the question.
+        n: branches to read.
+    """
+    episode.read(n)
+    return episode.leader(FINISHED)

@@ -1,0 +1,101 @@
+MAX_ROUNDS = 500
+
+
+def schedule(beta):
+    share = beta ** 0.881
+    return {
+        "n_init": int(round(2.2683 + 5.0 * share)),
+        "max_width": int(round(7.9377 + 64.5954 * share)),
+        "warm_up": int(round(2.6765 + 8.068999999999999 * share)),
+        "patience": int(round(2.3908 + 12.3018 * share)),
+        "window": int(round(1.3364 + 7.4034 * share)),
+        "burst": int(round(1.0 + 2.3506 * share)),
+        "widen": int(round(1.1048 + 3.0438 * share)),
+        "min_complete": int(round(2.0061 + 3.4626 * share)),
+        "alpha": 0.6791 + -0.44970000000000004 * share,
+        "level": 0.7955 + 0.1501 * share,
+        "slack": 0.0387 + -0.0334 * share,
+        "trend": 0.0375 + -0.026099999999999998 * share,
+    }
+
+
+def is_running(episode, i):
+    """Whether branch ``i`` is neither abandoned nor finished."""
+    return episode.is_active(i) and (not episode.is_finished(i))
+
+
+def count_running(episode):
+    """Branches that are neither abandoned nor finished."""
+    running = 0
+    for i in range(episode.width):
+        if is_running(episode, i):
+            running += 1
+    return running
+
+
+def abandon_dissenters(episode, disagreement, patience):
+    """Prune the running branches that disagreed ``patience`` rounds in a row, the worst first, but keep two running."""
+    for _ in range(count_running(episode) - 2):
+        worst = -1
+        for i in range(episode.width):
+            if is_running(episode, i) and disagreement[i] >= max(patience, disagreement[worst] + 1 if worst >= 0 else 0):
+                worst = i
+        if worst < 0:
+            break
+        episode.prune(worst)
+
+
+def program(episode, n_init, max_width, warm_up, patience, window, burst, widen, min_complete, alpha, level, slack, trend):
+    """Deepen in rounds, steered by a moving average of the confidence among finished branches.
+
+    Each round abandons persistent dissenters, deepens agreeing branches faster, stops when the smoothed confidence is
+    high and not falling, and widens while it is low and not rising. All parameters follow from ``beta`` by
+    ``schedule``.
+
+    Args:
+        episode: the question.
+        n_init: branches opened at the start.
+        max_width: branches opened at most.
+        warm_up: rounds before abandoning, bursts and stopping.
+        patience: rounds in a row that a branch may disagree.
+        window: rounds over which the trend of the average is taken.
+        burst: intervals a round for a branch that agrees with the winner.
+        widen: branches opened when widening.
+        min_complete: finished branches needed to stop.
+        alpha: weight of the newest confidence in the average.
+        level: average confidence at which to stop.
+        slack: fall of the average over the window that still allows stopping.
+        trend: rise of the average over the window up to which to widen.
+    """
+    episode.branch(n_init)
+    disagreement = np.zeros(episode.max_width, np.int64)
+    steps = np.ones(episode.max_width, np.int64)
+    history = np.zeros(window)
+    ema = 0.0
+    for r in range(MAX_ROUNDS):
+        warm = r >= warm_up
+        winner = episode.leader(FINISHED)
+        ema = (1 - alpha) * ema + alpha * episode.confidence(FINISHED)
+        if r >= window:
+            history[:-1] = history[1:].copy()
+        newest = min(r, window - 1)
+        history[newest] = ema
+        if warm and winner >= 0:
+            for i in range(episode.width):
+                disagreement[i] = 0 if episode.answer(i) == winner else disagreement[i] + 1
+            abandon_dissenters(episode, disagreement, patience)
+        for i in range(episode.width):
+            steps[i] = burst if warm and winner >= 0 and (episode.answer(i) == winner) else 1
+        episode.advance_each(steps)
+        ema = (1 - alpha) * ema + alpha * episode.confidence(FINISHED)
+        history[newest] = ema
+        delta = history[newest] - history[0]
+        episode.note('ema', ema)
+        if warm and episode.completed >= min_complete and (ema >= level) and (delta >= -slack):
+            return episode.leader(FINISHED)
+        if count_running(episode) == 0:
+            break
+        if episode.width < max_width and delta <= trend and (r >= max(1, warm_up // 2)) and (ema < level):
+            episode.branch(min(widen, max_width - episode.width))
+    answer = episode.leader(FINISHED)
+    return answer if answer >= 0 else episode.leader(ACTIVE)

@@ -1,0 +1,16 @@
+def schedule(beta):
+    share = beta ** 1.125
+    return {
+        "n": int(round(1.0 + 60.0121 * share)),
+    }
+
+
+def program(episode, n):
+    """Read ``n`` branches whole, in parallel, and answer by majority.
+
+    Args:
+        episode: the question.
+        n: branches to read.
+    """
+    episode.read(n)
+    return episode.leader(FINISHED)

@@ -1,0 +1,1 @@
+"""Controllers written by machines: what a candidate may say (``candidate``), and where it runs (``jail``)."""

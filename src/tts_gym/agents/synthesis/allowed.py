@@ -1,0 +1,302 @@
+"""The part of Python that candidates are written in, as an allow-list over their syntax tree.
+
+What is not listed is refused. A file holds functions and named numbers. A function has arithmetic, comparisons, ``if``,
+``for``, ``while``, local numbers, arrays, lists and tuples; it calls the episode's methods, functions that stand above
+it, and those listed below, which are there without an import. Text is the name of a signal or note, and, in
+``schedule``, a key of the dict. There is no way to name a module, a private attribute, or anything else of the process.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from tts_gym.agents.synthesis.refusal import CandidateError
+from tts_gym.envs.episode import METHODS, PROPERTIES
+
+POOLS = ("FINISHED", "ACTIVE", "ALL", "NO_BUDGET")
+"""Constants of the episode's interface."""
+
+BUILTINS = ("abs", "bool", "enumerate", "float", "int", "len", "max", "min", "range", "round", "sum", "zip")
+
+MODULES = {
+    "math": (
+        "ceil", "copysign", "cos", "erf", "erfc", "exp", "expm1", "floor", "fmod", "gamma", "hypot",
+        "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "pow", "sin", "sqrt",
+        "tan", "tanh", "trunc",
+    ),
+    "np": (
+        "abs", "all", "any", "arange", "argmax", "argmin", "argsort", "array", "bincount", "ceil", "clip",
+        "concatenate", "cumsum", "exp", "floor", "full", "isfinite", "isnan", "linspace", "log", "log1p",
+        "max", "maximum", "mean", "median", "min", "minimum", "ones", "prod", "searchsorted", "sign",
+        "sort", "sqrt", "std", "sum", "unique", "var", "where", "zeros",
+    ),
+}  # fmt: skip
+"""Functions of each module."""
+
+CONSTANTS = {
+    "math": ("e", "inf", "pi"),
+    "np": ("bool_", "float64", "inf", "int32", "int64", "pi"),
+}
+"""What is not called in each module: numbers and array types."""
+
+ARRAY_METHODS = (
+    "all", "any", "append", "argmax", "argmin", "argsort", "astype", "copy", "cumsum", "fill", "max", "mean",
+    "min", "pop", "prod", "sort", "std", "sum", "var",
+)  # fmt: skip
+ARRAY_PROPERTIES = ("shape", "size")
+
+RESERVED = (*POOLS, *BUILTINS, *MODULES)
+"""Names that mean something already."""
+
+_NAMING = ("note", "signal")
+_OPERATORS = (
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
+    ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift,
+    ast.UAdd, ast.USub, ast.Not, ast.Invert,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
+)  # fmt: skip
+_PLAIN = (
+    ast.Return, ast.Assign, ast.AugAssign, ast.For, ast.While, ast.If, ast.Pass, ast.Break, ast.Continue,
+    ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Compare, ast.Subscript, ast.Slice, ast.Tuple, ast.List,
+    ast.And, ast.Or, ast.Load, ast.Store, *_OPERATORS,
+)  # fmt: skip
+"""Nodes that are fine where their parts are."""
+
+
+def check_allowed(tree: ast.Module) -> None:
+    """Refuse ``tree`` unless all of it is allowed.
+
+    Raises:
+        CandidateError: for the first thing that is not.
+    """
+    functions: list[str] = []
+    constants: list[str] = []
+    for place, node in enumerate(tree.body):
+        if isinstance(node, ast.FunctionDef):
+            _check_new(node.name, [*functions, *constants], node)
+            _check_function(node, functions, constants)
+            functions.append(node.name)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            _check_new(node.targets[0].id, [*functions, *constants], node)
+            if not _is_number(node.value):
+                raise CandidateError("outside functions only numbers are named, as in LIMIT = 3", node.lineno)
+            constants.append(node.targets[0].id)
+        elif not (place == 0 and _is_text(node)):
+            raise CandidateError(f"{_called(node)} is not allowed here: {_outside(node)}", node.lineno)
+
+
+def _check_function(node: ast.FunctionDef, functions: Sequence[str], constants: Sequence[str]) -> None:
+    if node.decorator_list:
+        raise CandidateError("decorators are not allowed", node.lineno)
+    arguments = node.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+        raise CandidateError(f"{node.name} takes plain arguments only: no *, ** or /", node.lineno)
+    for default in arguments.defaults:
+        if not _is_number(default):
+            raise CandidateError("the default of an argument is a number", default.lineno)
+    for annotation in (node.returns, *(argument.annotation for argument in arguments.args)):
+        _check_annotation(annotation)
+    stored = [child for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)]
+    named = [*((argument.arg, argument) for argument in arguments.args), *((child.id, child) for child in stored)]
+    for name, place in named:
+        _check_new(name, functions, place)
+    checker = _Checker({name for name, _ in named} | set(constants), functions, node.name == "schedule")
+    body = node.body[1:] if _is_text(node.body[0]) else node.body
+    for statement in body:
+        checker.visit(statement)
+
+
+def _check_new(name: str, taken: Sequence[str], node: ast.AST) -> None:
+    if name in RESERVED or name in taken:
+        raise CandidateError(f"{name} has a meaning already: choose another name", _at(node))
+    if name.startswith("_") and name != "_":
+        raise CandidateError(f"{name} is a private name: choose one without the underscore", _at(node))
+
+
+def _check_annotation(annotation: ast.expr | None) -> None:
+    """Annotations are never evaluated; they hold names of types."""
+    for node in ast.walk(annotation) if annotation is not None else ():
+        if isinstance(node, ast.Constant) and node.value is None:
+            continue
+        if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.Load)) or (
+            isinstance(node, (ast.Name, ast.Attribute)) and _name_of(node).startswith("_")
+        ):
+            raise CandidateError("an annotation is the name of a type", _at(node))
+
+
+class _Checker(ast.NodeVisitor):
+    """Goes through the statements of one function."""
+
+    def __init__(self, variables: set[str], functions: Sequence[str], keys: bool) -> None:
+        """Know what may be named.
+
+        Args:
+            variables: arguments, local variables and named numbers.
+            functions: the functions above.
+            keys: whether text may be a key of a dict.
+        """
+        self.variables = variables
+        self.functions = functions
+        self.keys = keys
+        self.line = 0
+
+    def visit(self, node: ast.AST) -> None:
+        self.line = getattr(node, "lineno", self.line)
+        super().visit(node)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        if not isinstance(node, _PLAIN):
+            raise CandidateError(f"{_called(node)} is not allowed", self.line)
+        if isinstance(node, (ast.For, ast.While)) and node.orelse:
+            raise CandidateError("else after a loop is not allowed", node.lineno)
+        super().generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+        _check_annotation(node.annotation)
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> None:  # noqa: N802
+        if not isinstance(node.value, ast.Call):
+            raise CandidateError("an expression that does nothing is not allowed", node.lineno)
+        self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+        if not _is_number(node):
+            raise CandidateError(f"the constant {_short(node.value)} is not allowed: use numbers", node.lineno)
+
+    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802
+        if node.id in self.variables or node.id in POOLS:
+            return
+        if node.id in self.functions or node.id in RESERVED:
+            raise CandidateError(
+                f"{node.id} is no value: all there is to do with it is to call it, or its functions", node.lineno
+            )
+        raise CandidateError(f"there is no {node.id} here", node.lineno)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+        if not isinstance(node.ctx, ast.Load):
+            raise CandidateError("attributes cannot be set", node.lineno)
+        if isinstance(node.value, ast.Name) and node.value.id in MODULES:
+            if node.attr not in CONSTANTS[node.value.id]:
+                raise CandidateError(_unlisted(node.value.id, node.attr), node.lineno)
+            return
+        if node.attr not in (*PROPERTIES, *ARRAY_PROPERTIES):
+            raise CandidateError(f"there is no attribute {node.attr} here", node.lineno)
+        self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+        naming = self._check_called(node.func)
+        for place, argument in enumerate(node.args):
+            if not (naming and place == 0 and _is_string(argument)):
+                self.visit(argument)
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise CandidateError("** is not allowed", keyword.value.lineno)
+            self.visit(keyword.value)
+
+    def visit_Dict(self, node: ast.Dict) -> None:  # noqa: N802
+        if not self.keys:
+            raise CandidateError("a dict is allowed in schedule only", node.lineno)
+        for key in node.keys:
+            if not _is_string(key):
+                raise CandidateError("the keys of the dict are names of arguments of program", node.lineno)
+        for value in node.values:
+            self.visit(value)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:  # noqa: N802
+        self.visit(node.value)
+        if not (self.keys and _is_string(node.slice)):
+            self.visit(node.slice)
+
+    def _check_called(self, function: ast.expr) -> bool:
+        """Whether the first argument of ``function``, which may be called, may be text."""
+        if isinstance(function, ast.Name):
+            if function.id not in (*BUILTINS, *self.functions):
+                raise CandidateError(
+                    f"{function.id} cannot be called: call the functions above this one, the episode's methods, "
+                    f"np, math, or {', '.join(BUILTINS)}",
+                    function.lineno,
+                )
+            return False
+        if not isinstance(function, ast.Attribute):
+            raise CandidateError("only functions and methods can be called", _at(function))
+        if isinstance(function.value, ast.Name) and function.value.id in MODULES:
+            if function.attr not in MODULES[function.value.id]:
+                raise CandidateError(_unlisted(function.value.id, function.attr), function.lineno)
+            return False
+        if function.attr not in (*METHODS, *ARRAY_METHODS):
+            raise CandidateError(f"there is no method {function.attr} here", function.lineno)
+        self.visit(function.value)
+        return function.attr in _NAMING
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether ``node`` is a number or truth value, with or without a sign, that 64 bits hold."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        node = node.operand
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, (bool, int, float))
+        and not (isinstance(node.value, int) and node.value >= 2**63)
+    )
+
+
+def _is_string(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and _is_string(node.value)
+
+
+def _name_of(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _unlisted(module: str, name: str) -> str:
+    return f"{module}.{name} is not one of the functions that may be used: {', '.join(MODULES[module])}"
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, int) else "of more than 63 bits"
+    return text if len(text) <= 30 else f"{text[:27]}..."
+
+
+_WORDS = {
+    ast.Import: "import",
+    ast.ImportFrom: "import",
+    ast.ClassDef: "a class",
+    ast.FunctionDef: "a function",
+    ast.AsyncFunctionDef: "async",
+    ast.Lambda: "lambda",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.JoinedStr: "an f-string",
+    ast.NamedExpr: ":=",
+    ast.Starred: "*",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.MatMult: "@",
+}
+
+
+def _called(node: ast.AST) -> str:
+    """What ``node`` is called in Python."""
+    return _WORDS.get(type(node), type(node).__name__.lower())
+
+
+def _outside(node: ast.stmt) -> str:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return f"{', '.join((*MODULES, *POOLS))} are there without it"
+    return "outside functions only numbers are named"
+
+
+def _at(node: ast.AST) -> int | None:
+    return getattr(node, "lineno", None)

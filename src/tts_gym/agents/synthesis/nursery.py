@@ -1,0 +1,139 @@
+"""Processes that have loaded what candidates need, and fork a jail for each; one jail at a time each."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tts_gym
+from tts_gym.agents.synthesis import nursery_main
+from tts_gym.errors import TTSGymError
+
+START_SECONDS = 180.0
+"""How long a nursery may take to load."""
+
+REPLY_SECONDS = 30.0
+"""How long a nursery may take to start or end a jail."""
+
+END_SECONDS = 3.0
+"""How long a nursery may take to end by itself."""
+
+_PASSED_ON = ("NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT")
+
+
+class Nursery:
+    """A process that runs ``nursery_main``."""
+
+    def __init__(self) -> None:
+        """Start it.
+
+        Raises:
+            TTSGymError: if it does not start.
+        """
+        self.owner = os.getpid()
+        self._socket, its_end = socket.socketpair()
+        with tempfile.TemporaryFile() as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", nursery_main.__file__, str(Path(tts_gym.__file__).parents[1])],
+                stdin=its_end.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=_environment(),
+                start_new_session=True,
+            )
+            its_end.close()
+            try:
+                self._receive(START_SECONDS)
+            except OSError as error:
+                self.close()
+                errors.seek(0)
+                said = errors.read().decode(errors="replace").strip().splitlines() or [str(error)]
+                raise TTSGymError(f"No jail for candidates starts on this machine: {said[-1]}") from error
+
+    def start_jail(self, room: str, descriptors: Sequence[int]) -> int:
+        """Fork a jail in the directory ``room`` with the descriptors that ``nursery_main`` tells of; return its id.
+
+        Raises:
+            OSError: if the nursery is gone.
+        """
+        socket.send_fds(self._socket, [os.fsencode(room)], descriptors)
+        return int(self._receive(REPLY_SECONDS))
+
+    def end_jail(self, wait: bool) -> int:
+        """End the jail, after it has had time to end by itself if ``wait``; return its status, as ``Popen`` does.
+
+        Raises:
+            OSError: if the nursery is gone.
+        """
+        self._socket.send(nursery_main.WAIT if wait else nursery_main.KILL)
+        return int(self._receive(REPLY_SECONDS))
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process, which first ends its jail."""
+        self._socket.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _receive(self, seconds: float) -> bytes:
+        self._socket.settimeout(seconds)
+        received = self._socket.recv(64)
+        if not received:
+            raise ConnectionResetError("it ended")
+        return received
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HOME": os.path.expanduser("~"), **kept}
+
+
+_idle: list[Nursery] = []
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def a_nursery() -> Iterator[Nursery]:
+    """A nursery with no jail, kept for the next one unless something goes wrong with it."""
+    nursery = _take_idle() or Nursery()
+    try:
+        yield nursery
+    except BaseException:
+        nursery.close()
+        raise
+    with _lock:
+        _idle.append(nursery)
+
+
+def _take_idle() -> Nursery | None:
+    with _lock:
+        for nursery in [one for one in _idle if one.owner == os.getpid()]:
+            _idle.remove(nursery)
+            if nursery.is_alive():
+                return nursery
+            nursery.close()
+    return None
+
+
+@atexit.register
+def close_idle() -> None:
+    """End the nurseries that wait for candidates."""
+    with _lock:
+        for nursery in _idle:
+            if nursery.owner == os.getpid():
+                nursery.close()
+        _idle.clear()

@@ -1,0 +1,163 @@
+"""One jail as its parent sees it: started, listened to with bounds, and ended at its deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import IO
+
+from tts_gym.agents.synthesis.nursery import Nursery, a_nursery
+from tts_gym.errors import TTSGymError
+
+SHUT_SECONDS = 60.0
+"""How long a jail may take to read its request and be shut, before a candidate's time begins."""
+
+MOST_PRINTED = 2**20
+"""Bytes that a candidate may print before it is stopped."""
+
+TRIES = 2
+"""Nurseries that are tried, as an idle one may have been killed."""
+
+_READ = 2**20
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a jail sent.
+
+    Attributes:
+        isolation: its layers.
+        message: what came after them.
+        failure: why there is no message, in one line.
+    """
+
+    isolation: str
+    message: bytes
+    failure: str | None
+
+
+def run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
+    """Start a jail, let it have its time, and end it with all that it may have started.
+
+    Args:
+        request: what is asked of it, as ``nursery_main`` tells.
+        longest: bytes that it may send.
+        seconds: time from when it is shut.
+
+    Raises:
+        TTSGymError: if it does not get as far as being shut.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return _run_jail(request, longest, seconds)
+        except OSError:
+            request.seek(0)
+    try:
+        return _run_jail(request, longest, seconds)
+    except OSError as error:
+        raise TTSGymError(f"No jail for candidates starts on this machine: {error}") from error
+
+
+def _run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
+    room = tempfile.mkdtemp(prefix="tts_gym_jail_")
+    os.chmod(room, 0o555)
+    try:
+        with a_nursery() as nursery, _Ears() as ears:
+            nursery.start_jail(room, [request.fileno(), *ears.their_ends])
+            ears.close_their_ends()
+            return _hear(ears, nursery, longest, seconds)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _hear(ears: _Ears, nursery: Nursery, longest: int, seconds: float) -> Answers:
+    isolation = ears.hear_start()
+    message, failure = ears.hear_rest(longest, seconds)
+    try:
+        status = nursery.end_jail(wait=failure is None)
+    except OSError:
+        nursery.close()
+        return Answers(isolation, b"", "crashed: it took its nursery down")
+    return Answers(isolation, message, failure or (None if message else _how_it_ended(status)))
+
+
+def _how_it_ended(status: int) -> str:
+    if status == -signal.SIGXCPU:
+        return "timeout: it used up its processor time"
+    if status == -signal.SIGSEGV:
+        return "crashed: it went outside its memory, or recursed too deeply (SIGSEGV)"
+    if status == -signal.SIGKILL:
+        return "crashed: it was killed, or closed its answers and went on"
+    if status < 0:
+        return f"crashed: it was ended by {signal.Signals(-status).name}"
+    return f"crashed: it ended its process with status {status} and gave no result"
+
+
+class _Ears:
+    """Listens to what a jail answers and to what a candidate prints, on two pipes."""
+
+    def __init__(self) -> None:
+        self._answers, answers_end = os.pipe()
+        self._prints, prints_end = os.pipe()
+        self.their_ends = [answers_end, prints_end]
+        self._heard = {self._answers: bytearray(), self._prints: bytearray()}
+        self._selector = selectors.DefaultSelector()
+        for descriptor in self._heard:
+            self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def __enter__(self) -> _Ears:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        self.close_their_ends()
+        for descriptor in self._heard:
+            os.close(descriptor)
+
+    def close_their_ends(self) -> None:
+        """Close what the jail has by now."""
+        while self.their_ends:
+            os.close(self.their_ends.pop())
+
+    def hear_start(self) -> str:
+        """The layers of the jail, from its first line, sent before it looks at the candidate."""
+        end = time.monotonic() + SHUT_SECONDS
+        heard = self._heard[self._answers]
+        while b"\n" not in heard:
+            if not self._listen(end) or self._answers not in self._selector.get_map():
+                said = self._heard[self._prints].decode(errors="replace").strip().splitlines()
+                raise TTSGymError(
+                    f"No jail for candidates can be shut on this machine: {(said or ['it is silent'])[-1]}"
+                )
+        line, _, rest = heard.partition(b"\n")
+        heard[:] = rest
+        return " + ".join(json.loads(line)["isolation"])
+
+    def hear_rest(self, longest: int, seconds: float) -> tuple[bytes, str | None]:
+        """What comes until the answers end, and why it is cut short."""
+        end = time.monotonic() + seconds
+        while self._answers in self._selector.get_map():
+            if not self._listen(end):
+                return b"", f"timeout: it did not end within {seconds:g} seconds"
+            if len(self._heard[self._prints]) > MOST_PRINTED:
+                return b"", f"output: it printed more than {MOST_PRINTED} bytes; print nothing"
+            if len(self._heard[self._answers]) > longest:
+                return b"", "crashed: it sent more than results"
+        return bytes(self._heard[self._answers]), None
+
+    def _listen(self, end: float) -> bool:
+        """Take in what there is; False if ``end`` comes."""
+        left = end - time.monotonic()
+        ready = self._selector.select(left) if left > 0 else []
+        for key, _ in ready:
+            part = os.read(key.fd, _READ)
+            self._heard[key.fd].extend(part)
+            if not part:
+                self._selector.unregister(key.fd)
+        return bool(ready)

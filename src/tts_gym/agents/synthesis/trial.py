@@ -1,0 +1,242 @@
+"""A candidate being tried on stores, inside a jail."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import inspect
+import math
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
+from tts_gym.agents.programs.program import Program
+from tts_gym.agents.published import PublishedQuestion
+from tts_gym.agents.replay import branch_order, replay
+from tts_gym.agents.synthesis.allowed import BUILTINS
+from tts_gym.agents.synthesis.blind import describe, rebuild
+from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
+from tts_gym.envs import transitions
+from tts_gym.envs.compiled import compiled_episode
+from tts_gym.envs.episode import Episode, EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.state import NO_BUDGET, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
+from tts_gym.envs.votes import ACTIVE, ALL, FINISHED
+from tts_gym.errors import ControllerError
+
+FILE = "candidate.py"
+"""How errors call the source."""
+
+LONGEST_REASON = 600
+"""Characters of a reason."""
+
+LOADED = (
+    "abc", "bisect", "collections", "copy", "dataclasses", "decimal", "enum", "fractions", "functools", "heapq",
+    "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "time", "typing",
+)  # fmt: skip
+"""Modules of the standard library that a class may import, beside numpy: no file can be read any more by then."""
+
+
+class TrialError(Exception):
+    """Why a candidate has no results: a category and a reason."""
+
+    def __init__(self, category: str, reason: str) -> None:
+        """Join the two."""
+        super().__init__(f"{category}: {' '.join(reason.split())[:LONGEST_REASON]}")
+
+
+def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
+    """The stores of a request, whose tables lie in ``data`` one after another."""
+    stores, place = [], 0
+    for number, description in enumerate(descriptions):
+        store, place = rebuild(description, memoryview(data), place, f"store {number}")
+        stores.append(store)
+    return stores
+
+
+def warm_up() -> None:
+    """Load and compile what candidates need, while files can still be read."""
+    for name in LOADED:
+        importlib.import_module(name)
+    if numba.config.DISABLE_JIT:
+        return
+    smallest = Tables(
+        np.array([0, 1]),
+        np.array([1]),
+        np.array([0, 1]),
+        np.array([1], np.int32),
+        np.full(len(SIGNALS), -1),
+        np.empty((0, 0), np.float32),
+    )
+    description = describe(smallest, interval=1)
+    store, _ = rebuild(description, memoryview(b"".join(array.tobytes() for array in smallest)), 0, "warm-up")
+    episode = compiled_episode(episode_fields(store, EpisodeRules(), max_width=1))
+    compiled_drive(_rehearsal)
+    # Compiled and not read from the cache, because that is what leaves the kernels ready for the next program.
+    drive = numba.njit(interpreted_drive(_rehearsal))
+    orders, results = np.zeros((1, 1), np.int64), np.zeros((1, len(COLUMNS)), np.int64)
+    drive(episode, np.zeros(1, np.int64), orders, (1, 0.5), store.gold, False, results, np.zeros(1, np.int64))
+    compile_one = numba.njit(lambda x: np.zeros(3)[x] + x)
+    try:
+        compile_one("no number")
+    except numba.TypingError as error:
+        "".join(traceback.format_exception(error))
+
+
+def _rehearsal(episode: Episode, n: int, level: float) -> int:
+    """A program that calls the kernels that most programs call, and names the modules that they may name."""
+    first = episode.branch(n)
+    steps = np.ones(episode.max_width, np.int64)
+    for i in range(episode.width):
+        if episode.is_active(i) and not episode.is_finished(i):
+            steps[i] = episode.answer(i) + episode.depth(i)
+    episode.advance_each(steps)
+    episode.prune(first)
+    history = np.zeros(n)
+    history[:-1] = history[1:].copy()
+    episode.note("level", history[-1])
+    if episode.completed > math.floor(level) and episode.confidence(FINISHED) > level:
+        return -1
+    return episode.leader(ALL)
+
+
+def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> tuple[dict[str, Any], bytes]:
+    """Try the candidate of ``request``.
+
+    Returns:
+        The outcome (``failure``, None or one line; ``schedule``, what the schedule gives for each of the knob's values
+        that the request asks for), and the bytes of the results, int64 [questions x seeds, len(COLUMNS)] for each store
+        and value of the knob in turn.
+    """
+    schedule: list[dict[str, float]] = []
+    try:
+        run = _program_runner if request["audited"] else _class_runner
+        scheduled, replayed = run(names_of(request["source"], request["audited"]))
+        schedule = [scheduled(beta) for beta in request["schedule_betas"]]
+        rules = EpisodeRules(**request["rules"])
+        results = [replayed(store, beta, request["seeds"], rules) for store in stores for beta in request["betas"]]
+    except BaseException as error:
+        return {"failure": str(_failure(error, request)), "schedule": []}, b""
+    return {"failure": None, "schedule": schedule}, b"".join(part.tobytes() for part in results)
+
+
+def names_of(source: str, audited: bool) -> dict[str, Any]:
+    """The names that ``source`` defines."""
+    names: dict[str, Any] = {"__name__": "candidate"}
+    flags = 0
+    if audited:
+        flags = annotations.compiler_flag
+        names["__builtins__"] = {name: getattr(builtins, name) for name in BUILTINS}
+        names |= {"np": np, "math": math, "FINISHED": FINISHED, "ACTIVE": ACTIVE, "ALL": ALL, "NO_BUDGET": NO_BUDGET}
+    exec(compile(source, FILE, "exec", flags=flags, dont_inherit=True), names)
+    return names
+
+
+Runner = tuple[Callable[[float], dict[str, float]], Callable[..., NDArray[np.int64]]]
+"""What gives the parameters for a value of the knob, and what replays a store for one."""
+
+
+def _program_runner(names: Mapping[str, Any]) -> Runner:
+    schedule, function = names.get("schedule"), names.get("program")
+    if not isinstance(schedule, FunctionType) or not isinstance(function, FunctionType):
+        raise TrialError("refused", "a candidate defines schedule(beta) and program(episode, ...)")
+    expected = list(inspect.signature(function).parameters)[1:]
+    program = Program("program", function)
+
+    def scheduled(beta: float) -> dict[str, float]:
+        parameters = schedule(beta)
+        _check_parameters(parameters, expected, beta)
+        return {name: parameters[name] for name in expected}
+
+    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> NDArray[np.int64]:
+        arguments = tuple(scheduled(beta).values())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                return replay(program, arguments, store, seeds, rules)
+            except RuntimeWarning as warning:
+                reason = str(warning).partition("slow: ")[2]
+                raise TrialError("refused", f"does not compile: {reason}") from None
+
+    return scheduled, replayed
+
+
+def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> None:
+    call = f"schedule({beta:g})"
+    if not isinstance(parameters, dict):
+        raise TrialError("refused", f"{call} returned {parameters!r:.100}: return a dict")
+    if set(parameters) != set(expected):
+        raise TrialError(
+            "refused",
+            f"{call} returned the parameters {', '.join(map(str, parameters)) or 'none'}, but program takes "
+            f"{', '.join(expected) or 'none'}",
+        )
+    for name, value in parameters.items():
+        if type(value) not in (bool, int, float) or not math.isfinite(value) or abs(value) >= 2**63:
+            raise TrialError("refused", f"{call} gives {name} = {value!r:.100}: return finite numbers")
+
+
+class _BlindQuestion(PublishedQuestion):
+    """A question whose answers are told by the numbers in which they appear, so that none tells what it is."""
+
+    def _text(self, index: int) -> str:
+        return self.label(self._episode.answer(index))
+
+    def label(self, code: int) -> str:
+        return INVALID_TEXT if self._episode.class_of[code] == INVALID else str(code)
+
+    def class_of(self, answer: Any) -> int:
+        """Class of an answer, -1 for None and for what is no answer of this question."""
+        if answer is not None and not isinstance(answer, str):
+            raise TypeError(f"solve returns the text of an answer or None, but this one returned {answer!r:.100}")
+        for code in range(self._episode.count[REVEALED]):
+            if self.label(code) == answer:
+                return int(self._episode.class_of[code])
+        return -1
+
+
+def _class_runner(names: Mapping[str, Any]) -> Runner:
+    solvers = [
+        value
+        for value in names.values()
+        if isinstance(value, type) and value.__module__ == "candidate" and hasattr(value, "solve")
+    ]
+    if not solvers:
+        raise TrialError("refused", "there is no class with a method solve(self, question)")
+
+    def scheduled(beta: float) -> dict[str, float]:
+        return {"beta": beta}
+
+    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> NDArray[np.int64]:
+        episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max())))
+        results = np.empty((len(store), len(seeds), len(COLUMNS)), np.int64)
+        for question in range(len(store)):
+            for place, seed in enumerate(seeds):
+                episode.order = branch_order(int(store.branch_counts[question]), seed)
+                transitions.reset(episode, question)
+                asked = _BlindQuestion(episode, ())
+                answer = asked.class_of(solvers[-1](config={"beta": beta}).solve(asked))
+                counts = (episode.count[column] for column in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS))
+                results[question, place] = (answer, *counts)
+        return results.reshape(-1, len(COLUMNS))
+
+    return scheduled, replayed
+
+
+def _failure(error: BaseException, request: Mapping[str, Any]) -> TrialError:
+    """``error`` as a category and a reason."""
+    if isinstance(error, TrialError):
+        return error
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        return TrialError("memory", f"it needs more than {request['limits']['memory'] / 2**30:g} GiB")
+    if isinstance(error, ControllerError):
+        return TrialError("failed", str(error))
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILE]
+    place = f" in line {lines[-1]}" if lines else ""
+    return TrialError("failed", f"{type(error).__name__}: {error}{place}")

@@ -1,0 +1,109 @@
+"""Scoring a candidate in stages, behind the jail: read, validate, a few seeds, all seeds if that may be worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
+from tts_gym.agents.synthesis.jail import run_jailed, validate
+from tts_gym.agents.synthesis.refusal import CandidateError
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.discovery.settings import BETAS, Settings
+from tts_gym.discovery.tried import COUNTS, Assessment
+from tts_gym.evaluation.statistics import compare
+
+QUICK_SEEDS = 8
+"""Seeds of the first look."""
+
+LONGEST_FAILURE = 400
+"""Characters of a reason that are kept: candidates may put anything into it."""
+
+
+def assess(
+    source: str, stores: Sequence[ReplayStore], settings: Settings, rivals: pd.DataFrame | None, seed_program: bool
+) -> Assessment:
+    """Score the candidate ``source``.
+
+    Args:
+        source: its code.
+        stores: what it is replayed on.
+        settings: how.
+        rivals: tables of questions of earlier candidates with a column ``controller``, to see whether it is clearly
+            dominated after a few seeds; None to go to all of them at once.
+        seed_program: whether it is a seed program, which always has a knob.
+    """
+    try:
+        candidate = read_candidate(source)
+    except CandidateError as error:
+        return Assessment("reading", _line(str(error)))
+    return replace(_assess(candidate, stores, settings, rivals, seed_program), audited=candidate.audited)
+
+
+def _assess(
+    candidate: Candidate,
+    stores: Sequence[ReplayStore],
+    settings: Settings,
+    rivals: pd.DataFrame | None,
+    seed_program: bool,
+) -> Assessment:
+    failure = validate(candidate, stores[0], rules=settings.episode_rules)
+    if failure:
+        return Assessment("validation", _line(failure))
+    betas = BETAS if seed_program else settings.betas
+    if rivals is None:
+        return _run(candidate, stores, betas, range(settings.seeds), settings, last_stage(settings))
+    quick = _run(candidate, stores, betas, range(min(QUICK_SEEDS, settings.seeds)), settings, "quick")
+    if quick.table is None or last_stage(settings) == "quick":
+        return quick
+    if clearly_dominated(quick.table, rivals):
+        return replace(quick, dominated=True)
+    whole = _run(candidate, stores, betas, range(settings.seeds), settings, "all")
+    return replace(whole, seconds=quick.seconds + whole.seconds)
+
+
+def last_stage(settings: Settings) -> str:
+    """The stage of a candidate that was scored on all seeds."""
+    return "quick" if settings.seeds <= QUICK_SEEDS else "all"
+
+
+def clearly_dominated(table: pd.DataFrame, rivals: pd.DataFrame) -> bool:
+    """Whether at every beta some rival that costs no more is more accurate, by a paired 95 % interval.
+
+    Args:
+        table: of a candidate, see ``Assessment``.
+        rivals: those of others, with a column ``controller``, on the same questions.
+    """
+    means = rivals.groupby("controller", sort=False)[["tokens", "correct"]].mean()
+    for _, own in table.groupby("beta"):
+        cheaper = means[means["tokens"] <= own["tokens"].mean()]
+        if cheaper.empty:
+            return False
+        rival = rivals[rivals["controller"] == cheaper["correct"].idxmax()]
+        if float(compare(rival, own)["low"].iloc[0]) <= 0:
+            return False
+    return True
+
+
+def _run(
+    candidate: Candidate,
+    stores: Sequence[ReplayStore],
+    betas: Sequence[float],
+    seeds: range,
+    settings: Settings,
+    stage: str,
+) -> Assessment:
+    run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules)
+    if run.rows is None:
+        return Assessment(stage, _line(run.failure or "it gave no results"), run.isolation, run.seconds)
+    labels = [store.label for store in stores for _ in betas]
+    rows = pd.concat([part.assign(store=label) for label, part in zip(labels, run.rows, strict=True)])
+    columns = {name: rows[name].astype(float) for name in COUNTS}
+    means = rows.assign(**columns).groupby(["store", "question_id", "beta"], sort=False)[list(COUNTS)].mean()
+    return Assessment(stage, None, run.isolation, run.seconds, means.reset_index())
+
+
+def _line(reason: str) -> str:
+    return " ".join(reason.split())[:LONGEST_FAILURE]

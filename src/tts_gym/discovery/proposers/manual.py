@@ -1,0 +1,30 @@
+"""A person, or an agent that drives the tool itself: the workspace is written, and the candidate is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
+from tts_gym.discovery.proposers.workspace import read_candidate_file
+from tts_gym.discovery.tried import Tried, Usage
+
+
+class Manual:
+    """Takes ``candidate.py`` from the workspace once it is there."""
+
+    metered = False
+
+    def estimate(self, prompt_tokens: int) -> Usage:
+        """Nothing that is counted."""
+        return Usage()
+
+    def propose(self, task: Task) -> Proposal | None:
+        """The candidate in the workspace, None before it is there."""
+        if not (task.workspace / CANDIDATE_FILE).exists():
+            return None
+        return read_candidate_file(task.workspace)
+
+    def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
+        """Nothing."""
+        return {}

@@ -1,0 +1,28 @@
+"""The file that is found in a workspace after the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal
+from tts_gym.discovery.tried import NOTHING, Usage
+
+LARGEST = 200_000
+"""Bytes of a candidate at most."""
+
+
+def read_candidate_file(
+    workspace: Path, usage: Usage = NOTHING, transcript: Sequence[Mapping[str, Any]] = ()
+) -> Proposal:
+    """The candidate that was left in ``workspace``, or a proposal that says why there is none."""
+    file = workspace / CANDIDATE_FILE
+    if file.is_symlink() or not file.is_file():
+        return Proposal(None, f"no file {CANDIDATE_FILE} was left in the workspace", usage, transcript)
+    if file.stat().st_size > LARGEST:
+        return Proposal(None, f"{CANDIDATE_FILE} has more than {LARGEST:,} bytes", usage, transcript)
+    try:
+        return Proposal(file.read_text(encoding="utf-8"), None, usage, transcript)
+    except UnicodeDecodeError:
+        return Proposal(None, f"{CANDIDATE_FILE} is not UTF-8 text", usage, transcript)

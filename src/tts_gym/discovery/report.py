@@ -1,0 +1,268 @@
+"""The winner, chosen on the search stores, and what can be said of it honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tts_gym.datasets.folds import fold_of
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.discovery.archive import Archive, store_digest, write_json, write_text
+from tts_gym.discovery.assess import assess, last_stage
+from tts_gym.discovery.errors import DiscoveryError
+from tts_gym.discovery.feedback import ranking
+from tts_gym.discovery.settings import Settings, load_stores
+from tts_gym.discovery.tried import Scale, Tried
+from tts_gym.evaluation.statistics import compare
+
+FOLDS = 5
+"""Folds of the questions in the nested validation."""
+
+RUNNABLE = '''"""Winner of a discovery; runs as -c FILE.py:PROGRAM:beta=0.5."""
+
+import math
+
+import numpy as np
+
+from tts_gym import ACTIVE, ALL, FINISHED, Program
+from tts_gym.envs.state import NO_BUDGET
+
+
+{source}
+
+PROGRAM = Program("winner", program, schedule)
+'''
+"""What a candidate may name without importing it, around its source."""
+
+
+def status_text(path: Path) -> str:
+    """What was tried so far, a line a candidate."""
+    archive = Archive(path)
+    settings = archive.settings()
+    tried = archive.tried()
+    closed = max(0, archive.closed_rounds() - 1)
+    spent = archive.spent()
+    dollars = "" if spent.dollars is None else f", ${spent.dollars:,.2f}"
+    lines = [
+        f"{closed} of {settings.rounds} rounds, {sum(each.round > 0 for each in tried)} candidates, proposer "
+        f"{settings.proposer}; {spent.input:,} tokens read, {spent.output:,} written{dollars}."
+    ]
+    seeds = [each for each in tried if each.round == 0 and each.table is not None]
+    scale = Scale.of(seeds) if seeds else None
+    for each in tried:
+        score = scale.score(each) if scale else None
+        if score is None:
+            lines.append(f"{each.name:<20} failed at {each.assessment.stage}: {each.assessment.failure}")
+        else:
+            dominated = ", clearly dominated" if each.assessment.dominated else ""
+            lines.append(f"{each.title:<20} score {score:.2f} ({each.assessment.stage}{dominated})")
+    return "\n".join(lines)
+
+
+def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
+    """Choose the winner, evaluate it on held-out stores, and write ``report.md`` and ``report.json``.
+
+    Args:
+        path: directory of the discovery.
+        held_out: stores that nothing was searched on; those that the discovery was told by default.
+
+    Returns:
+        The report in Markdown.
+
+    Raises:
+        DiscoveryError: nothing was scored, or a held-out store was searched on.
+    """
+    archive = Archive(path)
+    settings = archive.settings()
+    tried = archive.tried()
+    seeds = [each for each in tried if each.round == 0]
+    candidates = [each for each in tried if each.round > 0]
+    whole = [each for each in candidates if each.table is not None and each.assessment.stage == last_stage(settings)]
+    if not whole:
+        raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
+    stores = load_stores(settings.search)
+    archive.check_stores(stores)
+    unseen = load_stores(held_out or settings.held_out)
+    searched = {store_digest(store): store.label for store in stores}
+    for store in unseen:
+        if store_digest(store) in searched:
+            raise DiscoveryError(f"The store {store.label} was searched on: it cannot be held out.")
+
+    scale = Scale.of(seeds)
+    winner, score = ranking(whole, scale)[0]
+    nested = nested_validation(whole, stores, scale)
+    spent = archive.spent()
+    document: dict[str, Any] = {
+        "winner": winner.name,
+        "score": score,
+        "range": [scale.low, scale.high],
+        "nested_score": nested["score"],
+        "nested_choices": nested["choices"],
+        "candidates": len(candidates),
+        "failed": sum(each.table is None for each in candidates),
+        "input_tokens": spent.input,
+        "output_tokens": spent.output,
+        "dollars": spent.dollars,
+        "isolation": winner.assessment.isolation,
+        "points": winner.points()[["beta", "tokens", "accuracy"]].to_dict("records"),
+        "seed_scores": {each.name: scale.score(each) for each in seeds},
+        "search": _comparisons(winner, seeds),
+        "held_out": {},
+    }
+    for store in unseen:
+        archive.note_held_out(
+            {
+                "store": store.label,
+                "digest": store_digest(store),
+                "winner": winner.name,
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+        again = [_again(each, store, settings) for each in (winner, *seeds)]
+        own, *others = again
+        if own.table is None:
+            document["held_out"][store.label] = {"failure": own.assessment.failure}
+            continue
+        document["held_out"][store.label] = {
+            "points": own.points()[["beta", "tokens", "accuracy"]].to_dict("records"),
+            "comparisons": _comparisons(own, [each for each in others if each.table is not None]),
+        }
+    page = _page(document, settings, winner)
+    write_json(path / "report.json", document)
+    write_text(path / "report.md", page)
+    source = winner.source or ""
+    write_text(path / "winner.py", RUNNABLE.format(source=source) if winner.assessment.audited else source)
+    return page
+
+
+def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], scale: Scale) -> dict[str, Any]:
+    """The score that choosing by score earns on questions that the choice did not see.
+
+    Folds of the questions are split by their texts, the same for stores of several models on the same questions. For
+    each, the candidate with the best score on the other folds is scored on it.
+
+    Returns:
+        ``score``, the mean over the folds weighted by questions, and ``choices``, how often each candidate was chosen.
+    """
+    fold = {
+        (store.label, question_id): fold_of(text, FOLDS)
+        for store in stores
+        for question_id, text in zip(store.question_ids, store.questions, strict=True)
+    }
+    scores, weights = [], []
+    choices: dict[str, int] = {}
+    for number in range(1, FOLDS + 1):
+        inside = {key for key, value in fold.items() if value == number}
+        outside = set(fold) - inside
+        if not inside or not outside:
+            continue
+        rated = [(scale.area(each.table, outside), each) for each in tried if each.table is not None]
+        chosen = max(rated, key=lambda pair: pair[0])[1]
+        assert chosen.table is not None
+        choices[chosen.name] = choices.get(chosen.name, 0) + 1
+        scores.append(scale.area(chosen.table, inside))
+        weights.append(len(inside))
+    mean = float(np.average(scores, weights=weights)) if scores else None
+    return {"score": mean, "choices": choices}
+
+
+def _again(tried: Tried, store: ReplayStore, settings: Settings) -> Tried:
+    assert tried.source is not None
+    assessment = assess(tried.source, [store], settings, None, tried.round == 0)
+    return Tried(tried.round, tried.slot, tried.name, tried.source, assessment)
+
+
+def _comparisons(winner: Tried, references: Sequence[Tried]) -> list[dict[str, Any]]:
+    """The winner against each point of the references.
+
+    For each reference point the winner's cheapest point that is as accurate, or its most accurate one if none is; with
+    paired differences and their 95 % intervals over questions.
+    """
+    assert winner.table is not None
+    own = winner.points().sort_values("tokens")
+    found = []
+    for reference in references:
+        assert reference.table is not None
+        for point in reference.points().to_dict("records"):
+            reaching = own[own["accuracy"] >= point["accuracy"]]
+            match = (reaching if len(reaching) else own.sort_values("accuracy").tail(1)).to_dict("records")[0]
+            a = winner.table[winner.table["beta"] == match["beta"]]
+            b = reference.table[reference.table["beta"] == point["beta"]]
+            paired = compare(a, b).to_dict("index")
+            found.append(
+                {
+                    "reference": point["controller"],
+                    "reference_tokens": point["tokens"],
+                    "reference_accuracy": point["accuracy"],
+                    "beta": match["beta"],
+                    "tokens_ratio": match["tokens"] / point["tokens"],
+                    "accuracy_difference": list(paired["accuracy"].values()),
+                    "tokens_difference": list(paired["tokens"].values()),
+                }
+            )
+    return found
+
+
+def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str:
+    dollars = "" if document["dollars"] is None else f", ${document['dollars']:,.2f}"
+    chosen = ", ".join(f"{name} {times}" for name, times in document["nested_choices"].items())
+    nested = "there are too few questions to say how much."
+    if document["nested_score"] is not None:
+        nested = (
+            f"on questions that the choice did not see, in {FOLDS} folds, choosing by score earns "
+            f"{document['nested_score']:.2f} (chosen: {chosen})."
+        )
+    lines = [
+        f"# The winner: {winner.title}",
+        "",
+        f"Chosen among {document['candidates']} candidates ({document['failed']} failed) on "
+        f"{', '.join(settings.search)} with {settings.seeds} seeds, {settings.rules} rules, "
+        f"proposer {settings.proposer}; {document['input_tokens']:,} tokens read and "
+        f"{document['output_tokens']:,} written{dollars}. Isolation: {document['isolation']}.",
+        "",
+        f"Score {document['score']:.2f}: the mean accuracy (%) for a budget log-uniform between "
+        f"{document['range'][0]:,.0f} and {document['range'][1]:,.0f} tokens. It is that of the best of "
+        f"{document['candidates']}, and so too good; {nested}",
+        "",
+        "Scores of the programs it began with: "
+        + ", ".join(f"{name} {score:.2f}" for name, score in document["seed_scores"].items())
+        + ".",
+        "",
+        "| beta | tokens | accuracy % |",
+        "|---|---|---|",
+        *(f"| {each['beta']:g} | {each['tokens']:,.0f} | {each['accuracy']:.2f} |" for each in document["points"]),
+        "",
+        "## On the search stores",
+        "",
+        *_table(document["search"]),
+    ]
+    for store, result in document["held_out"].items():
+        lines += ["", f"## Held out: {store}", ""]
+        if "failure" in result:
+            lines.append(f"The winner failed there: {result['failure']}.")
+            continue
+        lines += ["| beta | tokens | accuracy % |", "|---|---|---|"]
+        lines += [f"| {each['beta']:g} | {each['tokens']:,.0f} | {each['accuracy']:.2f} |" for each in result["points"]]
+        lines += ["", *_table(result["comparisons"])]
+    return "\n".join(lines) + "\n"
+
+
+def _table(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "The winner's cheapest point that is as accurate as each point of the others, or its most accurate one; paired "
+        "differences with 95 % intervals over questions.",
+        "",
+        "| reference | tokens | accuracy % | beta | tokens, share | accuracy, difference |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in comparisons:
+        mean, low, high = each["accuracy_difference"]
+        lines.append(
+            f"| {each['reference']} | {each['reference_tokens']:,.0f} | {each['reference_accuracy']:.2f} | "
+            f"{each['beta']:g} | {each['tokens_ratio']:.2f} | {mean:+.2f} ({low:+.2f} to {high:+.2f}) |"
+        )
+    return lines
