@@ -1,7 +1,15 @@
 import json
+import sys
+import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from tts_gym import cli
+from tts_gym.evaluation import evaluate
+
+pytest_plugins = ["engines"]
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -12,6 +20,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the published data are not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def rows_on_aime24(shared_data):
+    """Episodes of a controller on the four published stores of AIME24, under the published rules."""
+    stores = sorted(shared_data.glob("autotts/*/aime24.json"))
+    assert len(stores) == 4
+    return lambda spec, seeds: pd.concat([evaluate(spec, store, seeds, "published").rows for store in stores])
 
 
 @pytest.fixture
@@ -40,3 +56,37 @@ def store_file(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(json.dumps(questions))
     return path
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run ``tts-gym`` with arguments; returns exit status, standard output, standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        monkeypatch.setattr(sys, "argv", ["tts-gym", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Address of a Ray cluster of two nodes with a processor each."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    yield nodes.address
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def pytest_collection_modifyitems(items):
+    """Run last what kills the server that other tests use."""
+    items.sort(key=lambda item: "doomed_server" in getattr(item, "fixturenames", ()))

@@ -4,28 +4,12 @@ import csv
 import json
 import subprocess
 import sys
-import warnings
 
 import numba
 import pytest
 
-from tts_gym import cli
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run ``tts-gym`` with arguments; returns exit status, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-        monkeypatch.setattr(sys, "argv", ["tts-gym", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return call
+from tts_gym.agents import PROGRAMS
+from tts_gym.datasets import load_store, same_recordings
 
 
 @pytest.fixture
@@ -54,7 +38,11 @@ def test_evaluate_prints_a_row_for_each_store_and_controller(run, store_file):
 
 def test_json_has_the_promised_keys_and_goes_alone_to_standard_output(run, store_file):
     status, out, err = run("evaluate", store_file, "-c", "sc:n=4", "-c", "zoo", "--rules", "published", "--json", "-")
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert err == (
+        "Note: zoo leaves out deepconf, deepconf-online, borda, asc-weighted, deer: "
+        "store model/tiny does not record the signals they need.\n"
+    )
     first, *others = json.loads(out)
     assert first["store"] == str(store_file)
     assert (first["spec"], first["controller"], first["params"]) == ("sc:n=4", "sc", {"n": 4})
@@ -64,8 +52,21 @@ def test_json_has_the_promised_keys_and_goes_alone_to_standard_output(run, store
     assert first["sequential_tokens"] == (340 + 260) / 2
     assert first["accuracy_low"] <= 50 <= first["accuracy_high"]
     assert first["seconds"] >= 0
-    assert len(others) == 11
+    assert len(others) == 12
     assert {record["spec"] for record in others} == {"zoo"}
+
+
+def test_zoo_is_what_each_store_has_the_signals_for(run, store_file):
+    status, out, err = run("evaluate", store_file, "synthetic-small", "-c", "zoo", "--seeds", 1, "--json", "-")
+    assert status == 0 and err.count("\n") == 1
+    names = [(record["store"], record["controller"]) for record in json.loads(out)]
+    assert len(names) == 12 + 17 and ("synthetic-small", "deer") in names
+
+
+@pytest.mark.parametrize("name", ["deepconf", "deepconf-online", "borda", "asc-weighted", "deer"])
+def test_a_program_is_refused_by_name_where_its_signal_is_not_recorded(refuses, store_file, name):
+    (signal,) = PROGRAMS[name].signals
+    refuses("evaluate", store_file, "-c", name, words=[f"Controller {name} needs the signal {signal}", "model/tiny"])
 
 
 def test_results_go_to_files(run, store_file, tmp_path):
@@ -215,3 +216,33 @@ def test_a_program_that_loops_for_ever_is_stopped(run, store_file, user_program)
     status, out, err = run("evaluate", store_file, "-c", spec, "--timeout", 3)
     assert (status, out) == (2, "")
     assert "did not end within 3 seconds" in err and err.count("\n") == 1
+
+
+def test_import_regroups_answers_that_are_mathematically_equal(run, tmp_path):
+    source = tmp_path / "sums.json"
+    branches = [[["1/2", "yes"], 250, "0.5"], [["ERR"], 130, r"\sqrt{\frac{1}{4}}"], [["0.25"], 120, "0.5"]]
+    question = {"question": "1 - 1/2?", "gold_answer": r"\frac{1}{2}", "probe_freq": 100, "each_branch": branches}
+    source.write_text(json.dumps([question]))
+    plain, regrouped, again = tmp_path / "plain", tmp_path / "regrouped", tmp_path / "again"
+    run("stores", "import", source, "--out", plain)
+    for out in (regrouped, again):
+        arguments = ("stores", "import", source, "--out", out, "--regroup", "--cache", tmp_path / "cache.jsonl")
+        assert run(*arguments) == (0, f"Wrote {out}.\n", "")
+    assert load_store(plain).class_texts == (
+        ("ERR", "1/2", "yes", "0.5", r"\sqrt{\frac{1}{4}}", "0.25", r"\frac{1}{2}"),
+    )
+    store = load_store(regrouped)
+    assert store.class_texts == (("ERR", "1/2", "yes", "0.25"),) and store.gold.tolist() == [1]
+    assert store.tables.answers.tolist() == [1, 2, 1, 0, 1, 3, 1]
+    assert same_recordings(store, load_store(again))
+
+
+def test_a_cache_without_regroup_is_refused(run, store_file, tmp_path):
+    status, _, err = run("stores", "import", store_file, "--out", tmp_path / "out", "--cache", tmp_path / "cache")
+    assert status == 2 and "--regroup" in err
+    assert not (tmp_path / "out").exists() and not (tmp_path / "cache").exists()
+
+
+def test_importing_the_command_line_leaves_the_compiler_out():
+    check = "import sys, tts_gym.cli, tts_gym.cli.collect; sys.exit('llvmlite' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -1,0 +1,42 @@
+"""The commands of ``tts-gym``, put together."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import typer
+
+from tts_gym.cli import discover, stores
+from tts_gym.cli.collect import collect
+from tts_gym.cli.evaluate import evaluate
+from tts_gym.cli.train import train
+from tts_gym.errors import TTSGymError
+
+app = typer.Typer(
+    help="Evaluate and train test-time-scaling controllers on replayed reasoning trajectories, and record these.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(evaluate)
+app.command()(collect)
+app.command()(train)
+app.add_typer(stores.app, name="stores")
+app.add_typer(discover.app, name="discover")
+
+
+def run() -> None:
+    """Run the command line; what the user can mend is told in one line, with exit status 2."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except (TTSGymError, OSError) as error:
+        print("Error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"Warning: {message}", file=sys.stderr)

@@ -1,0 +1,154 @@
+"""``tts-gym discover``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tts_gym.cli.evaluate import Rules
+from tts_gym.errors import TTSGymError
+
+if TYPE_CHECKING:
+    from tts_gym.discovery.loop import Discovery
+
+app = typer.Typer(
+    help="Discover controllers: propose code, replay it, read why it failed, propose again.", no_args_is_help=True
+)
+
+
+class ProposerName(StrEnum):
+    """Who proposes."""
+
+    manual = "manual"
+    evolution = "evolution"
+    openai = "openai"
+    command = "command"
+    claude_agent = "claude-agent"
+
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
+
+
+@app.command()
+def run(
+    directory: Directory,
+    search: Annotated[
+        list[str] | None, typer.Option(metavar="STORE", help="Store to search on; each with --search.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(metavar="STORE", help="Store that only the report reads; each with --held-out.")
+    ] = None,
+    proposer: Annotated[ProposerName | None, typer.Option(help="Who writes candidates; manual by default.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds in all; 8 by default.")] = None,
+    candidates_per_round: Annotated[int | None, typer.Option(min=1, help="Proposals a round; 1 by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Branch orders a question; 100 by default.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything that is drawn.")] = None,
+    rules: Annotated[Rules | None, typer.Option(help="How tokens are charged and invalid answers voted.")] = None,
+    seed_programs: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="SPEC", help="Program to begin with: a name, or a file with a candidate."),
+    ] = None,
+    no_beta: Annotated[bool, typer.Option("--no-beta", help="Candidates are single points, without a knob.")] = False,
+    no_traces: Annotated[bool, typer.Option("--no-traces", help="The proposer reads scores, no diagnosis.")] = False,
+    model: Annotated[str | None, typer.Option(help="Model of openai and claude-agent.")] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai, up to /v1.")] = None,
+    command: Annotated[str | None, typer.Option(help="Command line of the proposer command.")] = None,
+    max_output: Annotated[int | None, typer.Option(min=1, help="Most tokens of a reply; 16,000 by default.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds of a proposal; 1,800 by default.")] = None,
+    prices: Annotated[str | None, typer.Option(metavar="FILE", help="Prices by model, as for collect.")] = None,
+    max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more dollars are spent.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens are spent.")] = None,
+    template: Annotated[str | None, typer.Option(metavar="FILE", help="Prompt template of your own.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the discovery in DIR, if there is one.")] = False,
+    jobs: Jobs = 1,
+) -> None:
+    """Begin a discovery, or go on with it, until its rounds are done."""
+    told: dict[str, Any] = {
+        "search": search and tuple(search),
+        "held_out": held_out and tuple(held_out),
+        "proposer": proposer and proposer.value,
+        "rounds": rounds,
+        "candidates_per_round": candidates_per_round,
+        "seeds": seeds,
+        "seed": seed,
+        "rules": rules and rules.value,
+        "seed_programs": seed_programs and tuple(seed_programs),
+        "beta": False if no_beta else None,
+        "traces": False if no_traces else None,
+        "model": model,
+        "base_url": base_url,
+        "command": command,
+        "max_output": max_output,
+        "timeout": timeout,
+        "prices": prices,
+        "max_usd": max_usd,
+        "max_tokens": max_tokens,
+        "template": template,
+    }
+    told = {name: value for name, value in told.items() if value is not None}
+    from tts_gym.discovery.loop import begin, go_on
+    from tts_gym.discovery.settings import Settings
+
+    if resume and (directory / "discovery.json").exists():
+        discovery = go_on(directory, told, jobs, _tell)
+    elif "search" not in told:
+        raise TTSGymError("A discovery needs a store to search on: name one with --search.")
+    else:
+        discovery = begin(directory, Settings(**told), jobs, _tell)
+    _go(discovery, directory, None)
+
+
+@app.command()
+def step(directory: Directory, jobs: Jobs = 1) -> None:
+    """Go on by one round: score the candidates that are there, and write the next workspace."""
+    from tts_gym.discovery.loop import go_on
+
+    _go(go_on(directory, {}, jobs, _tell), directory, 1)
+
+
+@app.command()
+def status(directory: Directory) -> None:
+    """Print what was tried, with scores and reasons."""
+    from tts_gym.discovery.report import status_text
+
+    print(status_text(directory))
+
+
+@app.command()
+def report(
+    directory: Directory,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STORE", help="Store that nothing was searched on; each with --held-out."),
+    ] = None,
+) -> None:
+    """Choose the winner and compare it, on the search stores and on those held out."""
+    from tts_gym.discovery.report import write_report
+
+    print(write_report(directory, tuple(held_out or ())), end="")
+
+
+def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:
+    cost = discovery.estimate()
+    if cost.tokens:
+        dollars = "" if cost.dollars is None else f", ${cost.dollars:,.2f}"
+        _tell(f"At most {cost.input:,} tokens read and {cost.output:,} written{dollars} in the rounds that are left.")
+    outcome = discovery.run(rounds)
+    if outcome.reason == "waiting":
+        for workspace in outcome.workspaces:
+            print(f"Read {workspace / 'prompt.md'} and write {workspace / 'candidate.py'}; then: ", end="")
+            print(f"tts-gym discover step {os.path.relpath(directory)}")
+    elif outcome.reason == "limit":
+        print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and go on with --resume.")
+    else:
+        print(f"{outcome.rounds} rounds are done: tts-gym discover report {os.path.relpath(directory)}")
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

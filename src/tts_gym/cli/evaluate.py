@@ -1,0 +1,113 @@
+"""``tts-gym evaluate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from tts_gym.agents.controller import Controller
+from tts_gym.agents.specs import ZOO, is_file_spec, parse_spec, zoo_on
+from tts_gym.cli.output import check_writable, print_table, write
+from tts_gym.datasets import ReplayStore, load_store
+from tts_gym.evaluation.evaluate import evaluate_many
+from tts_gym.evaluation.report import plot_results, record, results_table
+from tts_gym.evaluation.workers import Workers
+
+
+class Backend(StrEnum):
+    """Where worker processes run."""
+
+    loky = "loky"
+    ray = "ray"
+
+
+class Rules(StrEnum):
+    """Accounting rules."""
+
+    exact = "exact"
+    published = "published"
+
+
+def evaluate(
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="STORE...", help="Names, directories or published .json files; ?only=1/5 for a fold."),
+    ],
+    controllers: Annotated[
+        list[str],
+        typer.Option(
+            "-c", "--controller", metavar="SPEC", help="name[:param=value,...], zoo, rl:MODEL, or FILE.py:NAME[:...]."
+        ),
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="Branch orders to replay each question in.")] = 100,
+    rules: Annotated[Rules, typer.Option(help="How tokens are charged and invalid answers voted.")] = Rules.exact,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")
+    ] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="Processes of this machine, or a Ray cluster (extra distributed).")
+    ] = Backend.loky,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster; else one starts here.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Keep what is finished in DIR, and go on from there.")
+    ] = None,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON.")] = None,
+    csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write CSV.")] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the frontier; needs the extra report.")] = None,
+) -> None:
+    """Print the accuracy and the tokens of controllers on replay stores."""
+    files = [file for file in (json_file, csv_file, plot) if file and file != "-"]
+    for file in files:
+        check_writable(Path(file))
+    parsed = [(spec, parse_spec(spec)) for spec in controllers]
+    loaded = [(name, load_store(name)) for name in stores]
+    runs = [
+        (name, spec, controller, store)
+        for name, store in loaded
+        for spec, known in parsed
+        for controller in (_zoo(store) if spec == ZOO else known)
+    ]
+    pairs = [(controller, store) for _, _, controller, store in runs]
+
+    if address is not None and backend != Backend.ray:
+        raise typer.BadParameter("it is that of a Ray cluster and needs --backend ray", param_hint="--address")
+    workers = Workers(jobs, timeout, any(map(is_file_spec, controllers)), backend.value, address)
+    running = evaluate_many(pairs, seeds, rules.value, workers, resume)
+    screen = Console(stderr=True)
+    evaluations = list(
+        track(running, "Evaluating", len(pairs), console=screen, transient=True, disable=not screen.is_terminal)
+    )
+
+    records = [record(name, spec, evaluation) for (name, spec, *_), evaluation in zip(runs, evaluations, strict=True)]
+    if json_file:
+        write(json_file, json.dumps(records, indent=2) + "\n")
+    if csv_file:
+        frame = pd.DataFrame(records)
+        write(csv_file, frame.assign(params=frame["params"].map(json.dumps)).to_csv(index=False))
+    if plot:
+        Path(plot).parent.mkdir(parents=True, exist_ok=True)
+        plot_results(evaluations, plot)
+    if json_file != "-":
+        print_table(results_table(evaluations))
+
+
+def _zoo(store: ReplayStore) -> list[Controller]:
+    """The shipped programs that can run on ``store``; those that cannot are named on standard error."""
+    found, left_out = zoo_on(store)
+    if left_out:
+        print(
+            f"Note: {ZOO} leaves out {', '.join(left_out)}: store {store.name} does not record the signals they need.",
+            file=sys.stderr,
+        )
+    return found

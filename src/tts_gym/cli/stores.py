@@ -1,0 +1,86 @@
+"""``tts-gym stores``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from tts_gym.cli.output import print_table
+from tts_gym.collectors.equivalence import Equivalence
+from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
+from tts_gym.datasets.card import dataset_card
+
+app = typer.Typer(help="List, inspect, import and check replay stores.", no_args_is_help=True)
+
+Store = Annotated[
+    str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")
+]
+
+
+@app.command("list")
+def list_stores() -> None:
+    """List the stores that come with the package."""
+    table = Table("name", "model", "benchmark", "questions", "branches")
+    for name in catalogue():
+        facts = summarise(load_store(name))
+        table.add_row(facts.name, facts.model, facts.benchmark, f"{facts.questions:,}", f"{facts.branches:,}")
+    print_table(table)
+
+
+@app.command()
+def info(store: Store) -> None:
+    """Say what a store holds."""
+    _print_facts(summarise(load_store(store)))
+
+
+@app.command()
+def card(store: Store) -> None:
+    """Print the dataset card of a store."""
+    print(dataset_card(load_store(store)), end="")
+
+
+@app.command("import")
+def import_store(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="Published-format .json file.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="Store directory to create.")],
+    regroup: Annotated[
+        bool, typer.Option("--regroup", help="Group answers that are mathematically equal (extra collect).")
+    ] = False,
+    cache: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Keep what --regroup finds out in FILE, for other imports.")
+    ] = None,
+) -> None:
+    """Turn a published-format file into a store directory."""
+    if cache is not None and not regroup:
+        raise typer.BadParameter("it is that of --regroup", param_hint="--cache")
+    if not regroup:
+        import_published(source, out)
+        print(f"Wrote {out}.")
+        return
+    with Equivalence(cache) as equivalence:
+        import_published(source, out, equivalence.classes)
+    print(f"Wrote {out}. {equivalence.counts.shortfall}".rstrip())
+
+
+@app.command()
+def verify(store: Store) -> None:
+    """Read every table of a store with every check."""
+    _print_facts(verify_store(store))
+    print("No fault found.")
+
+
+def _print_facts(facts: StoreSummary) -> None:
+    table = Table(show_header=False)
+    for name, value in asdict(facts).items():
+        shown = (
+            ", ".join(value) or "none"
+            if isinstance(value, tuple)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else value
+        )
+        table.add_row(name.replace("_", " "), f"{shown:.3f}" if isinstance(shown, float) else str(shown))
+    print_table(table)
