@@ -8,6 +8,9 @@ VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_
 	VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 VLLM_UNWANTED := torchvision torchaudio torchcodec triton
 
+# Two processes, a file of tests in one of them: much of a run is waiting.
+PARALLEL := --numprocesses 2 --dist loadfile
+
 # Tests that take too long where environments and candidates are not compiled.
 COMPILED := tests/agents/rl tests/agents/synthesis tests/discovery tests/test_examples.py
 
@@ -20,16 +23,16 @@ test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m 'not slow and not vllm and not gpu'
+	$(BIN)/pytest $(PARALLEL) -m 'not slow and not vllm and not gpu'
 
 test-slow: $(VENV)/.dev
-	$(BIN)/pytest -m 'slow and not vllm and not gpu'
+	$(BIN)/pytest $(PARALLEL) -m 'slow and not vllm and not gpu'
 
 test-vllm: $(VLLM_VENV)/.dev
 	$(VLLM_ENV) $(VLLM_VENV)/bin/pytest -m vllm
 
 coverage: $(VENV)/.dev
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(COMPILED:%=--ignore=%) \
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) $(COMPILED:%=--ignore=%) \
 		--cov=src/tts_gym --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 $(VENV)/bin/python:

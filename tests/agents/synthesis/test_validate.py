@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from candidates import READER, SOLVER, shipped_cmc
+from candidates import READER, SOLVER, UNCOMPILABLE, shipped_cmc
 
 from tts_gym.agents.synthesis import contract
 from tts_gym.agents.synthesis.candidate import read_candidate
@@ -46,7 +46,7 @@ def with_schedule(*lines):
         (with_schedule("return {'most': round(60 - 50 * beta), 'threshold': 1}"), "a larger beta must not spend less"),
         (READER.replace("62 * beta", "68 * beta").replace("0.8 + 0.19 * beta", "1.0"), "but 64 is the most"),
         (READER.replace("return episode.leader(FINISHED)", "return 77"), "not an answer of this episode"),
-        (READER.replace("return episode.l", "x = (1, 2) if most else 0\n    return episode.l"), "not compile: can"),
+        (UNCOMPILABLE, "not compile: can"),
         (SOLVER.replace("Counter(answers).most_common(1)[0][0]", "3"), "the text of an answer"),
         (
             SOLVER.replace("self.most =", "Reader.n = getattr(Reader, 'n', 0) % 5 + 1; self.most = Reader.n #"),

@@ -38,7 +38,7 @@ class Nursery:
         Raises:
             TTSGymError: if it does not start.
         """
-        self.owner = os.getpid()
+        self.owner, self.environment = os.getpid(), _environment()
         self._socket, its_end = socket.socketpair()
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
@@ -46,7 +46,7 @@ class Nursery:
                 stdin=its_end.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=_environment(),
+                env=self.environment,
                 start_new_session=True,
             )
             its_end.close()
@@ -108,7 +108,7 @@ _lock = threading.Lock()
 
 @contextlib.contextmanager
 def a_nursery() -> Iterator[Nursery]:
-    """A nursery with no jail, kept for the next one unless something goes wrong with it."""
+    """A nursery with no jail and the environment of now, kept for the next one unless something goes wrong with it."""
     nursery = _take_idle() or Nursery()
     try:
         yield nursery
@@ -121,7 +121,8 @@ def a_nursery() -> Iterator[Nursery]:
 
 def _take_idle() -> Nursery | None:
     with _lock:
-        for nursery in [one for one in _idle if one.owner == os.getpid()]:
+        ours = (os.getpid(), _environment())
+        for nursery in [one for one in _idle if (one.owner, one.environment) == ours]:
             _idle.remove(nursery)
             if nursery.is_alive():
                 return nursery
