@@ -115,5 +115,5 @@ def test_the_table_of_the_discovery_is_that_of_its_report():
         assert (
             f"| {beta} | {row['reference_accuracy']:.2f} | {row['reference_tokens']:,.0f} | {row['beta']:g} | "
             f"{crew['accuracy']:.2f} | {crew['tokens']:,.0f} | {100 * row['tokens_ratio']:.0f} % | "
-            f"{mean:+.2f} ({low:.2f} to {high:.2f}) |"
+            f"{mean:+z.2f} ({low:.2f} to {high:.2f}) |"
         ) in README.read_text()

@@ -1,7 +1,7 @@
 """Compiled replay, interpreted replay and the model agree: on every program, and on any sequence of calls."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numba
@@ -305,10 +305,25 @@ def cmc_by_the_book(e, beta):
     return e.leader(0) if e.completed and e.leader(0) != -1 else e.leader(1)
 
 
+def look_at_all(e, shown):
+    """Add to the answers that each branch has shown, by depth."""
+    for i in range(e.width):
+        shown[i][e.depth(i)] = e.answer(i)
+
+
+def came_up_for_good(shown, answer):
+    """The depth from which on ``answer`` was shown, of answers by depth."""
+    last_other = max((depth for depth, other in shown.items() if other != answer), default=-1)
+    return min(depth for depth in shown if depth > last_other)
+
+
 def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
     """The docstring of ``crew``, sentence by sentence."""
+    shown = defaultdict(dict)
     e.branch(min(size, max_width))
+    look_at_all(e, shown)
     while e.advance_all():
+        look_at_all(e, shown)
         if e.completed >= min_complete and e.confidence(0) >= level:
             break
         for i in running(e):
@@ -316,12 +331,14 @@ def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
                 e.prune(i)
         if (opened := min(size - len(running(e)), max_width - e.width)) > 0:
             e.branch(opened)
+        look_at_all(e, shown)
     if not e.completed:
         return e.leader(1)
     weights = Counter()
     for i in range(e.width):
         if e.is_finished(i) and e.is_valid(e.answer(i)):
-            weights[e.answer(i)] += max(1, limit + 1 - e.depth(i)) ** sharpness
+            share = came_up_for_good(shown[i], e.answer(i)) / e.depth(i)
+            weights[e.answer(i)] += max(1, limit + 1 - e.depth(i)) ** sharpness * share**0.5
     return max(sorted(weights), key=weights.get) if weights else e.leader(0)
 
 

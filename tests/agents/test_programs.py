@@ -258,6 +258,13 @@ def test_crew_lets_a_quick_branch_outvote_two_that_came_close_to_the_limit():
         assert run("crew", three, beta=0.2)[:2] == (answer, 150 + 2 * (100 * probes + 50))
 
 
+def test_crew_lets_an_answer_that_came_up_late_outvote_first_guesses():
+    # beta = 0.2, and again a vote of two against one; all are equally long.
+    guess, late = branch("a" * 20, "a"), branch("a" * 19 + "b", "b")
+    assert run("crew", [late, guess, guess, branch("c" * 60, "c")], beta=0.2)[0] == "b"
+    assert run("crew", [branch("b" * 20, "b"), guess, guess, branch("c" * 60, "c")], beta=0.2)[0] == "a"
+
+
 def test_short_m_at_k_takes_the_first_of_equally_short_branches():
     assert run("short-m@k", [branch("xx", "b"), branch("yy", "a")], m=1, k=2)[0] == "b"
     assert run("short-m@k", [branch("xx", "b")], m=3, k=8) == ("b", 250, 250, 1)

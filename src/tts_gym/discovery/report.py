@@ -263,6 +263,6 @@ def _table(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
         mean, low, high = each["accuracy_difference"]
         lines.append(
             f"| {each['reference']} | {each['reference_tokens']:,.0f} | {each['reference_accuracy']:.2f} | "
-            f"{each['beta']:g} | {each['tokens_ratio']:.2f} | {mean:+.2f} ({low:+.2f} to {high:+.2f}) |"
+            f"{each['beta']:g} | {each['tokens_ratio']:.2f} | {mean:+z.2f} ({low:+.2f} to {high:+.2f}) |"
         )
     return lines

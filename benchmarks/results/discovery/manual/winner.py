@@ -19,25 +19,43 @@ def schedule(beta):
     }
 
 
-def heaviest(episode, limit, sharpness):
-    """The answer of most weight among the finished branches; a branch weighs what it left of ``limit``, sharpened."""
+def watch(episode, shown, found):
+    """Note at which depth each branch came to the answer that it shows."""
+    for i in range(episode.width):
+        if episode.answer(i) != shown[i]:
+            shown[i] = episode.answer(i)
+            found[i] = episode.depth(i)
+
+
+def heaviest(episode, found, limit, sharpness):
+    """The answer of most weight among the finished branches.
+
+    A branch weighs what it left of ``limit``, sharpened, times the square root of the share of it at which its answer
+    came up for good.
+    """
     weights = np.zeros(len(episode.votes(FINISHED)) + 1)
     for i in range(episode.width):
         if episode.is_finished(i) and episode.is_valid(episode.answer(i)):
-            weights[episode.answer(i)] += max(1.0, limit + 1.0 - episode.depth(i)) ** sharpness
+            quickness = max(1.0, limit + 1.0 - episode.depth(i)) ** sharpness
+            weights[episode.answer(i)] += quickness * math.sqrt(found[i] / episode.depth(i))
     best = int(np.argmax(weights))
     return best if weights[best] > 0 else episode.leader(FINISHED)
 
 
 def program(episode, width, crew, complete, level, limit, sharpness):
-    """A crew with a limit, whose weights are the sharper, the more votes there are to weigh.
+    """The crew of round 13, where answers that were worked for weigh more.
 
-    Of a few votes none should overrule two others; among many, those of quick branches are enough to decide. The
-    cheapest point reads two branches, which the crews before could not.
+    The right branches are outvoted by answers that many branches give. Such an answer is often the first guess, which
+    a branch shows from its first intervals on and never leaves; the right answer comes up late in a branch.
     """
+    shown = np.full(episode.max_width, -1)
+    found = np.zeros(episode.max_width)
     episode.branch(min(crew, width))
-    while episode.advance_all() > 0:
-        if episode.completed >= complete and episode.confidence(FINISHED) >= level:
+    while True:
+        watch(episode, shown, found)
+        advanced = episode.advance_all()
+        watch(episode, shown, found)
+        if advanced == 0 or (episode.completed >= complete and episode.confidence(FINISHED) >= level):
             break
         running = 0
         for i in range(episode.width):
@@ -47,7 +65,7 @@ def program(episode, width, crew, complete, level, limit, sharpness):
                 else:
                     running += 1
         episode.branch(max(0, min(crew - running, width - episode.width)))
-    return heaviest(episode, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
+    return heaviest(episode, found, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
 
 
 PROGRAM = Program("winner", program, schedule)

@@ -1,17 +1,20 @@
 """Crew, a controller that was discovered with this package: ``benchmarks/results/discovery/manual``.
 
-Candidate 1 of round 13 of a discovery by hand with ``tts-gym discover``, on four Qwen3 models × AIME24 under the
+Candidate 1 of round 14 of a discovery by hand with ``tts-gym discover``, on four Qwen3 models × AIME24 under the
 published rules, begun with ``sc`` and ``cmc``. Round 4 found that slow dissenters vote worst; round 10 that a crew
 whose members are replaced as they end spends little on easy questions; round 11 that branches beyond a limit are dear
-and mostly wrong; round 12 that the weight of a vote should fall steadily to that limit. ``report.md`` there compares
-it with ``cmc``; ``docs/discovery.md`` says how its constants were chosen.
+and mostly wrong; round 12 that the weight of a vote should fall steadily to that limit; round 14 that an answer which
+came up late in its branch is more often right than a first guess. ``report.md`` there compares it with ``cmc``;
+``docs/discovery.md`` says how its constants were chosen.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tts_gym.agents.programs.cmc import is_running
 from tts_gym.agents.programs.confidences import weighted_votes
@@ -40,15 +43,24 @@ def schedule(beta: Annotated[float, Between(0, 1)] = 0.5) -> dict[str, Any]:
     }
 
 
-def heaviest(episode: Episode, limit: int, sharpness: float) -> int:
+def watch(episode: Episode, shown: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+    """Note at which depth each branch came to the answer that it shows."""
+    for i in range(episode.width):
+        if episode.answer(i) != shown[i]:
+            shown[i], found[i] = episode.answer(i), episode.depth(i)
+
+
+def heaviest(episode: Episode, found: NDArray[np.int64], limit: int, sharpness: float) -> int:
     """The valid answer of most weight among the finished branches, or what leads among them where none is valid.
 
-    A branch weighs what it left of ``limit``, to the power of ``sharpness``.
+    A branch weighs what it left of ``limit``, to the power of ``sharpness``, times the square root of the share of its
+    depth at which its answer was ``found``.
     """
     weights = np.zeros(episode.max_width)
     for i in range(episode.width):
         if episode.is_finished(i) and episode.is_valid(episode.answer(i)):
-            weights[i] = max(1.0, limit + 1.0 - episode.depth(i)) ** sharpness
+            quickness = max(1.0, limit + 1.0 - episode.depth(i)) ** sharpness
+            weights[i] = quickness * math.sqrt(found[i] / episode.depth(i))
     votes = weighted_votes(episode, weights)
     best = int(np.argmax(votes))
     return best if votes[best] > 0 else episode.leader(FINISHED)
@@ -66,8 +78,9 @@ def crew(
     """Keep a few branches running, replace each as it ends, and stop once the finished ones agree.
 
     Branches that go on beyond ``limit`` are given up as soon as another has finished. Quick branches are more often
-    right, so that votes weigh the less, the longer their branches took; whether to stop is decided on plain votes. All
-    parameters follow from ``beta`` by ``schedule``.
+    right, so that votes weigh the less, the longer their branches took; and answers that were shown from early on are
+    more often first guesses, so that votes weigh the more, the later their answers came up for good. Whether to stop is
+    decided on plain votes. All parameters follow from ``beta`` by ``schedule``.
 
     Args:
         episode: the question.
@@ -78,9 +91,14 @@ def crew(
         limit: intervals beyond which a branch is given up.
         sharpness: power of the weights.
     """
+    shown = np.full(episode.max_width, -1)
+    found = np.zeros(episode.max_width, np.int64)
     episode.branch(min(size, max_width))
-    while episode.advance_all() > 0:
-        if episode.completed >= min_complete and episode.confidence(FINISHED) >= level:
+    while True:
+        watch(episode, shown, found)
+        advanced = episode.advance_all()
+        watch(episode, shown, found)
+        if advanced == 0 or (episode.completed >= min_complete and episode.confidence(FINISHED) >= level):
             break
         running = 0
         for i in range(episode.width):
@@ -90,7 +108,7 @@ def crew(
                 else:
                     running += 1
         episode.branch(max(0, min(size - running, max_width - episode.width)))
-    return heaviest(episode, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
+    return heaviest(episode, found, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
 
 
 PROGRAM = Program("crew", crew, schedule)
