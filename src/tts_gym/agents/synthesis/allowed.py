@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from tts_gym.agents.synthesis.refusal import CandidateError
 from tts_gym.envs.episode import METHODS, PROPERTIES
+from tts_gym.envs.state import NO_BUDGET
+from tts_gym.envs.votes import ACTIVE, ALL, FINISHED
 
-POOLS = ("FINISHED", "ACTIVE", "ALL", "NO_BUDGET")
+POOLS = {"FINISHED": FINISHED, "ACTIVE": ACTIVE, "ALL": ALL, "NO_BUDGET": NO_BUDGET}
 """Constants of the episode's interface."""
 
 BUILTINS = ("abs", "bool", "enumerate", "float", "int", "len", "max", "min", "range", "round", "sum", "zip")

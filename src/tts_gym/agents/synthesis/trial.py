@@ -20,14 +20,14 @@ from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.published import PublishedQuestion
 from tts_gym.agents.replay import branch_order, replay
-from tts_gym.agents.synthesis.allowed import BUILTINS
+from tts_gym.agents.synthesis.allowed import BUILTINS, POOLS
 from tts_gym.agents.synthesis.blind import describe, rebuild
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
 from tts_gym.envs import transitions
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import Episode, EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.state import NO_BUDGET, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
-from tts_gym.envs.votes import ACTIVE, ALL, FINISHED
+from tts_gym.envs.state import PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
+from tts_gym.envs.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError
 
 FILE = "candidate.py"
@@ -133,7 +133,7 @@ def names_of(source: str, audited: bool) -> dict[str, Any]:
     if audited:
         flags = annotations.compiler_flag
         names["__builtins__"] = {name: getattr(builtins, name) for name in BUILTINS}
-        names |= {"np": np, "math": math, "FINISHED": FINISHED, "ACTIVE": ACTIVE, "ALL": ALL, "NO_BUDGET": NO_BUDGET}
+        names |= {"np": np, "math": math} | POOLS
     exec(compile(source, FILE, "exec", flags=flags, dont_inherit=True), names)
     return names
 
