@@ -31,23 +31,25 @@ REPEATS = 3
 BRANCHES = 16
 
 
+def seconds(clock: Callable[[], float], work: Callable[[], object]) -> float:
+    """Seconds of ``work`` by ``clock``."""
+    start = clock()
+    work()
+    return clock() - start
+
+
 def median(clock: Callable[[], float], work: Callable[[], object]) -> float:
     """Median seconds of ``work`` by ``clock``."""
-    times = []
-    for _ in range(REPEATS):
-        start = clock()
-        work()
-        times.append(clock() - start)
-    return statistics.median(times)
+    return statistics.median(seconds(clock, work) for _ in range(REPEATS))
 
 
 def growth(sizes: tuple[int, ...], work: Callable[[int], object]) -> dict[str, object]:
     """CPU seconds at each of ``sizes``, and the slope of the upper half of them in logarithms."""
     work(sizes[0])
-    seconds = [median(time.process_time, lambda size=size: work(size)) for size in sizes]
+    medians = [median(time.process_time, lambda size=size: work(size)) for size in sizes]
     upper = len(sizes) // 2
-    slope = np.polyfit(np.log(sizes[upper:]), np.log(seconds[upper:]), 1)[0]
-    return {"sizes": sizes, "cpu_seconds": seconds, "slope": float(slope)}
+    slope = np.polyfit(np.log(sizes[upper:]), np.log(medians[upper:]), 1)[0]
+    return {"sizes": sizes, "cpu_seconds": medians, "slope": float(slope)}
 
 
 def evaluate_alone(store: ReplayStore) -> None:
@@ -68,9 +70,10 @@ def processes(store: ReplayStore) -> dict[str, float]:
         get_reusable_executor().shutdown()
         run(2)
 
-    one, two = median(time.perf_counter, lambda: run(1)), median(time.perf_counter, start_and_run)
-    again = median(time.perf_counter, lambda: run(2))
-    twice = median(time.perf_counter, run_twice)
+    works = {"one": lambda: run(1), "two": start_and_run, "again": lambda: run(2), "twice": run_twice}
+    # Taken in turn, so that a machine that is slow for a while is so for each of them.
+    turns = [{name: seconds(time.perf_counter, work) for name, work in works.items()} for _ in range(REPEATS)]
+    one, two, again, twice = (statistics.median(turn[name] for turn in turns) for name in works)
     return {
         "one": one,
         "two": two,
@@ -91,13 +94,13 @@ def main() -> None:
     }
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
     for axis, name in zip(axes, ("questions", "seeds"), strict=True):
-        sizes, seconds = result[name]["sizes"], result[name]["cpu_seconds"]
-        axis.loglog(sizes, seconds, marker="o", label=f"measured, slope {result[name]['slope']:.2f}")
-        axis.loglog(sizes, [seconds[-1] * size / sizes[-1] for size in sizes], linestyle="--", label="linear")
+        sizes, times = result[name]["sizes"], result[name]["cpu_seconds"]
+        axis.loglog(sizes, times, marker="o", label=f"measured, slope {result[name]['slope']:.2f}")
+        axis.loglog(sizes, [times[-1] * size / sizes[-1] for size in sizes], linestyle="--", label="linear")
         axis.set_xlabel(name)
         axis.legend()
         print(
-            f"{name}: {dict(zip(sizes, np.round(seconds, 3).tolist(), strict=True))}, slope {result[name]['slope']:.2f}"
+            f"{name}: {dict(zip(sizes, np.round(times, 3).tolist(), strict=True))}, slope {result[name]['slope']:.2f}"
         )
     axes[0].set_ylabel("CPU seconds")
     figure.tight_layout()

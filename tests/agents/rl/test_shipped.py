@@ -1,4 +1,4 @@
-"""The policy that was trained on AIME24 does what its results say."""
+"""The policies that were trained on AIME24 do what their results say."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from tts_gym.evaluation import compare, evaluate  # noqa: E402
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "rl"
 MODEL = RESULTS / "rounds_aime24.zip"
+DEAR = RESULTS / "rl_dear"
 
 
 def test_it_spends_less_where_tokens_are_dearer():
@@ -22,8 +23,9 @@ def test_it_spends_less_where_tokens_are_dearer():
 
 
 @pytest.mark.filterwarnings("ignore:.*was trained on 30 of the 30 questions")
-def test_it_matches_cmc_for_four_fifths_of_the_tokens_on_the_questions_it_knows(rows_on_aime24):
-    cmc, policy = (rows_on_aime24(spec, 20) for spec in ("cmc:beta=0.5", f"rl:{MODEL}:cost_weight=0.0026"))
+@pytest.mark.parametrize(("beta", "model", "weight"), [(0.5, MODEL, 0.0026), (0, DEAR / MODEL.name, 0.02)])
+def test_it_matches_cmc_for_four_fifths_of_the_tokens_on_the_questions_it_knows(rows_on_aime24, beta, model, weight):
+    cmc, policy = (rows_on_aime24(spec, 20) for spec in (f"cmc:beta={beta}", f"rl:{model}:cost_weight={weight}"))
     assert policy["tokens"].mean() < 0.8 * cmc["tokens"].mean()
     assert compare(policy, cmc).loc["accuracy", "high"] > 0
 
@@ -31,6 +33,9 @@ def test_it_matches_cmc_for_four_fifths_of_the_tokens_on_the_questions_it_knows(
 def test_the_results_say_where_cmc_is_matched():
     against = pd.read_csv(RESULTS / "against_cmc.csv").set_index("beta")
     assert against.loc[0, "high"] < 0
+    dear = pd.read_csv(DEAR / "against_cmc.csv").set_index("beta")
+    assert dear.loc[0, "share_of_tokens"] <= 0.8
+    assert dear.loc[0, "high"] >= 0
     for beta in (0.1, 0.2, 0.3, 0.5, 0.8, 1):
         assert against.loc[beta, "share_of_tokens"] <= 0.8
         assert against.loc[beta, "high"] >= 0
