@@ -19,7 +19,7 @@ from tts_gym.datasets import load_store
 from tts_gym.envs.episode import EpisodeRules
 
 LIMITS = Limits(seconds=1)
-PATIENT = Limits(seconds=20)
+PATIENT = Limits(seconds=120)
 
 
 def jails(parent):
