@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tts_gym.datasets.files import write_whole
 from tts_gym.errors import TTSGymError
 
 SECONDS_BETWEEN_LINES = 30
@@ -34,10 +35,7 @@ def write(file: str, text: str) -> None:
     if file == "-":
         sys.stdout.write(text)
         return
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(f"{file}.partial")
-    partial.write_text(text)
-    partial.replace(file)
+    write_whole(Path(file), text.encode())
 
 
 def print_table(table: Table) -> None:

@@ -26,6 +26,14 @@ def sha256(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is never seen in parts, with the directories above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
 def sync(path: Path) -> None:
     """Have the system put a file or directory on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

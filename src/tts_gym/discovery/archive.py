@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 
+from tts_gym.datasets.digest import store_digest
+from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.proposers.proposer import Proposal
@@ -185,34 +185,20 @@ class Archive:
         write_json(self.path / "discovery.json", {"settings": asdict(settings), "stores": dict(stores)})
 
 
-def store_digest(store: ReplayStore) -> str:
-    """Hash of what a store holds."""
-    content: Any = (tuple(store.tables), store.gold, store.question_ids, store.class_texts, store.interval)
-    return str(joblib.hash(content))
-
-
-def write_bytes(file: Path, content: bytes) -> None:
-    """Write a file so that it is never seen in parts, with the directories above it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, file)
-
-
 def write_table(file: Path, table: pd.DataFrame) -> None:
-    """Write a table as ``write_bytes`` does, as Parquet."""
+    """Write a table as Parquet, whole or not at all."""
     content = io.BytesIO()
     table.to_parquet(content, index=False, compression="zstd")
-    write_bytes(file, content.getvalue())
+    write_whole(file, content.getvalue())
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text as ``write_bytes`` does, with ? for what UTF-8 cannot hold."""
-    write_bytes(file, text.encode(errors="replace"))
+    """Write a text whole or not at all, with ? for what UTF-8 cannot hold."""
+    write_whole(file, text.encode(errors="replace"))
 
 
 def write_json(file: Path, document: Any) -> None:
-    """Write a document as ``write_bytes`` does."""
+    """Write a document whole or not at all."""
     write_text(file, json.dumps(document, indent=1) + "\n")
 
 

@@ -101,9 +101,7 @@ class Discovery:
             while (number := self._archive.closed_rounds()) <= last:
                 reason = self._propose(number)
                 if reason == "waiting":
-                    slots = range(1, self._settings.candidates_per_round + 1)
-                    missing = [slot for slot in slots if self._archive.proposal(number, slot) is None]
-                    return Outcome(reason, number - 1, tuple(self._archive.workspace(number, each) for each in missing))
+                    return self._waiting(number)
                 if reason == "limit" and self._archive.proposal(number, 1) is None:
                     return Outcome(reason, number - 1)
                 self._score(number)
@@ -112,9 +110,14 @@ class Discovery:
                     return Outcome(reason, number)
             if self._settings.proposer == "manual" and number <= self._settings.rounds:
                 self._write_workspaces(number)
-                slots = range(1, self._settings.candidates_per_round + 1)
-                return Outcome("waiting", number - 1, tuple(self._archive.workspace(number, slot) for slot in slots))
+                return self._waiting(number)
             return Outcome("done", number - 1)
+
+    def _waiting(self, number: int) -> Outcome:
+        """A round waits for the candidates that are not there yet."""
+        slots = range(1, self._settings.candidates_per_round + 1)
+        missing = [slot for slot in slots if self._archive.proposal(number, slot) is None]
+        return Outcome("waiting", number - 1, tuple(self._archive.workspace(number, slot) for slot in missing))
 
     def _begin(self) -> None:
         """Round 0: the seed programs."""

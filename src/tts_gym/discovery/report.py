@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.discovery.archive import Archive, store_digest, write_json, write_text
+from tts_gym.discovery.archive import Archive, write_json, write_text
 from tts_gym.discovery.assess import assess, last_stage
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import ranking

@@ -8,12 +8,12 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 from pyarrow import ArrowInvalid
 
 from tts_gym.agents.controller import Controller
 from tts_gym.agents.fingerprint import fingerprint
+from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.jit import kernel_fingerprint
 from tts_gym.errors import ControllerError
@@ -63,8 +63,7 @@ class FinishedBlocks:
 
     def _store_identity(self, store: ReplayStore) -> str:
         if id(store) not in self._stores:
-            content: Any = (tuple(store.tables), store.gold, store.question_ids, store.class_texts, store.interval)
-            self._stores[id(store)] = str(joblib.hash(content))
+            self._stores[id(store)] = store_digest(store)
         return self._stores[id(store)]
 
 

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
 
 from tts_gym.agents.rl.config import Config
+from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
 
@@ -142,13 +142,6 @@ class RunDirectory:
 def replay_file(checkpoint: Path) -> Path:
     """The replay buffer beside a checkpoint."""
     return checkpoint.with_suffix(".replay.pkl")
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file so that it is never seen in parts."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, file)
 
 
 def _provenance(config: Config, stores: Mapping[str, ReplayStore]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.agents.rl.policy import play
-from tts_gym.agents.rl.run_directory import write_whole
+from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
 
 COST_WEIGHTS = 5

@@ -1,0 +1,15 @@
+"""Which store it is, whatever it is called and wherever it lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+
+from tts_gym.datasets.store import ReplayStore
+
+
+def store_digest(store: ReplayStore) -> str:
+    """Hash of what a store holds that replay and grading depend on."""
+    content: Any = (tuple(store.tables), store.gold, store.question_ids, store.class_texts, store.interval)
+    return str(joblib.hash(content))
