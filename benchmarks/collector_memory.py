@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tts_gym.collectors.answers import answer_reader
+from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import RunUnits, collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.questions import Question

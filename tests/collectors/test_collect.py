@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from fake_backend import FakeBackend
 
+from tts_gym.answers.equivalence import Equivalence
+from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors import store as store_module
-from tts_gym.collectors.answers import answer_reader
 from tts_gym.collectors.collect import collect
 from tts_gym.collectors.collector import Collector
-from tts_gym.collectors.equivalence import Equivalence
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings

@@ -9,7 +9,7 @@ from fake_backend import FakeBackend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts_gym.collectors.answers import answer_reader
+from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import prompt_tokens

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from likeness import assert_alike
-from tts_gym.collectors.answers import answer_reader
+from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.questions import Question

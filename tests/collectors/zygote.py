@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from fake_backend import FakeBackend
 
 from tts_gym import cli, llm
-from tts_gym.collectors import answers, collect, equivalence  # noqa: F401
+from tts_gym.answers import equivalence, reader  # noqa: F401
+from tts_gym.collectors import collect  # noqa: F401
 
 SUFFIX = "\\boxed{"
 PROBES = ["3}", "x + 1}", "1 + x}", "none"]

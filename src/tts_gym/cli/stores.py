@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from tts_gym.answers.equivalence import Equivalence
 from tts_gym.cli.output import print_table
-from tts_gym.collectors.equivalence import Equivalence
 from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 

@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tts_gym.collectors.answers import answer_reader
+from tts_gym.answers.equivalence import Counts
+from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
-from tts_gym.collectors.equivalence import Counts
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.collectors.answers import AnswerReader
+from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import Settings

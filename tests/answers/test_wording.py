@@ -2,11 +2,11 @@ import unicodedata
 from fractions import Fraction
 
 import pytest
+from collectors.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.hostile import HOSTILE
-from tts_gym.collectors.wording import LONGEST_ANSWER, clean, may_be_same, number, split_unit, structure, words
+from tts_gym.answers.wording import LONGEST_ANSWER, clean, may_be_same, number, split_unit, structure, words
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from os import PathLike
 from threading import Lock
 from typing import Any
 
-from tts_gym.collectors.cache import ResultCache
-from tts_gym.collectors.wording import clean, may_be_same, number, split_unit, structure, words
-from tts_gym.collectors.worker import Failure, Worker, WorkerError
+from tts_gym.answers.cache import ResultCache
+from tts_gym.answers.wording import clean, may_be_same, number, split_unit, structure, words
+from tts_gym.answers.worker import Failure, Worker, WorkerError
 from tts_gym.errors import TTSGymError
 
 RULES = 1

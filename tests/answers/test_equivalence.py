@@ -5,13 +5,13 @@ import threading
 import time
 
 import pytest
+from collectors.hostile import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collectors.hostile import HOSTILE
-from tts_gym.collectors import equivalence as equivalence_module
-from tts_gym.collectors.equivalence import Equivalence
-from tts_gym.collectors.worker import Failure, Worker, WorkerError
+from tts_gym.answers import equivalence as equivalence_module
+from tts_gym.answers.equivalence import Equivalence
+from tts_gym.answers.worker import Failure, Worker, WorkerError
 from tts_gym.errors import TTSGymError
 
 

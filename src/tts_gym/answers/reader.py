@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
-from tts_gym.collectors.errors import CollectionError
-from tts_gym.collectors.extraction import PatternSearch, Rule, extract_answer, extract_probe
+from tts_gym.answers.errors import AnswerError
+from tts_gym.answers.extraction import PatternSearch, Rule, extract_answer, extract_probe
 
 PATTERN = "regex:"
 
@@ -50,7 +50,7 @@ def answer_reader(rule: str) -> Iterator[AnswerReader]:
     """A reader by a rule of ``extraction``, or by "regex:" and a pattern.
 
     Raises:
-        CollectionError: there is no such rule, or the pattern is not a regular expression.
+        AnswerError: there is no such rule, or the pattern is not a regular expression.
     """
     if rule.startswith(PATTERN):
         with PatternSearch(rule.removeprefix(PATTERN)) as search:
@@ -58,4 +58,4 @@ def answer_reader(rule: str) -> Iterator[AnswerReader]:
     elif rule in get_args(Rule):
         yield _RuleReader(rule)  # type: ignore[arg-type]
     else:
-        raise CollectionError(f"There is no rule {rule!r} for answers: use {', '.join(get_args(Rule))} or {PATTERN}….")
+        raise AnswerError(f"There is no rule {rule!r} for answers: use {', '.join(get_args(Rule))} or {PATTERN}….")

@@ -2,12 +2,12 @@ import threading
 import time
 
 import pytest
+from collectors.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.hostile import HOSTILE
-from tts_gym.collectors.extraction import PatternSearch, extract_answer, extract_probe
-from tts_gym.collectors.wording import clean
+from tts_gym.answers.extraction import PatternSearch, extract_answer, extract_probe
+from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
 RULES = ("auto", "boxed", "final-answer", "choice")

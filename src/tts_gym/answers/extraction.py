@@ -19,8 +19,8 @@ import re
 from contextlib import AbstractContextManager
 from typing import Literal
 
-from tts_gym.collectors.wording import LONGEST_ANSWER, TEXT_COMMAND, clean
-from tts_gym.collectors.worker import Worker, WorkerError
+from tts_gym.answers.wording import LONGEST_ANSWER, TEXT_COMMAND, clean
+from tts_gym.answers.worker import Worker, WorkerError
 from tts_gym.errors import TTSGymError
 
 Rule = Literal["auto", "boxed", "final-answer", "choice"]
