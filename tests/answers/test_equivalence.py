@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from collectors.hostile import HOSTILE
+from answers.hostile import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from collectors.hostile import HOSTILE
+from answers.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
