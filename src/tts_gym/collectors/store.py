@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tts_gym.answers.equivalence import Counts, Equivalence
+from tts_gym.answers.equivalence import Equivalence
+from tts_gym.answers.pool import Counts
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings, digest
 from tts_gym.collectors.shards import Shards
