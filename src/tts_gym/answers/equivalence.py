@@ -16,7 +16,7 @@ from importlib.metadata import version
 from os import PathLike
 
 from tts_gym.answers.formulas import LeafClasses, group
-from tts_gym.answers.kinds import alternatives, read, what_is_asked
+from tts_gym.answers.kinds import alternatives, read, read_gold, what_is_asked
 from tts_gym.answers.pool import Counts, WorkerPool
 from tts_gym.answers.reading import Leaf, Reading, Word, key, leaves
 from tts_gym.answers.wording import clean
@@ -176,7 +176,7 @@ class Equivalence(AbstractContextManager["Equivalence"]):
                 read_answers.append(_Read(read(cleaned, asked), tuple(alternatives(cleaned, asked))))
         golds: list[Reading] = []
         if cleaned_gold is not None and asked is not None:
-            golds = [read(cleaned_gold, asked), *alternatives(cleaned_gold, asked)]
+            golds = read_gold(cleaned_gold, asked)
         gold_leaves = [leaf for reading in golds for leaf in leaves(reading)]
         found = group(
             [*gold_leaves, *(leaf for one in read_answers for leaf in one.leaves)],

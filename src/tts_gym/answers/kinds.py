@@ -115,7 +115,7 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
     if (labelled := LABELLED.fullmatch(text)) is not None:
         found += [Word("choice", labelled[1]), _value(labelled[2], asked) if labelled[2] else None]
     name, value = _named(text)
-    if asked.kind == "equation" and name in (None, asked.name):
+    if asked.kind == "equation" and name is None:
         found.append(_value(value, NOTHING))
     found += [*_percentages(value, asked), *_other_bases(value, asked), *_other_lists(value, asked)]
     found.append(other_half_of_day(value))
@@ -128,6 +128,13 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
     if not value.isascii() or "." in value:
         found.append(Word("text", plain_words(value)))
     return [reading for reading in found if reading is not None]
+
+
+def read_gold(gold: str, asked: Asked) -> list[Reading]:
+    """All that the gold answer says; its first reading is that of the answers as they are asked for."""
+    name, value = _named(_spelled(gold))
+    values = [_value(value, NOTHING)] if asked.kind == "equation" and name is not None else []
+    return [read(gold, asked), *alternatives(gold, asked), *values]
 
 
 def _spelled(text: str) -> str:
