@@ -28,7 +28,8 @@ class Asked:
     """What a gold answer shows of the answers to its question.
 
     Attributes:
-        kind: "words", "choice", "equation", or "value" for all else.
+        kind: "words", "choice", "equation", "calculation" where it is not worked out, as the way is what is asked for,
+            or "value" for all else.
         unit: its unit.
         base: the base that it names behind its digits.
         prefix: the base that it names before its digits, such as "0x".
@@ -55,11 +56,12 @@ RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)((?: ?- ?[0-9]+(?:\.[0-9]+)?)+)")
 DOTTED = re.compile(r"v?[0-9]+(?:\.[0-9]+){2,}")
 TOKENS = re.compile(r"-?[0-9.]+(?: -?[0-9.]+)+|[A-Z](?: [A-Z])+|(?:[A-Za-z0-9_.#*?@|-]{1,6} )+[A-Za-z0-9_.#*?@|-]{1,6}")
 BOARD = re.compile(r"(?:^| )(?:[_.#*?@|]+|[A-Za-z]+[0-9]+[A-Za-z0-9]*)(?: |$)")
-RATIO = re.compile(r"[^:]{1,60}(?: ?: ?[^:]{1,60})+")
+RATIO = re.compile(r"[^:]{1,60}(?::[^:]{1,60})+")
+CALCULATION = re.compile(r"[-( ]*+[0-9]++(?:[) ]*+[-+*/][-( ]*+[0-9]++){3,}[) ]*+")
 PREFACE = re.compile(r"(?:≈|approximately|approx\.?|about|roughly|exactly|around|=|~|\\sim(?![a-z])) ?", re.IGNORECASE)
 EQUALS = re.compile(r"(?<![<>!=:\\])=(?!=)|≈")
 NAME = re.compile(
-    r"(?:the )?((?:[A-Za-z]|\\[a-zA-Z]+|\|)(?:[A-Za-z' ]|\\[a-zA-Z]+|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\([^()]*\)|\\?\|)*)"
+    r"(?:the )?((?:[A-Za-z]|\\[a-zA-Z]++|\|)(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\([^()]*\)|\\?\|)*)"
 )
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
@@ -75,6 +77,8 @@ def what_is_asked(gold: str) -> Asked:
     text = _spelled(gold)
     if plain_words(text) in TRUTH or _is_words(text):
         return Asked("words")
+    if CALCULATION.fullmatch(text):
+        return Asked("calculation")
     if LETTER.fullmatch(text) and text.upper() == text or LABELLED.fullmatch(text):
         return Asked("choice")
     in_base = positional(text)
@@ -101,6 +105,8 @@ def read(answer: str, asked: Asked = NOTHING) -> Reading:
     text = _spelled(answer)
     if asked.kind == "words":
         return Word("text", plain_words(text))
+    if asked.kind == "calculation":
+        return Word("calculation", text.replace(" ", ""))
     if asked.kind == "choice":
         return _choice(text) or _value(text, NOTHING)
     if asked.kind == "equation" and len(EQUALS.split(text)) > 1:

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+LONGEST_PERIOD = 200
+"""Characters of a repeating decimal."""
+
 LARGEST_EXPONENT = 5000
 """Powers of ten beyond it are left to algebra."""
 
@@ -124,6 +127,8 @@ def _quotient(numerator: str, denominator: str, whole: Fraction = Fraction(0)) -
 
 
 def _repeating(text: str) -> Number | None:
+    if len(text) > LONGEST_PERIOD:
+        return None
     if match := REPEATING.fullmatch(text):
         period = match[3] or match[4] or match[5] or match[6] + (match[7] or "") + (match[8] or "")
         whole, fixed = match[1], match[2]

@@ -87,6 +87,8 @@ def _may_be_unit(tail: str, after_number: bool, head: str) -> bool:
 
 
 def _compound(text: str) -> Quantity | None:
+    if len(text) > LONGEST_UNIT:
+        return None
     parts = PART.findall(text + " ")
     if len(parts) < 2 or "".join(PART.split(text + " ")[::3]).strip(", "):
         return None

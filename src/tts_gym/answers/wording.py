@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_ANSWER = 1000
+LONGEST_ANSWER = 4000
 """Characters in the longest text that is taken for an answer."""
 
 NOT_ANSWERS = frozenset({"nan", "err"})
@@ -28,7 +28,11 @@ def clean(text: str) -> str | None:
     cleaned = " ".join("".join(map(_plain, text)).split())
     if not cleaned or len(cleaned) > LONGEST_ANSWER or cleaned.casefold() in NOT_ANSWERS:
         return None
-    return cleaned if any(char.isalnum() or char in EMPTY_SETS_AND_INFINITIES for char in cleaned) else None
+    return cleaned if any(map(_says_something, cleaned)) else None
+
+
+def _says_something(char: str) -> bool:
+    return char.isalnum() or char in EMPTY_SETS_AND_INFINITIES or unicodedata.category(char) == "So"
 
 
 def _plain(char: str) -> str:
