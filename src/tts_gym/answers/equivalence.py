@@ -206,3 +206,23 @@ def _comparison(grouped: _Grouped, one: int, other: int) -> str:
         {grouped.leaf_classes.comparison[leaf] for leaf in differing if leaf in grouped.leaf_classes.comparison}
     )
     return ", ".join(ways) or "spelling"
+
+
+def same(answer: str, gold: str) -> bool:
+    """Whether ``answer`` is the correct answer ``gold``; see ``Equivalence``, which keeps its workers for many.
+
+    Raises:
+        TTSGymError: math-verify is not installed or does not start.
+    """
+    with Equivalence() as equivalence:
+        return equivalence.same(answer, gold)
+
+
+def classes(answers: Sequence[str], gold: str) -> list[int]:
+    """The class of each answer, numbered from 1 in order of first appearance; see ``Equivalence.classes``.
+
+    Raises:
+        TTSGymError: math-verify is not installed or does not start.
+    """
+    with Equivalence() as equivalence:
+        return equivalence.classes(answers, gold)

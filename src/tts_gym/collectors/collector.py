@@ -257,7 +257,7 @@ class Collector:
         usage.cached += result.cached_tokens or 0
         usage.probe += len(completion.tokens)
         suffix = self._settings.probing.suffix
-        answer = self._reader.probe(suffix, completion.text)
+        answer = self._reader.probe(suffix, completion.text).answer
         logprob = 0.0
         if completion.logprobs is not None:
             logprob = answer_logprob(completion.logprobs[: self._answer_length(completion, answer)])
@@ -269,7 +269,9 @@ class Collector:
         tokens, suffix = completion.tokens.tolist(), self._settings.probing.suffix
         lengths = range(1, len(tokens)) if answer is not None else ()
         decode = self._backend.tokenizer.decode
-        return next((n for n in lengths if self._reader.probe(suffix, decode(tokens[:n])) == answer), len(tokens))
+        return next(
+            (n for n in lengths if self._reader.probe(suffix, decode(tokens[:n])).answer == answer), len(tokens)
+        )
 
     def _failed(self, job: _Job, reason: str) -> None:
         if job.tries < TRIES:
@@ -284,7 +286,7 @@ class Collector:
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
         probes = [work.answers[digest] for _, digest in branch.prefixes]
-        final = self._reader.branch(branch.text)
+        final = self._reader.branch(branch.text).answer
         if branch.is_cut_off:
             forced = probes.pop()
             final = forced.answer if final is None else final
