@@ -29,7 +29,8 @@ FINAL = re.compile(
     re.IGNORECASE,
 )
 ANSWER = re.compile(
-    rf"(?<!final )\b(?:answer|ans\b\.?){TOPIC}[*_\s]{{0,4}}{ADVERB}[*_\s]{{0,4}}{LINK}|^[#* ]{{1,8}}answer[* ]{{0,4}}\n",
+    rf"(?<!final )\b(?:answer|ans\b\.?){TOPIC}[*_\s]{{0,4}}{ADVERB}[*_\s]{{0,4}}{LINK}"
+    r"|^[#* ]{1,8}answer[* ]{0,4}\n",
     re.IGNORECASE | re.MULTILINE,
 )
 OPTION = re.compile(

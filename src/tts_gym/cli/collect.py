@@ -20,6 +20,7 @@ from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate, read_prices
 from tts_gym.collectors.questions import Columns, read_questions
 from tts_gym.collectors.settings import Probing, Prompting, Settings
+from tts_gym.datasets import load_store, summarise
 
 
 class BackendKind(StrEnum):
@@ -152,6 +153,13 @@ def collect(
     print(f"Wrote {out}: {len(asked):,} questions with {branches:,} branches each. {_told(progress)}")
     if progress.grouping.shortfall:
         print(progress.grouping.shortfall)
+    facts = summarise(load_store(out))
+    if facts.branch_accuracy == 0:
+        print(
+            f"Warning: no branch of any question is right: see the answers with tts-gym stores explain {out} QUESTION, "
+            f"and whether --answers {answers} fits.",
+            file=sys.stderr,
+        )
 
 
 def read_option(text: str, hint: str = "--option") -> tuple[str, Any]:
