@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
-from tts_gym.collectors.prompts import ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.signals import answer_logprob, interval_signals, recordable_signals
 from tts_gym.collectors.units import Unit, UnitResult, Usage
@@ -289,7 +289,8 @@ class Collector:
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
         probes = [work.answers[digest] for _, digest in branch.prefixes]
-        found = self._reader.branch(branch.text)
+        opened = THINK if self._probes.is_open(np.array(work.prompt, np.int32)) else ""
+        found = self._reader.branch(opened + branch.text)
         final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()
