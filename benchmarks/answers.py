@@ -136,11 +136,9 @@ def speed() -> dict[str, Any]:
 
 
 def print_rows(*rows: tuple[Any, ...]) -> None:
-    for place, row in enumerate(rows):
-XX
-        if place == 0:
-            print(f"|{'---|' * len(row)}")
-    print()
+    """A Markdown table; the first row is its head."""
+    head, *others = (f"| {' | '.join(map(str, row))} |" for row in rows)
+    print(head, "|---" * len(rows[0]) + "|", *others, "", sep="\n")
 
 
 def main(folder: Path = CASES) -> None:
