@@ -92,7 +92,7 @@ def test_progress_is_told_in_lines(collect, monkeypatch):
     rate = r"[\d,]+ tokens/s, \d+ % of prefixes cached"
     lines = err.splitlines()
     assert status == 0 and len(lines) == 5
-    assert re.fullmatch(rf"0 of 4 units\. {rate}", lines[0])
+    assert lines[0] == "0 of 4 units. 0 tokens/s"
     for done, line in enumerate(lines[1:], 1):
         assert re.fullmatch(rf"{done} of 4 units\. {rate}, 0 min left", line)
 
@@ -247,3 +247,25 @@ def test_a_real_model_fills_a_store(run, questions, tiny_model, tmp_path):
     status, out, err = run("evaluate", tmp_path / "out", "-c", "zoo", "--seeds", 2)
     assert status == 0, err
     assert "cmc" in out
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_the_cache_is_told_of_only_where_the_backend_tells(collect, monkeypatch, tells):
+    cached = FakeBackend._cached
+    monkeypatch.setattr(FakeBackend, "_cached", lambda self, prompt: cached(self, prompt) if tells else None)
+    monkeypatch.setattr(sys.modules["tts_gym.cli.output"], "SECONDS_BETWEEN_LINES", 0)
+    status, out, err = collect()
+    assert status == 0
+    assert ("from the cache" in out, "cached" in err) == (tells, tells)
+
+
+def test_a_time_out_is_that_of_a_server(collect, run, questions, tmp_path, backend, monkeypatch):
+    made = []
+    monkeypatch.setitem(
+        sys.modules,
+        "tts_gym.llm.fake",
+        SimpleNamespace(make=lambda model, timeout: made.append(timeout) or FakeBackend(write)),
+    )
+    assert collect("--request-timeout", 2.5)[0] == 0 and made == [2.5]
+    status, _, err = run("collect", questions, "--model", "m", "--out", tmp_path / "new", "--request-timeout", 2)
+    assert status == 2 and "--backend openai" in err

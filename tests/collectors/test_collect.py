@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_a_directory_that_resumes(small_disk, whole):
             fill(out, Model())
         except (OSError, StoreError, CollectionError) as error:
             errors += 1
-            assert "No space left" in str(error), error
+            assert "No space left" in str(error) and str(out) in str(error), error
             assert not (out / "metadata.json").exists()
         filler.unlink()
         after = shards(out) if (out / WORK / "shards").exists() else {}

@@ -85,6 +85,10 @@ def collect(
     benchmark: Annotated[str | None, typer.Option(help="Name of the questions; that of the file by default.")] = None,
     license_name: Annotated[str, typer.Option("--license", help="Licence of the data.")] = "unknown",
     concurrency: Annotated[int, typer.Option(min=1, help="Sequences that the backend is given at a time.")] = 256,
+    request_timeout: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="With --backend openai: seconds that the server may be silent, 120 by default."),
+    ] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Run on a Ray cluster (extra distributed).")] = False,
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="With --ray: a running cluster; else one starts here.")
@@ -140,6 +144,10 @@ def collect(
             "they are those of a Ray cluster and need --ray", param_hint="--address, --actors, --gpus"
         )
     options = dict(map(read_option, option or ()))
+    if request_timeout is not None:
+        if backend is not BackendKind.openai:
+            raise typer.BadParameter("it is that of --backend openai", param_hint="--request-timeout")
+        options["timeout"] = request_timeout
     if tensor_parallel_size is not None:
         options["tensor_parallel_size"] = tensor_parallel_size
     runner = (
@@ -190,7 +198,8 @@ def _print_estimate(facts: dict[str, Any]) -> None:
 def _told(progress: Progress) -> str:
     usage = progress.usage
     spent = f"{usage.generated + usage.probe:,} tokens, {progress.tokens_per_second:,.0f} a second"
-    return f"{spent}, {100 * progress.cache_hit_rate:.0f} % of the prefixes of probes from the cache."
+    share = progress.cache_hit_rate
+    return f"{spent}." if share is None else f"{spent}, {100 * share:.0f} % of the prefixes of probes from the cache."
 
 
 def _read(progress: Progress) -> tuple[int, int, str]:
@@ -202,5 +211,6 @@ def _line(progress: Progress) -> str:
     rest = "" if left is None else f", {left / 60:,.0f} min left"
     failed = f", {progress.failed} failed" if progress.failed else ""
     damaged = f", {progress.damaged} damaged shards are drawn again" if progress.damaged else ""
-    rate = f"{progress.tokens_per_second:,.0f} tokens/s, {100 * progress.cache_hit_rate:.0f} % of prefixes cached"
-    return f"{rate}{rest}{failed}{damaged}"
+    share = progress.cache_hit_rate
+    cached = "" if share is None else f", {100 * share:.0f} % of prefixes cached"
+    return f"{progress.tokens_per_second:,.0f} tokens/s{cached}{rest}{failed}{damaged}"

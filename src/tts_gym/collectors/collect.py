@@ -16,14 +16,14 @@ from tts_gym.answers.gold import check_gold
 from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
-from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.errors import CollectionError, naming
 from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.shards import Shards, encode_shard, open_shards
 from tts_gym.collectors.store import holds_store, make_store
 from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
-from tts_gym.errors import TTSGymError
+from tts_gym.errors import BackendError, TTSGymError
 from tts_gym.llm import Backend, make_backend
 
 PATIENCE = 3
@@ -68,9 +68,9 @@ class Progress:
         return (self.usage.generated + self.usage.probe) / max(self.seconds, 1e-9)
 
     @property
-    def cache_hit_rate(self) -> float:
-        """Share of the prefixes of probes that came from the prefix cache."""
-        return self.usage.cached / max(self.usage.prefix, 1)
+    def cache_hit_rate(self) -> float | None:
+        """Share of the prefixes of probes that came from the prefix cache; None where the backend does not tell."""
+        return self.usage.cached / self.usage.told if self.usage.told else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -136,12 +136,14 @@ def collect(
         How far it came.
 
     Raises:
-        CollectionError: the directory is in use or holds something else, or units failed; what finished is kept.
+        CollectionError: the directory is in use or holds something else, or units failed, or the backend cannot go on;
+            what finished is kept.
         BackendError: the model is not loaded or reached.
         OSError: the directory cannot be written to, or the disk is full; what finished is kept.
     """
     questions = _with_gold(questions, settings.answers)
     with (
+        naming(out),
         open_shards(out, settings.as_dict()) as shards,
         Equivalence(shards.equivalence_cache) as equivalence,
     ):
@@ -154,7 +156,11 @@ def collect(
             with (runner or local_runner())(settings) as run_units:
                 progress.start = time.monotonic()
                 with GroupingAhead(shards, units, equivalence) as ahead:
-                    _keep(run_units(missing), shards, progress, watch, ahead)
+                    try:
+                        _keep(run_units(missing), shards, progress, watch, ahead)
+                    except BackendError as error:
+                        kept = f"{progress.kept + progress.done:,} of {progress.units:,} units are kept"
+                        raise CollectionError(f"{error} {kept}: collect again to go on.") from error
         if missing or not holds_store(out, questions):
             make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, name)
             progress.grouping = equivalence.counts

@@ -257,7 +257,9 @@ class Collector:
         (completion,) = result.completions
         usage = job.work.usage
         usage.prefix += result.prompt_tokens
-        usage.cached += result.cached_tokens or 0
+        if result.cached_tokens is not None:
+            usage.told += result.prompt_tokens
+            usage.cached += result.cached_tokens
         usage.probe += len(completion.tokens)
         suffix = self._settings.probing.suffix
         answer = self._reader.probe(suffix, completion.text, job.work.unit.question.question).answer

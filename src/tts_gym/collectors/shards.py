@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.errors import CollectionError, naming
 from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import Unit, UnitResult
 from tts_gym.datasets.files import sync
@@ -123,10 +123,11 @@ class Shards:
         file = self._shards / f"{unit}.{_digest(shard)}.parquet"
         part = file.with_suffix(".part")
         try:
-            part.write_bytes(shard)
-            sync(part)
-            os.replace(part, file)
-            sync(self._shards)
+            with naming(file):
+                part.write_bytes(shard)
+                sync(part)
+                os.replace(part, file)
+                sync(self._shards)
         finally:
             part.unlink(missing_ok=True)
         self._files[unit] = file
@@ -200,7 +201,7 @@ def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
 
 
 def _append(file: Path, note: dict[str, Any]) -> None:
-    with file.open("a", encoding="utf-8") as notes:
+    with naming(file), file.open("a", encoding="utf-8") as notes:
         notes.write("\n" + json.dumps(note))
 
 

@@ -43,13 +43,15 @@ class Usage:
         prompt: prompt tokens of the branches, once a branch.
         generated: tokens of the branches.
         prefix: prompt tokens of the probes.
-        cached: those of them that were found in the prefix cache.
+        told: those of them of which the backend told whether they were in the prefix cache.
+        cached: those of them that were.
         probe: tokens of the forced answers.
     """
 
     prompt: int = 0
     generated: int = 0
     prefix: int = 0
+    told: int = 0
     cached: int = 0
     probe: int = 0
 
