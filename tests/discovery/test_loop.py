@@ -14,6 +14,8 @@ from discovery.scripted import SOURCE, cuts, fails, says
 from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.loop import begin, go_on
+from tts_gym.discovery.proposers import command
+from tts_gym.discovery.proposers.proposer import Task
 from tts_gym.discovery.report import status_text, write_report
 from tts_gym.discovery.settings import Settings
 from tts_gym.errors import TTSGymError
@@ -194,6 +196,23 @@ def test_a_command_that_leaves_nothing_is_a_failed_candidate(tmp_path, told, cod
     settings = told(proposer="command", command=f"{sys.executable} -c '{code}'", rounds=1, timeout=1.0)
     assert begin(tmp_path / "d", settings, 1, quiet).run().reason == "done"
     assert reason in Archive(tmp_path / "d").tried()[-1].assessment.failure
+
+
+def test_a_command_that_leaves_its_process_group_does_not_hold_up_the_discovery(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "LAST_WORDS", 0.5)
+    script = tmp_path / "agent.py"
+    script.write_text(
+        "import subprocess, sys, time\n"
+        "code = 'import time; time.sleep(6)'\n"
+        "subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
+        "print('begun', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    start = time.monotonic()
+    proposal = command.Command(f"{sys.executable} {script}", 1.0).propose(Task(1, 1, "", tmp_path, (), ()))
+    assert time.monotonic() - start < 5
+    assert proposal.failure == "the command did not end within 1 seconds"
+    assert "begun" in proposal.transcript[0]["output"]
 
 
 def test_without_traces_the_proposer_reads_scores_only(tmp_path, told):

@@ -41,13 +41,21 @@ def test_what_passes_is_tried_again(ask, chat_server, trouble):
     assert len(chat_server.asked) == 2
 
 
-def test_a_slow_reply_is_given_up_and_tried_again(ask, chat_server):
-    def sleeps(handler):
-        time.sleep(2.0)
-        handler.close_connection = True
+@pytest.mark.parametrize("trickles", [False, True])
+def test_the_time_of_a_proposal_is_that_of_all_attempts(ask, chat_server, trickles):
+    def late(handler):
+        if trickles:
+            handler.send_response(200)
+            handler.end_headers()
+        for _ in range(30):
+            time.sleep(0.1)
+            if trickles:
+                handler.wfile.write(b" ")
 
-    assert ask(sleeps, says(fenced(SOURCE)), timeout=1.0).source == SOURCE
-    assert len(chat_server.asked) == 2
+    start = time.monotonic()
+    proposal = ask(fails(503), *[late] * 9, timeout=1.5)
+    assert time.monotonic() - start < 3
+    assert (proposal.source, proposal.failure) == (None, "the model did not reply within 1.5 seconds")
 
 
 @pytest.mark.parametrize(

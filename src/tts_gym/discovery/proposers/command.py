@@ -15,6 +15,9 @@ from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
 from tts_gym.discovery.tried import Tried, Usage
 
+LAST_WORDS = 5.0
+"""Seconds after the deadline in which output may still come, from what left the process group."""
+
 KEPT_OUTPUT = 100_000
 """Characters of the command's output that go to the transcript, the last ones."""
 
@@ -73,7 +76,7 @@ class Command:
                 late = False
             except subprocess.TimeoutExpired:
                 _kill(running.pid)
-                output, _ = running.communicate()
+                output = _last_words(running)
                 late = True
             finally:
                 _kill(running.pid)
@@ -86,6 +89,15 @@ class Command:
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
         """Nothing."""
         return {}
+
+
+def _last_words(killed: subprocess.Popen[str]) -> str:
+    """The output of a command that was killed, as far as it is there."""
+    try:
+        return killed.communicate(timeout=LAST_WORDS)[0]
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout or b""
+        return output if isinstance(output, str) else output.decode(errors="replace")
 
 
 def _kill(group: int) -> None:

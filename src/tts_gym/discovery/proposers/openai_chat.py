@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -23,8 +24,8 @@ _FENCED = re.compile(r"^```[^\n`]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 class OpenAIChat:
     """Sends the prompt and takes the last block of code that has a ``program`` from the reply.
 
-    The client waits longer before each retry, or as long as the server says. A reply that is no chat completion, or has
-    no code, is a failed candidate: the next round can learn from it.
+    The client waits longer before each retry, or as long as the server says, within the time of one proposal. A reply
+    that is late, is no chat completion, or has no code, is a failed candidate: the next round can learn from it.
     """
 
     metered = True
@@ -42,7 +43,7 @@ class OpenAIChat:
         Args:
             model: name of the model on the server.
             prices: dollars a million tokens, see ``collectors.estimate.read_prices``; None to count tokens only.
-            timeout: seconds until an attempt is given up.
+            timeout: seconds that a proposal may take, with all retries.
             base_url: address up to and with the version; None for the hosted one.
             max_output: most tokens of a reply.
         """
@@ -51,7 +52,9 @@ class OpenAIChat:
             raise DiscoveryError(
                 "The hosted endpoint needs a key: set OPENAI_API_KEY, or name a server with --base-url."
             )
-        self._client = openai.OpenAI(api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=RETRIES)
+        self._connection: dict[str, Any] = {"api_key": key or "none", "base_url": base_url, "max_retries": RETRIES}
+        self._where = base_url or "the hosted endpoint"
+        self._timeout = timeout
         self._model = model
         self._prices = prices
         self._max_output = max_output
@@ -66,12 +69,14 @@ class OpenAIChat:
         messages = [{"role": "user", "content": task.prompt}]
         said: list[Mapping[str, Any]] = [{"model": self._model, **messages[0]}]
         try:
-            answer = self._ask(messages)
+            answer = asyncio.run(asyncio.wait_for(self._ask(messages), self._timeout))
+        except TimeoutError:
+            return Proposal(None, f"the model did not reply within {self._timeout:g} seconds", transcript=said)
         except (openai.APIResponseValidationError, json.JSONDecodeError) as error:
             return Proposal(None, f"the reply is malformed ({_line(error)})", transcript=said)
         except openai.OpenAIError as error:
             raise DiscoveryError(
-                f"The model {self._model} at {self._client.base_url} cannot be asked ({_line(error)}): "
+                f"The model {self._model} at {self._where} cannot be asked ({_line(error)}): "
                 "mend that and go on with --resume; nothing is lost."
             ) from error
         document = answer.model_dump(mode="json", warnings=False) if hasattr(answer, "model_dump") else answer
@@ -93,19 +98,20 @@ class OpenAIChat:
         """Nothing."""
         return {}
 
-    def _ask(self, messages: Sequence[Mapping[str, str]]) -> Any:
+    async def _ask(self, messages: Sequence[Mapping[str, str]]) -> Any:
         """The reply; newer models take the limit under another name."""
-        try:
-            return self._create(messages)
-        except openai.BadRequestError as error:
-            if self._limit_name != "max_tokens" or "max_completion_tokens" not in str(error):
-                raise
-            self._limit_name = "max_completion_tokens"
-            return self._create(messages)
+        async with openai.AsyncOpenAI(timeout=self._timeout, **self._connection) as client:
+            try:
+                return await self._create(client, messages)
+            except openai.BadRequestError as error:
+                if self._limit_name != "max_tokens" or "max_completion_tokens" not in str(error):
+                    raise
+                self._limit_name = "max_completion_tokens"
+                return await self._create(client, messages)
 
-    def _create(self, messages: Sequence[Mapping[str, str]]) -> Any:
+    async def _create(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, str]]) -> Any:
         limit: dict[str, Any] = {self._limit_name: self._max_output}
-        return self._client.chat.completions.create(model=self._model, messages=list(messages), **limit)
+        return await client.chat.completions.create(model=self._model, messages=list(messages), **limit)
 
     def _usage(self, document: Any) -> Usage:
         used = document.get("usage") if isinstance(document, dict) else None
