@@ -28,7 +28,7 @@ def program(episode: Episode, most: int, threshold: float) -> int:
     return episode.leader(FINISHED)
 '''
 
-UNCOMPILABLE = READER.replace("return episode.l", "x = (1, 2) if most else 0\n    return episode.l")
+UNCOMPILABLE = READER.replace("return episode.l", "x = np.zeros(3)[0.5]\n    return episode.l")
 
 SOLVER = """
 from collections import Counter

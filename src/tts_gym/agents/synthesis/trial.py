@@ -20,8 +20,8 @@ from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.published import PublishedQuestion
 from tts_gym.agents.replay import branch_order, replay
-from tts_gym.agents.synthesis.allowed import BUILTINS, POOLS
 from tts_gym.agents.synthesis.blind import describe, rebuild
+from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
 from tts_gym.envs import transitions
 from tts_gym.envs.compiled import compiled_episode
