@@ -25,19 +25,22 @@ FOLDS = 5
 
 RUNNABLE = '''"""Winner of a discovery; runs as -c FILE.py:PROGRAM:beta=0.5."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
-from tts_gym import ACTIVE, ALL, FINISHED, Program
+from tts_gym import ACTIVE, ALL, FINISHED
+from tts_gym import Program as _Program
 from tts_gym.envs.state import NO_BUDGET
 
 
 {source}
 
-PROGRAM = Program("winner", program, schedule)
+PROGRAM = _Program("winner", program, schedule)
 '''
-"""What a candidate may name without importing it, around its source."""
+"""What a candidate may name without importing it, around its source; it has no names that begin with an underscore."""
 
 
 def status_text(path: Path) -> str:

@@ -249,7 +249,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _unlisted(module: str, name: str) -> str:
-    return f"{module}.{name} is not one of the functions that may be used: {', '.join(MODULES[module])}"
+    return f"{module}.{name} is not one of the functions that may be used: {', '.join(sorted(MODULES[module]))}"
 
 
 def _short(value: object) -> str:

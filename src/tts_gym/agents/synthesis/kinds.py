@@ -32,6 +32,9 @@ Called = Callable[[ast.Call, str, dict[int | str, Kind]], Kind]
 """Gives the kind of a call of one of the candidate's own functions, for its name and the kinds of its arguments by
 place or by name."""
 
+SHOWN = 60
+"""Characters of an expression in a reason."""
+
 FLEETING = (NOTHING, TEXT, TYPE, ITEMS)
 """Kinds that neither a variable nor a tuple holds."""
 
@@ -59,14 +62,14 @@ class Expressions:
         """Refuse ``node`` unless it is a number."""
         kind = self.kind(node)
         if kind != NUMBER:
-            raise CandidateError(f"a number is needed here, but {ast.unparse(node)} is {told(kind)}", node.lineno)
+            raise CandidateError(f"a number is needed here, but {written(node)} is {told(kind)}", node.lineno)
 
     def condition(self, node: ast.expr) -> None:
         """Refuse ``node`` unless it can only be true or false."""
         kind = self.kind(node)
         if kind != NUMBER:
             raise CandidateError(
-                f"a condition is true or false, but {ast.unparse(node)} is {told(kind)}: use np.any, np.all or len",
+                f"a condition is true or false, but {written(node)} is {told(kind)}: use np.any, np.all or len",
                 node.lineno,
             )
 
@@ -104,7 +107,7 @@ class Expressions:
             return TEXT if isinstance(node.value, str) else NUMBER
         known = _KNOWN.get(type(node))
         if known is None:
-            raise CandidateError(f"{ast.unparse(node)} has no place here", node.lineno)
+            raise CandidateError(f"{written(node)} has no place here", node.lineno)
         return known(self, node)
 
     def _name(self, node: ast.Name) -> Kind:
@@ -174,7 +177,7 @@ class Expressions:
         for kind, part in zip(kinds, parts, strict=True):
             if kind not in (NUMBER, ARRAY):
                 raise CandidateError(
-                    f"operators are for numbers and arrays, but {ast.unparse(part)} is {told(kind)}", node.lineno
+                    f"operators are for numbers and arrays, but {written(part)} is {told(kind)}", node.lineno
                 )
         return ARRAY if ARRAY in kinds else NUMBER
 
@@ -192,7 +195,7 @@ class Expressions:
         if kind == ARRAY:
             return self._elementwise(node, node.slice)
         if kind != LIST:
-            raise CandidateError(f"{ast.unparse(node.value)} is {told(kind)}, which has no such elements", node.lineno)
+            raise CandidateError(f"{written(node.value)} is {told(kind)}, which has no such elements", node.lineno)
         self.number(node.slice)
         return NUMBER
 
@@ -217,7 +220,7 @@ class Expressions:
 
     def _fitting(self, node: ast.Call, signature: Signature, given: dict[int | str, Kind]) -> Kind:
         """What a function with ``signature`` gives, if it can take what it is given."""
-        name, least = ast.unparse(node.func), len(signature.takes) if signature.needed is None else signature.needed
+        name, least = written(node.func), len(signature.takes) if signature.needed is None else signature.needed
         if not least <= len(given) <= len(signature.takes):
             counts = f"{least} to {len(signature.takes)}" if least < len(signature.takes) else str(least)
             raise CandidateError(f"{name} takes {counts} arguments, but here are {len(given)}", node.lineno)
@@ -239,7 +242,7 @@ class Expressions:
             SEQUENCE: kind in (ARRAY, LIST) or (isinstance(kind, tuple) and set(kind) == {NUMBER}),
         }
         if not fits.get(needed, kind == needed):
-            name = f" of {ast.unparse(node.func)}" if isinstance(node, ast.Call) else ""
+            name = f" of {written(node.func)}" if isinstance(node, ast.Call) else ""
             raise CandidateError(f"an argument{name} is {told(kind)}: it must be {needed}", node.lineno)
 
 
@@ -257,6 +260,12 @@ _KNOWN: dict[type[ast.expr], Callable[[Expressions, Any], Kind]] = {
     ast.List: Expressions._list,
     ast.Dict: Expressions._dict,
 }
+
+
+def written(node: ast.expr) -> str:
+    """The beginning of ``node`` as it is written."""
+    text = ast.unparse(node)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def told(kind: Kind | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from tts_gym.agents.synthesis.kinds import FLEETING, Called, Expressions, told
+from tts_gym.agents.synthesis.kinds import FLEETING, Called, Expressions, told, written
 from tts_gym.agents.synthesis.refusal import CandidateError
 from tts_gym.agents.synthesis.vocabulary import ARRAY, DICT, EPISODE, LIST, NOTHING, NUMBER, Kind
 
@@ -38,7 +38,7 @@ class _Readings:
 
     def __init__(self, functions: dict[str, ast.FunctionDef], constants: Sequence[str]) -> None:
         self._functions = functions
-        self._constants: dict[str, Kind] = dict.fromkeys(constants, NUMBER)
+        self._constants = constants
         self._known: dict[tuple[str, tuple[Kind, ...]], Kind] = {}
 
     def of(self, function: ast.FunctionDef, arguments: tuple[Kind, ...]) -> Kind:
@@ -48,7 +48,10 @@ class _Readings:
             if len(self._known) >= MOST_READINGS:
                 raise CandidateError("functions are called with too many kinds of arguments", function.lineno)
             names = [argument.arg for argument in function.args.args]
-            kinds = self._constants | dict(zip(names, arguments, strict=True))
+            kinds: dict[str, Kind] = dict.fromkeys(self._constants, NUMBER)
+            for name in _assigned(function):
+                kinds.pop(name, None)
+            kinds |= dict(zip(names, arguments, strict=True))
             self._known[key] = _Reading(function, kinds, self._of_call).gives()
         return self._known[key]
 
@@ -161,7 +164,7 @@ class _Reading(Expressions, ast.NodeVisitor):
         kind = self.kind(node.target)
         if kind != NUMBER:
             raise CandidateError(
-                f"{ast.unparse(node.target)} is {told(kind)}, and only numbers are changed like this: write x = x + y, "
+                f"{written(node.target)} is {told(kind)}, and only numbers are changed like this: write x = x + y, "
                 f"or go through its elements",
                 node.lineno,
             )
@@ -200,3 +203,8 @@ class _Reading(Expressions, ast.NodeVisitor):
             self.number(target.slice)
         if kind not in taken:
             raise CandidateError(f"{told(kind)} cannot be an element of {told(container)}", target.lineno)
+
+
+def _assigned(function: ast.FunctionDef) -> set[str]:
+    """Names that ``function`` gives a value, which are its own wherever they stand."""
+    return {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

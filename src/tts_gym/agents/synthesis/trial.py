@@ -42,6 +42,9 @@ LOADED = (
 )  # fmt: skip
 """Modules of the standard library that a class may import, beside numpy: no file can be read any more by then."""
 
+CHECKED = "tts_gym.agents.synthesis.whole"
+"""Loaded in jails only, as it changes the compiler."""
+
 
 class TrialError(Exception):
     """Why a candidate has no results: a category and a reason."""
@@ -62,7 +65,7 @@ def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
 
 def warm_up() -> None:
     """Load and compile what candidates need, while files can still be read."""
-    for name in LOADED:
+    for name in (*LOADED, CHECKED):
         importlib.import_module(name)
     if numba.config.DISABLE_JIT:
         return

@@ -145,5 +145,5 @@ ATTRIBUTES: dict[str, dict[str, Kind]] = {
 }
 """What is not called of each kind."""
 
-RESERVED = (*POOLS, *BUILTINS, *MODULES)
-"""Names that mean something already."""
+RESERVED = (*POOLS, *BUILTINS, *MODULES, "PROGRAM")
+"""Names that mean something already; the last one is that of a candidate that won."""
