@@ -163,7 +163,7 @@ COMPILED = [
     Hostile("returns a real number", "return 0.5", "candidate.py"),
     Hostile("divides by zero", "return 1 // episode.width", "ZeroDivisionError"),
     Hostile("mixes types", "x = np.zeros(3)\nif episode.width > 0:\n    return x[0.5]\nreturn 1", "does not compile"),
-    Hostile("reads past a view", "x = np.ones(9)[2:5]\nfor i in range(4):\n    x[i] = x[i] + 1\nreturn -1", "IndexError"),
+    Hostile("reads past a view", "x = np.ones(9)[2:5]\nfor i in range(4):\n    x[i] = 1\nreturn -1", "IndexError"),
     Hostile("changes past a view", "x = np.ones(9)[2:5]\nx[episode.width + 3] += 1\nreturn int(x[0])", "IndexError"),
     Hostile("writes a longer piece", "x = np.ones(9)\nx[2:4] = np.ones(900)\nreturn int(x[0])", "ValueError"),
     Hostile("makes nothing a number", "x = np.ones(3)\nreturn int(x[int(math.nan)])", "ValueError"),

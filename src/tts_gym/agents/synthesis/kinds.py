@@ -222,8 +222,8 @@ class Expressions:
         """What a function with ``signature`` gives, if it can take what it is given."""
         name, least = written(node.func), len(signature.takes) if signature.needed is None else signature.needed
         if not least <= len(given) <= len(signature.takes):
-            counts = f"{least} to {len(signature.takes)}" if least < len(signature.takes) else str(least)
-            raise CandidateError(f"{name} takes {counts} arguments, but here are {len(given)}", node.lineno)
+            counts = f"{least} to {len(signature.takes)}" if least < len(signature.takes) else f"{least}"
+            raise CandidateError(f"{name} takes {counts} arguments, not {len(given)}", node.lineno)
         for place, kind in given.items():
             if isinstance(place, int):
                 needed = signature.takes[place]

@@ -162,13 +162,14 @@ class _Reading(Expressions, ast.NodeVisitor):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
         kind = self.kind(node.target)
-        if kind != NUMBER:
+        if kind not in (NUMBER, ARRAY):
+            raise CandidateError(f"{written(node.target)} is {told(kind)}, which no operator changes", node.lineno)
+        if self.kind(node.value) != NUMBER:
             raise CandidateError(
-                f"{written(node.target)} is {told(kind)}, and only numbers are changed like this: write x = x + y, "
-                f"or go through its elements",
+                f"{written(node.target)} is changed by a number only, and {written(node.value)} is none: write "
+                f"x = x + y, or go through the elements",
                 node.lineno,
             )
-        self.number(node.value)
 
     def _give(self, target: ast.expr, kind: Kind) -> None:
         """Give ``target`` a value of ``kind``."""

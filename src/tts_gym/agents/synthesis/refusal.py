@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tts_gym.errors import ControllerError
 
-
 LONGEST_REASON = 600
 """Characters of a reason, which may show what a candidate holds."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import lower_builtin, lower_cast
 
@@ -17,7 +16,7 @@ _LIMIT = 2.0**63
 
 @lower_cast(types.float64, types.int64)  # type: ignore[untyped-decorator]
 def _to_whole(context: Any, builder: Any, kind: Any, to: Any, value: Any) -> Any:
-    least, limit = (ir.Constant(ir.DoubleType(), bound) for bound in (-_LIMIT, _LIMIT))
+    least, limit = (context.get_constant(types.float64, bound) for bound in (-_LIMIT, _LIMIT))
     fits = builder.and_(builder.fcmp_ordered(">=", value, least), builder.fcmp_ordered("<", value, limit))
     with builder.if_then(builder.not_(fits), likely=False):
         reason = "a number that is not finite, or of more than 64 bits, cannot be made whole"
@@ -27,5 +26,5 @@ def _to_whole(context: Any, builder: Any, kind: Any, to: Any, value: Any) -> Any
 
 @lower_builtin(round, types.float64)  # type: ignore[untyped-decorator]
 def _rounded(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    nearest = builder.module.declare_intrinsic("llvm.rint", [ir.DoubleType()])
+    nearest = builder.module.declare_intrinsic("llvm.rint", [context.get_value_type(types.float64)])
     return _to_whole(context, builder, types.float64, signature.return_type, builder.call(nearest, arguments))
