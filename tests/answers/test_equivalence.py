@@ -5,10 +5,10 @@ import threading
 import time
 
 import pytest
-from answers.hostile import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from answers.hostile import HOSTILE
 from tts_gym.answers import equivalence as equivalence_module
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.worker import Failure, Worker, WorkerError

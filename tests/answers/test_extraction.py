@@ -2,10 +2,10 @@ import threading
 import time
 
 import pytest
-from answers.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers.hostile import HOSTILE
 from tts_gym.answers.extraction import PatternSearch, extract_answer, extract_probe
 from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError

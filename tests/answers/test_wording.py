@@ -2,10 +2,10 @@ import unicodedata
 from fractions import Fraction
 
 import pytest
-from answers.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers.hostile import HOSTILE
 from tts_gym.answers.wording import LONGEST_ANSWER, clean, may_be_same, number, split_unit, structure, words
 
 

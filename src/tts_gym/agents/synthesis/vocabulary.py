@@ -1,8 +1,8 @@
 """The words of candidates: what may be called, with what, and what comes of it. There is no other list of them.
 
-Only functions are here whose compiled form stays within its arrays whatever it is given: arrays have one dimension, and
-what compiled code does not check (operators in place, ``out=``, ``bincount``, repeated lists, uninitialised memory) has
-no word.
+Only functions are here whose compiled form stays within its arrays, whatever it is given, and gives what plain Python
+gives, if anything. Arrays have one dimension. What compiled code does not check has no word: arrays added in place,
+``out=``, ``bincount``, repeated lists, memory that nobody has written.
 """
 
 from __future__ import annotations
@@ -93,16 +93,14 @@ MODULES: dict[str, dict[str, Signature]] = {
         **dict.fromkeys(("maximum", "minimum"), _OF_EACH_TWO),
         **dict.fromkeys(
             (
-                "all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "median", "min", "prod", "std", "sum",
-                "var",
+                "all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "std", "sum", "var",
             ),
             _OF_ALL,
         ),
-        **dict.fromkeys(("argsort", "cumsum", "sort", "unique"), _OF_ARRAY),
+        **dict.fromkeys(("cumsum", "sort", "unique"), _OF_ARRAY),
         **dict.fromkeys(("ones", "zeros"), _NEW),
         "arange": Signature((NUMBER,), ARRAY),
         "array": Signature((SEQUENCE, TYPE), ARRAY, 1),
-        "clip": Signature((ARRAY, NUMBER, NUMBER), ARRAY),
         "full": Signature((NUMBER, NUMBER, TYPE), ARRAY, 2),
         "where": Signature((ARRAY, EITHER, EITHER), ARRAY),
     },
@@ -123,7 +121,7 @@ MEMBERS: dict[str, dict[str, Signature]] = {
             ("all", "any", "argmax", "argmin", "max", "mean", "min", "prod", "std", "sum", "var"),
             _OWN,
         ),
-        **dict.fromkeys(("argsort", "copy", "cumsum"), Signature((), ARRAY)),
+        **dict.fromkeys(("copy", "cumsum"), Signature((), ARRAY)),
         "astype": Signature((TYPE,), ARRAY),
         "fill": Signature((NUMBER,), NOTHING),
         "sort": Signature((), NOTHING),
