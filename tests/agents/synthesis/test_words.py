@@ -64,7 +64,7 @@ def differing():
     """Go through all words, and say where compiled code gives what plain Python does not."""
     import numba
 
-    import tts_gym.agents.synthesis.whole  # noqa: F401
+    import tts_gym.agents.synthesis.arithmetic  # noqa: F401
 
     for name, expression, needed in words():
         function = eval(f"lambda {', '.join('abc'[: len(needed)])}: {expression}", {"np": np, "math": math})
@@ -106,6 +106,26 @@ TOUCHING = "def touch(x, first, last):\n    for i in range(first, last):\n      
 def test_an_index_is_checked_in_a_helper_that_goes_over_a_view(place, store_file):
     source = program(f"x = np.ones(9)\nreturn touch(x[2:6], {place})", TOUCHING)
     run = run_jailed(read_candidate(source), [load_store(store_file)], [0.5], [0], EpisodeRules(), Limits(seconds=120))
+    assert run.failure is not None and "IndexError" in run.failure
+
+
+OVERFLOWING = """
+x = np.ones(9)
+place = (episode.width - 4611686018427387904) * 2 + 5
+if place < 3:
+    other = place - n - 10
+    if other > 100:
+        return int(x[other])
+    return int(x[8])
+return -1
+"""
+
+
+def test_an_index_that_overflows_is_checked(store_file):
+    """As the compiler comes, it infers from ``place < 3`` that ``other`` is no large number."""
+    run = run_jailed(
+        read_candidate(program(OVERFLOWING)), [load_store(store_file)], [0.5], [0], EpisodeRules(), Limits(seconds=120)
+    )
     assert run.failure is not None and "IndexError" in run.failure
 
 

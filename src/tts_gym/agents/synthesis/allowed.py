@@ -69,8 +69,8 @@ def check_allowed(tree: ast.Module) -> None:
 
 
 def _check_function(node: ast.FunctionDef, functions: Sequence[str], constants: Sequence[str]) -> None:
-    if node.decorator_list:
-        raise CandidateError("decorators are not allowed", node.lineno)
+    if node.decorator_list or getattr(node, "type_params", None):
+        raise CandidateError("decorators and parameters of types are not allowed", node.lineno)
     arguments = node.args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         raise CandidateError(f"{node.name} takes plain arguments only: no *, ** or /", node.lineno)

@@ -227,6 +227,8 @@ class Expressions:
         for place, kind in given.items():
             if isinstance(place, int):
                 needed = signature.takes[place]
+            elif place in signature.names:
+                needed = signature.takes[signature.names.index(place)]
             elif place == "dtype" and TYPE in signature.takes:
                 needed = TYPE
             else:

@@ -42,7 +42,7 @@ LOADED = (
 )  # fmt: skip
 """Modules of the standard library that a class may import, beside numpy: no file can be read any more by then."""
 
-CHECKED = "tts_gym.agents.synthesis.whole"
+CHECKED = "tts_gym.agents.synthesis.arithmetic"
 """Loaded in jails only, as it changes the compiler."""
 
 

@@ -7,6 +7,7 @@ gives, if anything. Arrays have one dimension. What compiled code does not check
 
 from __future__ import annotations
 
+import inspect
 from typing import NamedTuple
 
 from tts_gym.envs.episode import METHODS, PROPERTIES
@@ -40,11 +41,13 @@ class Signature(NamedTuple):
         takes: kinds of its arguments by place.
         gives: kind of its result.
         needed: arguments that it cannot do without; None for all.
+        names: of its arguments, where they may be given by name.
     """
 
     takes: tuple[str, ...]
     gives: str
     needed: int | None = None
+    names: tuple[str, ...] = ()
 
 
 _OF_NUMBER = Signature((NUMBER,), NUMBER)
@@ -115,6 +118,15 @@ CONSTANTS: dict[str, dict[str, str]] = {
 
 _OWN = Signature((), NUMBER)
 
+
+def _of_episode(name: str) -> Signature:
+    declared = list(inspect.signature(METHODS[name]).parameters.values())[1:]
+    takes = tuple({"steps": SEQUENCE, "name": TEXT}.get(each.name, NUMBER) for each in declared)
+    gives = {"note": NOTHING, "votes": ARRAY}.get(name, NUMBER)
+    needed = sum(each.default is inspect.Parameter.empty for each in declared)
+    return Signature(takes, gives, needed, tuple(each.name for each in declared))
+
+
 MEMBERS: dict[str, dict[str, Signature]] = {
     ARRAY: {
         **dict.fromkeys(
@@ -127,13 +139,7 @@ MEMBERS: dict[str, dict[str, Signature]] = {
         "sort": Signature((), NOTHING),
     },
     LIST: {"append": Signature((NUMBER,), NOTHING), "pop": Signature((NUMBER,), NUMBER, 0)},
-    EPISODE: {
-        **dict.fromkeys(METHODS, Signature((NUMBER, NUMBER), NUMBER, 0)),
-        "advance_each": Signature((SEQUENCE,), NUMBER),
-        "note": Signature((TEXT, NUMBER), NOTHING),
-        "signal": Signature((TEXT, NUMBER, NUMBER), NUMBER, 2),
-        "votes": Signature((NUMBER,), ARRAY),
-    },
+    EPISODE: {name: _of_episode(name) for name in METHODS},
 }
 """Methods of each kind."""
 

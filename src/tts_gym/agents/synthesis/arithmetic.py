@@ -1,7 +1,8 @@
-"""Compiled conversions from real to whole numbers that fail where plain Python's do.
+"""Compiled arithmetic in which nothing is undefined, for processes that compile what nobody trusts.
 
-As the compiler comes, the result is undefined for what is not finite or beyond 64 bits, and what is undefined may pass
-the check of an index. Importing this module changes that for all that the process compiles afterwards.
+As the compiler comes, it takes for granted that whole numbers do not overflow, and that a real number which is made whole
+is finite and of at most 64 bits; an index made by breaking that may pass its check. Importing this module changes it for
+all that the process compiles afterwards: whole numbers wrap, and a conversion fails where plain Python's does.
 """
 
 from __future__ import annotations
@@ -9,9 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
+from numba.cpython import numbers
 from numba.extending import lower_builtin, lower_cast
+from numba.np.math import numbers as array_numbers
 
 _LIMIT = 2.0**63
+
+
+def _nothing_for_granted(kind: Any) -> list[str]:
+    return []
+
+
+for _module in (numbers, array_numbers):
+    assert _module._int_arith_flags(types.int64) == ["nsw"]
+    _module._int_arith_flags = _nothing_for_granted
 
 
 @lower_cast(types.float64, types.int64)  # type: ignore[untyped-decorator]
