@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
 from tts_gym.agents.synthesis.jail import run_jailed, validate
 from tts_gym.agents.synthesis.refusal import CandidateError
@@ -106,4 +107,4 @@ def _run(
 
 
 def _line(reason: str) -> str:
-    return " ".join(reason.split())[:LONGEST_FAILURE]
+    return printable(reason, LONGEST_FAILURE)

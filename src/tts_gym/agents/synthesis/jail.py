@@ -18,12 +18,16 @@ import pandas as pd
 
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.synthesis import contract
-from tts_gym.agents.synthesis.blind import MalformedError, blind, describe
+from tts_gym.agents.synthesis.blind import blind, describe
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
 from tts_gym.agents.synthesis.process import run_jail
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
+
+LONGEST_REASON = 700
+"""Characters of a reason."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,9 @@ def run_jailed(
             ]
             failure = failure or too_wide(rows, max_width)
             run = replace(run, rows=None if failure else rows, failure=failure, schedule=schedule)
-        except MalformedError as error:
-            run = replace(run, failure=f"crashed: it returned no results: {error}")
+        except Exception as error:
+            reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
+            run = replace(run, rows=None, failure=reason, schedule=[])
     return replace(run, seconds=time.monotonic() - start)
 
 

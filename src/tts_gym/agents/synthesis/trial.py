@@ -21,6 +21,7 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.published import PublishedQuestion
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.agents.synthesis.blind import describe, rebuild
+from tts_gym.agents.synthesis.boundary import is_number, printable
 from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
 from tts_gym.envs import transitions
@@ -51,7 +52,7 @@ class TrialError(Exception):
 
     def __init__(self, category: str, reason: str) -> None:
         """Join the two."""
-        super().__init__(f"{category}: {' '.join(reason.split())[:LONGEST_REASON]}")
+        super().__init__(f"{category}: {printable(reason, LONGEST_REASON)}")
 
 
 def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
@@ -181,7 +182,7 @@ def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> 
             f"{', '.join(expected) or 'none'}",
         )
     for name, value in parameters.items():
-        if type(value) not in (bool, int, float) or not math.isfinite(value) or abs(value) >= 2**63:
+        if not is_number(value):
             raise TrialError("refused", f"{call} gives {name} = {value!r:.100}: return finite numbers")
 
 
