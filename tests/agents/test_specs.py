@@ -60,7 +60,7 @@ def test_zoo_on_a_store_leaves_out_the_programs_whose_signals_it_lacks():
         ("cmc:beta", ["Cannot read 'beta'", "name=value"]),
         ("cmc:beta=0.1,beta=0.2", ["beta stands twice"]),
         ("missing.py:program", ["There is no file missing.py"]),
-        ("missing.py", ["There is no file missing.py"]),
+        ("missing.py", ["which controller of the file", "missing.py:NAME"]),
     ],
 )
 def test_a_wrong_spec_is_refused_in_one_clear_line(spec, words):

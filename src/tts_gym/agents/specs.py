@@ -64,19 +64,23 @@ def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
 
     file, name, text = _split_file_spec(spec)
     if not file.is_file():
-        raise ControllerError(f"There is no file {file}: check the path.")
-    if trust and not name:
+        raise ControllerError(
+            f"There is no file {file}: check the path; {file}:NAME says which controller of the file to use."
+        )
+    if name is None and trust:
         raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {file}:NAME.")
-    if trust or (name and not holds_candidate(file.read_text(encoding="utf-8", errors="replace"))):
+    if trust or (name is not None and not holds_candidate(file.read_text(encoding="utf-8", errors="replace"))):
         return FileController.load(spec)
     return JailedController.load(file, name, _parse_parameters(text, spec), limits or LIMITS)
 
 
-def _split_file_spec(spec: str) -> tuple[Path, str, str]:
-    """File, name in it, and parameters; the last two may be empty."""
-    stem, _, rest = spec.partition(".py:") if ".py:" in spec else (spec.removesuffix(".py"), "", "")
+def _split_file_spec(spec: str) -> tuple[Path, str | None, str]:
+    """File, name in it, None where there is none, and parameters."""
+    stem, colon, rest = spec.removesuffix(".py").partition(".py:")
     name, _, text = rest.partition(":")
-    return (Path(f"{stem}.py"), "", name) if "=" in name else (Path(f"{stem}.py"), name, text)
+    if not colon or "=" in name:
+        return Path(f"{stem}.py"), None, rest
+    return Path(f"{stem}.py"), name, text
 
 
 def _learned(text: str, spec: str) -> Controller:
@@ -115,7 +119,7 @@ class FileController:
     def load(cls, spec: str) -> FileController:
         """Load the file and read the parameters of ``FILE.py:NAME[:param=value,...]``."""
         file, name, text = _split_file_spec(spec)
-        loaded = make_controller(load_object(file, name), **_parse_parameters(text, spec))
+        loaded = make_controller(load_object(file, name or ""), **_parse_parameters(text, spec))
         return cls(f"{file.resolve()}:{name}:{text}", loaded)
 
     def __reduce__(self) -> tuple[Callable[[str], FileController], tuple[str]]:

@@ -9,6 +9,7 @@ import multiprocessing
 import time
 import warnings
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +84,9 @@ class Workers:
 
 def _run_in_jails(blocks: Mapping[int, Block], jobs: int) -> Generator[tuple[int, Outcome], None, None]:
     parallel = joblib.Parallel(jobs, "threading", return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(_run_in_jail)(*item) for item in blocks.items())
+    with _left(parallel(joblib.delayed(_run_in_jail)(*item) for item in blocks.items())) as outcomes:
+        for outcome in outcomes:  # noqa: UP028 - yield from would close them first
+            yield outcome
 
 
 def _run_in_jail(key: int, block: Block) -> tuple[int, Outcome]:
@@ -117,16 +120,23 @@ def _run_together(waiting: dict[int, Block], workers: Workers) -> Generator[tupl
     parallel = joblib.Parallel(
         n_jobs=max(2, workers.jobs), timeout=workers.timeout, return_as="generator_unordered", batch_size=1
     )
-    outcomes = parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items()))
+    with _left(parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items()))) as outcomes:
+        try:
+            for key, outcome in outcomes:
+                del waiting[key]
+                yield key, outcome
+        except (TimeoutError, multiprocessing.TimeoutError) as error:
+            raise _too_slow(next(iter(waiting.values())), workers) from error
+
+
+@contextmanager
+def _left(outcomes: Any) -> Generator[Any, None, None]:
+    """``outcomes`` of joblib, which may be left before they end, say because a controller failed."""
     try:
-        for key, outcome in outcomes:
-            del waiting[key]
-            yield key, outcome
-    except (TimeoutError, multiprocessing.TimeoutError) as error:
-        raise _too_slow(next(iter(waiting.values())), workers) from error
+        yield outcomes
     finally:
         with warnings.catch_warnings():
-            # Whoever stops early, say because a controller failed, knows that results are left.
+            # Whoever stops early knows that results are left.
             warnings.filterwarnings("ignore", r"\d+ tasks", UserWarning)
             outcomes.close()
 

@@ -17,7 +17,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 
-NAMES = ("", "program", "PROGRAM")
+NAMES = ("program", "PROGRAM")
 """How the candidate of a file may be called."""
 
 LIMITS = Limits(seconds=600.0)
@@ -76,12 +76,14 @@ class JailedController:
     upper_bound = False
 
     @classmethod
-    def load(cls, file: Path, name: str, parameters: Mapping[str, str], limits: Limits = LIMITS) -> JailedController:
+    def load(
+        cls, file: Path, name: str | None, parameters: Mapping[str, str], limits: Limits = LIMITS
+    ) -> JailedController:
         """Read the candidate of ``file``, whether written by ``runnable`` or not, without running it.
 
         Args:
             file: the file.
-            name: one of ``NAMES``.
+            name: one of ``NAMES``, or None.
             parameters: a value of ``beta``, or nothing for 0.5.
             limits: what it may use for some seeds of a store.
 
@@ -92,7 +94,7 @@ class JailedController:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ControllerError(f"The file {file} cannot be read ({error}): check the path.") from error
-        if name not in NAMES:
+        if name not in (None, *NAMES):
             raise ControllerError(f"{file} holds a candidate: write {file}:program, or run {name!r} with --trust.")
         if not parameters.keys() <= {"beta"}:
             raise ControllerError(f"{file} holds a candidate, whose one parameter is beta; --trust runs it as code.")
