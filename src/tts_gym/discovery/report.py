@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tts_gym.agents.synthesis.boundary import printable, quoted
+from tts_gym.agents.synthesis.jailed import runnable
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
@@ -23,25 +24,6 @@ from tts_gym.evaluation.statistics import compare
 
 FOLDS = 5
 """Folds of the questions in the nested validation."""
-
-RUNNABLE = '''"""Winner of a discovery; runs as -c FILE.py:PROGRAM:beta=0.5."""
-
-from __future__ import annotations
-
-import math
-
-import numpy as np
-
-from tts_gym import ACTIVE, ALL, FINISHED
-from tts_gym import Program as _Program
-from tts_gym.envs.state import NO_BUDGET
-
-
-{source}
-
-PROGRAM = _Program("winner", program, schedule)
-'''
-"""What a candidate may name without importing it, around its source; it has no names that begin with an underscore."""
 
 
 def status_text(path: Path) -> str:
@@ -145,7 +127,7 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     write_json(path / "report.json", document)
     write_text(path / "report.md", page)
     source = winner.source or ""
-    write_text(path / "winner.py", RUNNABLE.format(source=source) if winner.assessment.audited else source)
+    write_text(path / "winner.py", runnable(source) if winner.assessment.audited else source)
     return page
 
 
