@@ -74,7 +74,7 @@ def test_a_variable_with_a_value_is_not(body):
         ("x = (1, 2)\nreturn x[2]", "the tuple has 2 parts"),
         ("x = (1, (2, 3))\nreturn 1", "a tuple cannot hold a tuple"),
         ("a, b = 1, 2, 3\nreturn a", "a tuple does not fit 2 variables"),
-        ("return np.clip(np.ones(3), 1)[0]", "np.clip takes 3 arguments, not 2"),
+        ("return np.where(np.ones(3), 1)[0]", "np.where takes 3 arguments, not 2"),
         ("return np.sum(n)", "an argument of np.sum is a number: it must be an array"),
         ("return episode.votes(ALL).append(1)", "an array has no method append"),
         ("return n.size", "a number has no attribute size"),

@@ -1,8 +1,8 @@
 """Compiled arithmetic in which nothing is undefined, for processes that compile what nobody trusts.
 
-As the compiler comes, it takes for granted that whole numbers do not overflow, and that a real number which is made whole
-is finite and of at most 64 bits; an index made by breaking that may pass its check. Importing this module changes it for
-all that the process compiles afterwards: whole numbers wrap, and a conversion fails where plain Python's does.
+As the compiler comes, it takes for granted that whole numbers do not overflow, and that a real number which is made
+whole is finite and of at most 64 bits; an index made by breaking that may pass its check. Importing this module changes
+it for all that the process compiles afterwards: whole numbers wrap, and a conversion fails where plain Python's does.
 """
 
 from __future__ import annotations
