@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import tts_gym
 from tts_gym.agents.synthesis import nursery_main
 from tts_gym.errors import TTSGymError
 
@@ -45,7 +44,7 @@ class Nursery:
         self._socket, its_end = socket.socketpair()
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", nursery_main.__file__, str(Path(tts_gym.__file__).parents[1]), str(os.getpid())],
+                [sys.executable, "-I", nursery_main.__file__, str(Path(__file__).parents[3]), str(os.getpid())],
                 stdin=its_end.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
