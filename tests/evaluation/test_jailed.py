@@ -4,6 +4,7 @@ import json
 import pickle
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from pandas.testing import assert_frame_equal
 
 from tts_gym.agents import parse_spec
@@ -51,8 +52,10 @@ def winner(tmp_path):
 
 @pytest.fixture
 def interpreted(monkeypatch):
-    """Nothing compiles in the jails that start now."""
+    """Nothing compiles in the jails that start now, nor in workers, which no other test is to meet."""
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
 def rows_of(spec, store, jobs=1, trust=False, resume=None):

@@ -74,6 +74,8 @@ class Workers:
         jailed = {key: block for key, block in blocks.items() if isinstance(block.controller, JailedController)}
         yield from _run_in_jails(jailed, self.jobs)
         blocks = {key: block for key, block in blocks.items() if key not in jailed}
+        if not blocks:
+            return
         if self.backend == "ray":
             yield from _run_on_ray(blocks, self)
         elif self.jobs == 1 and self.timeout is None and not self.isolate:
