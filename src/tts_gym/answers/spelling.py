@@ -75,6 +75,9 @@ def spell(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
+    """``text`` without the marks of a formula around it, and the full stop behind them."""
+    if text.endswith(("$.", "\\).", "\\].")):
+        text = text[:-1]
     for opening, closing in OUTER:
         inner = text[len(opening) : len(text) - len(closing)]
         if len(text) > len(opening) and text.startswith(opening) and text.endswith(closing) and opening not in inner:

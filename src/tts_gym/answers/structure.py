@@ -43,6 +43,15 @@ def split_top(text: str, separator: str = ",") -> list[str] | None:
     return None if depth else [*parts, text[start:].strip()]
 
 
+def nesting(text: str) -> int:
+    """How many brackets are open at most at a time."""
+    deepest = depth = 0
+    for char in text:
+        depth += (char in OPENING) - (char in CLOSING)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def read_list(text: str) -> Enclosed | None:
     r"""The list that ``text`` is, such as "(1, 2)", "\{1, 2\}" or "1, 2"; None where it is none.
 
