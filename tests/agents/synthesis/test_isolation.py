@@ -1,6 +1,7 @@
 """Where a layer of isolation is missing, classes do not run, and programs only if that is asked for."""
 
 import json
+import os
 
 import pytest
 from candidates import SOLVER
@@ -78,6 +79,9 @@ def tried(source, store_file, **limits):
 @pytest.mark.parametrize("missing", [*([layer] for layer in STRONG), STRONG], ids=" ".join)
 def test_a_missing_layer_is_told_and_has_to_be_allowed(system_without, store_file, missing):
     system_without(missing)
+    if "namespaces" in missing and os.geteuid():
+        # Only the superuser of some namespace may change the root.
+        missing = [layer for layer in STRONG if layer in (*missing, "empty root")]
     told = ", ".join(missing)
     with pytest.raises(TTSGymError, match=f"is weak on this machine, without {told}: .* --allow-weak-isolation"):
         tried(PROGRAM, store_file)
@@ -112,6 +116,7 @@ class Escaping:
             "goes up": lambda: open("../" * 30 + "etc/passwd"),
             "privileges": lambda: os.setuid(1),
         }
+        os.closerange(0, 2)  # so that the number of open files does not stop it
         done = []
         for name, step in steps.items():
             try:
@@ -125,6 +130,8 @@ class Escaping:
 
 @pytest.mark.parametrize("layer", ["empty root", "Landlock", "seccomp"])
 def test_each_layer_that_denies_files_does_so_alone(system_without, store_file, monkeypatch, layer):
+    if layer == "empty root" and os.geteuid():
+        pytest.skip("only the superuser has this layer alone")
     system_without([other for other in STRONG if other != layer], run_anyway=True)
     monkeypatch.setattr(jail, "may_run", lambda *_: True)
     failure = tried(ESCAPING, store_file).failure
