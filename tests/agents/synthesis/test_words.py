@@ -36,11 +36,12 @@ ARRAYS = (
 )
 COUNTS = (np.zeros(0, np.int64), np.array([-3, 2**62, 7]), np.arange(5000))
 TRUTHS = (np.zeros(0, np.bool_), np.array([True, False, True]))
+TUPLES = ((2.0, 1.0, 1.5), (3.0,))
 VALUES = {
     NUMBER: (WHOLE, REAL),
     ARRAY: (ARRAYS, COUNTS, TRUTHS),
     EITHER: (ARRAYS, WHOLE),
-    SEQUENCE: (ARRAYS, COUNTS),
+    SEQUENCE: (ARRAYS, COUNTS, TUPLES),
 }
 
 
