@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,19 +16,13 @@ def test_both_decisions_are_as_a_careful_person_says(name):
     assert counts["right"] >= 0.95 * counts["cases"]
 
 
-def command(*arguments):
-    tool = Path(sys.executable).with_name("tts-gym")
-    environment = os.environ | {"COLUMNS": "200"}
-    return subprocess.run([tool, "answers", "check", *arguments], capture_output=True, text=True, env=environment)
-
-
 def write(folder, *cases):
     file = folder / "cases.jsonl"
     file.write_text("".join(json.dumps(case) + "\n" for case in cases))
     return file
 
 
-def test_the_command_counts_by_family_and_shows_every_miss(tmp_path):
+def test_the_command_counts_by_family_and_shows_every_miss(run, tmp_path):
     file = write(
         tmp_path,
         {"text": r"\boxed{1/2}", "gold": "0.5", "equal": True, "family": "fractions"},
@@ -39,11 +30,10 @@ def test_the_command_counts_by_family_and_shows_every_miss(tmp_path):
         {"answer": "x+1", "gold": "1+x", "equal": False, "family": "wrongly [said] equal"},
         {"answer": "AB", "gold": "BA", "equal": False, "family": "fractions"},
     )
-    told = command(file, "--json", "-")
-    counts = json.loads(told.stdout)
+    counts = json.loads(run("answers", "check", file, "--json", "-")[1])
     assert (counts["cases"], counts["right"], counts["false_merges"], counts["false_splits"]) == (4, 2, 1, 1)
     assert counts["families"]["fractions"] == {"cases": 2, "right": 2, "false_merges": 0, "false_splits": 0}
-    shown = command(file).stdout
+    shown = run("answers", "check", file)[1]
     assert "wrongly [said] equal" in shown
     assert "false merge: 'x+1'" in shown and "false split: 'The answer is 3' gives None" in shown
 
@@ -67,8 +57,8 @@ def test_what_is_no_case_is_refused(tmp_path, line, told):
         read_cases(file)
 
 
-def test_errors_are_one_line(tmp_path):
-    told = command(tmp_path / "none.jsonl")
-    assert told.returncode == 2 and "cannot be read" in told.stderr and told.stderr.count("\n") == 1
-    told = command(write(tmp_path, {"text": "1", "rule": "guess", "gold": "1", "equal": True}))
-    assert told.returncode == 2 and "no rule 'guess'" in told.stderr and told.stderr.count("\n") == 1
+def test_errors_are_one_line(run, tmp_path):
+    unruly = write(tmp_path, {"text": "1", "rule": "guess", "gold": "1", "equal": True})
+    for file, told in [(tmp_path / "none.jsonl", "cannot be read"), (unruly, "no rule 'guess'")]:
+        status, _, err = run("answers", "check", file)
+        assert status == 2 and told in err and err.count("\n") == 1

@@ -241,7 +241,7 @@ def test_all_hostile_answers_together(equivalence):
     assert equivalence.classes(answers[::-1], "7") == list(range(1, len(answers) + 1))
 
 
-BOMB = HOSTILE["fractions in fractions"]
+BOMB = r"\sum_{n=1}^{10^{7}} \sin(n^2)"
 
 
 def test_a_deadline_is_reported_and_the_worker_replaced():

@@ -33,7 +33,7 @@ RULES = {
     "number": Rule("none", last_number=True),
     "gsm8k": Rule(last_number=True),
     "math": Rule(),
-    "aime": Rule(last_number=False),
+    "aime": Rule(),
     "gpqa": Rule("letters"),
     "mmlu": Rule("letters", index_gold=True),
 }

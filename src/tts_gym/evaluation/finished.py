@@ -57,7 +57,7 @@ class FinishedBlocks:
     def keep(self, block: Block, result: BlockResult) -> None:
         """Write the result of ``block``, whole or not at all."""
         rows = result.rows.copy(deep=False)
-        rows.attrs = {"seconds": result.seconds, "messages": list(result.messages)}
+        rows.attrs |= {"seconds": result.seconds, "messages": list(result.messages)}
         file = self._file(block)
         part = file.with_suffix(f".{uuid.uuid4().hex}.part")
         try:
