@@ -82,10 +82,15 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     | Action    | Meaning       | Effect                                                                 | Admissible if                                              |
     |-----------|---------------|------------------------------------------------------------------------|------------------------------------------------------------|
     | 0         | STOP          | Ends the episode; the aggregator answers                               | always                                                     |
-    | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and the interval fits the budget          |
-    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; the interval fits the budget |
+    | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and an interval fits the budget           |
+    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; an interval fits the budget |
     | 3 + 3 i   | PROBE(i)      | Reveals the answer of branch i at its present depth                    | i is opened, un-pruned, its present answer hidden; the cost fits the budget |
     | 4 + 3 i   | PRUNE(i)      | Deactivates branch i: no more tokens, and no vote if `aggregator="active"` | i is opened and un-pruned                                |
+
+    An interval fits the budget if its full size (Δ tokens) fits, since nobody knows where a branch ends before it does; what it
+    generated is charged afterwards. A finishing interval that was recorded as longer goes on while another Δ tokens fit; if the
+    budget runs out before its end, the tokens are spent and the branch is unfinished. Masks, observations and infos depend on
+    nothing that is not revealed.
 
     The admissible actions are exactly STOP and those that change the state. `info["action_mask"]` (int8) and the method
     `action_masks()` (bool, which sb3-contrib's MaskablePPO asks for) tell them.

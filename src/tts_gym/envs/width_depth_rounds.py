@@ -27,8 +27,8 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Action Space
 
-    The action is an integer in `Discrete(12)`. A branch *can continue* if it is opened, unfinished and un-pruned and its next
-    interval fits the budget. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
+    The action is an integer in `Discrete(12)`. A branch *can continue* if it is opened, unfinished and un-pruned and an
+    interval fits the budget, as in `TTSWidthDepth-v0`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
     is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
 
     | Action | Name             | Composition of atomic actions                                                            |
@@ -36,7 +36,7 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 0      | stop             | STOP                                                                                     |
     | 1      | deepen_all       | CONTINUE(i) for every branch that can continue                                           |
     | 2      | deepen_all_4     | CONTINUE(i) four times for each of them                                                  |
-    | 3      | deepen_to_next   | CONTINUE(i) for each of them, as often as it takes until one of them finishes            |
+    | 3      | deepen_to_next   | deepen_all until one of them finishes, or none can continue                              |
     | 4      | deepen_agreeing  | CONTINUE(i) for those that agree                                                         |
     | 5      | finish_advanced  | CONTINUE(i) to its end for the deepest unfinished one                                    |
     | 6      | finish_agreeing  | CONTINUE(i) to their ends for those that agree                                           |
@@ -46,7 +46,7 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 10     | prune_dissenters | PRUNE(i) for the persistent dissenters, then CONTINUE(i) for every branch that can continue |
     | 11     | prune_advanced   | PRUNE(i) for the deepest unfinished one, likewise                                        |
 
-    Within a round the deepest branches go first, ties by index. A round is admissible if it is STOP or changes the episode;
+    Within a round the deepest branches go first, ties by index, each with all of its intervals. A round is admissible if it is STOP or changes the episode;
     `widen_n` also needs n branches left. `info["action_mask"]` (int8) and the method `action_masks()` (bool) tell.
 
     ## Observation Space
