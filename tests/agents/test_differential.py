@@ -18,6 +18,7 @@ from tts_gym.agents.programs.crew import crew
 from tts_gym.agents.programs.crew import schedule as crew_schedule
 from tts_gym.agents.programs.deepconf import deepconf
 from tts_gym.agents.programs.deepconf_online import deepconf_online
+from tts_gym.agents.programs.early_stopping_self_consistency import early_stopping_self_consistency
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
@@ -343,6 +344,19 @@ def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
     return max(sorted(weights), key=weights.get) if weights else e.leader(0)
 
 
+def esc_by_the_book(e, max_samples, window):
+    """Likewise; under the published rules an invalid answer is one like any other."""
+    for _ in range(max_samples // window):
+        first = e.read(window)
+        if first < 0:
+            break
+        read = e.branches[first:]
+        votes = [branch.answer for branch in read if branch.finished and (e.published or e.is_valid(branch.answer))]
+        if len(votes) == window and len(set(votes)) == 1:
+            return votes[0]
+    return e.leader(0)
+
+
 def parallel_probe_by_the_book(e, num_chains, stable_for, patience, warm_up, max_steps):
     """Likewise; a vote without a winner is never stable."""
     e.branch(num_chains)
@@ -438,6 +452,10 @@ def random_deepconf_online(rng):
     return rng.randint(1, 8), rng.randint(1, 20), keep, window, consensus
 
 
+def random_windows(rng):
+    return rng.randint(1, 20), rng.randint(1, 4)
+
+
 def random_beta(rng):
     return (rng.choice([0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0]),)
 
@@ -457,11 +475,12 @@ def random_chains(rng):
     [
         (lambda e, beta: cmc(e, **schedule(beta)), cmc_by_the_book, random_beta),
         (crew, crew_by_the_book, random_crew),
+        (early_stopping_self_consistency, esc_by_the_book, random_windows),
         (parallel_probe, parallel_probe_by_the_book, random_chains),
         (deepconf, deepconf_by_the_book, random_deepconf),
         (deepconf_online, deepconf_online_by_the_book, random_deepconf_online),
     ],
-    ids=["cmc", "crew", "parallel-probe", "deepconf", "deepconf-online"],
+    ids=["cmc", "crew", "esc", "parallel-probe", "deepconf", "deepconf-online"],
 )
 def test_a_program_follows_its_rules_sentence_by_sentence(program, by_the_book, parameters):
     for seed in range(200):

@@ -12,6 +12,7 @@ from tts_gym.agents.programs.adaptive_consistency_weighted import beta_confidenc
 from tts_gym.agents.programs.cmc import schedule
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
+from tts_gym.datasets.store import INVALID_TEXT
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.votes import confidence_table
 
@@ -186,9 +187,10 @@ def test_a_budget_that_runs_out_in_a_window_leaves_the_branch_where_it_is():
     assert run("esc", window, EpisodeRules(budget=850), max_samples=4, window=2) == ("c", 850, 600, 4)
 
 
-def test_esc_does_not_stop_at_a_window_of_invalid_answers_or_at_a_short_one():
+def test_esc_stops_at_a_window_of_invalid_answers_where_these_vote_and_not_at_a_short_one():
     nothing = branch("..", ".")
     assert run("esc", [nothing, nothing, C, C], max_samples=4, window=2) == ("c", 800, 400, 4)
+    assert run("esc", [nothing, nothing, C, C], PUBLISHED, max_samples=4, window=2) == (INVALID_TEXT, 500, 250, 2)
     # The last window finds one branch: no window, so all five votes count.
     assert run("esc", [A, A, B, A, B], max_samples=6, window=2) == ("a", 500, 250, 2)
     assert run("esc", [C, A, B, A, B], max_samples=6, window=2) == ("a", 1350, 950, 5)

@@ -267,12 +267,18 @@ def test_what_advancing_reveals(small: str) -> None:
 
 def test_budget(small: str) -> None:
     env = TTSWidthDepthEnv(store=small, budget=195, probe_cost=5)
+    begin(env, order=(3, 0, 1, 2))
+    opened, second, probed = moves(env, "branch", "branch", "probe 1")
+    assert admitted(opened[4]) == {"stop", "branch", "prune 0"}
+    assert admitted(second[4]) == {"stop", "probe 1", "prune 0", "prune 1"}
+    assert [step[4]["tokens"] for step in (opened, second, probed)] == [90, 190, 195]
+
+
+def test_a_short_interval_fits_no_sooner(small: str) -> None:
+    env = TTSWidthDepthEnv(store=small, budget=195)
     begin(env, order=(0, 3, 1, 2))
-    opened, probed, second = moves(env, "branch", "probe 0", "branch")
-    assert admitted(opened[4]) == {"stop", "branch", "probe 0", "prune 0"}
-    assert admitted(probed[4]) == {"stop", "branch", "prune 0"}
-    assert admitted(second[4]) == {"stop", "prune 0", "prune 1"}
-    assert [step[4]["tokens"] for step in (opened, probed, second)] == [100, 105, 195]
+    [opened] = moves(env, "branch")
+    assert admitted(opened[4]) == {"stop", "probe 0", "prune 0"}  # The next branch would need 90 of the 95 left.
 
 
 def test_probe_cost(small: str) -> None:
