@@ -85,6 +85,34 @@ def episode_rules(draw):
     )
 
 
+def random_questions(rng, interval, most_branches, most_probes):
+    """One to three questions whose branches are a little longer or shorter than their probes say."""
+    answers = rng.choice(["ab", "abc.", "aab.", "aaaabc.", "."])
+    questions = []
+    for number in range(rng.randint(1, 3)):
+        branches = []
+        for _ in range(rng.randint(1, most_branches)):
+            probes = [
+                None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
+            ]
+            longest = interval * (len(probes) + 2) if probes else interval
+            shortest = max(1, interval * (len(probes) - 2))
+            final = rng.choice(answers)
+            values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}
+            branches.append(
+                RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
+            )
+        questions.append(RecordedQuestion(str(number), "?", "a", branches))
+    return questions
+
+
+def random_rules(rng, store):
+    """Rules whose budget, where there is one, runs out in the middle, and now and then to the token."""
+    total = int(store.tables.tokens.sum())
+    budget = rng.choice([2**62, rng.randint(0, total), store.interval * rng.randint(0, 12)])
+    return EpisodeRules(rng.random() < 0.5, budget, rng.choice([0, 3, store.interval]), rng.random() < 0.5)
+
+
 def store_of(interval, questions):
     metadata = {
         "name": "random", "model": "none", "benchmark": "none", "interval": interval,

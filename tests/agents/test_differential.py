@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import PARAMETERS, SIGNAL_VALUES, episode_rules, model_of, recorded_questions, store_of
+from strategies import (
+    PARAMETERS,
+    SIGNAL_VALUES,
+    episode_rules,
+    model_of,
+    random_questions,
+    random_rules,
+    recorded_questions,
+    store_of,
+)
 
 from tts_gym.agents.drive import compiled_drive
 from tts_gym.agents.programs import PROGRAMS
@@ -21,10 +30,9 @@ from tts_gym.agents.programs.deepconf_online import deepconf_online
 from tts_gym.agents.programs.early_stopping_self_consistency import early_stopping_self_consistency
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
-from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.actions import BRANCH, decode_action
 from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.episode import ReplayEpisode, episode_fields
 from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
 from tts_gym.envs.transitions import reset
 
@@ -194,34 +202,6 @@ def test_a_budget_is_never_exceeded_and_exact_tokens_are_those_generated(recorde
     in_vain = model.tokens - probed - sum(model.length(i) for i in range(model.width))
     assert in_vain == 0 or (in_vain % store.interval == 0 and not model.affordable(store.interval))
     assert model.sequential_tokens <= model.tokens
-
-
-def random_questions(rng, interval, most_branches, most_probes):
-    """One to three questions whose branches are a little longer or shorter than their probes say."""
-    answers = rng.choice(["ab", "abc.", "aab.", "aaaabc.", "."])
-    questions = []
-    for number in range(rng.randint(1, 3)):
-        branches = []
-        for _ in range(rng.randint(1, most_branches)):
-            probes = [
-                None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
-            ]
-            longest = interval * (len(probes) + 2) if probes else interval
-            shortest = max(1, interval * (len(probes) - 2))
-            final = rng.choice(answers)
-            values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}
-            branches.append(
-                RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
-            )
-        questions.append(RecordedQuestion(str(number), "?", "a", branches))
-    return questions
-
-
-def random_rules(rng, store):
-    """Rules whose budget, where there is one, runs out in the middle, and now and then to the token."""
-    total = int(store.tables.tokens.sum())
-    budget = rng.choice([2**62, rng.randint(0, total), store.interval * rng.randint(0, 12)])
-    return EpisodeRules(rng.random() < 0.5, budget, rng.choice([0, 3, store.interval]), rng.random() < 0.5)
 
 
 def outcome(act, *arguments):

@@ -181,7 +181,9 @@ def test_a_budget_that_runs_out_in_a_window_leaves_the_branch_where_it_is():
     # A whole is 250; of B the first interval fits, the second would make 450.
     assert run("sc", [A, B], EpisodeRules(budget=400), n=2) == ("a", 350, 250, 2)
     assert run("sc", [A, B], EpisodeRules(budget=349), n=2) == ("a", 250, 250, 1)
-    assert run("sc", [A, B], EpisodeRules(budget=600), n=2) == ("a", 600, 350, 2)
+    # Its last 50 would fit, but nobody knows that they are the last.
+    assert run("sc", [A, B], EpisodeRules(budget=600), n=2) == ("a", 550, 300, 2)
+    assert run("sc", [A, B], EpisodeRules(budget=650), n=2) == ("a", 600, 350, 2)
     # The second window ends with b and with a branch that shows b at 100 tokens: no unanimous window, one vote each.
     window = [C, A, B, branch("bbb", "b")]
     assert run("esc", window, EpisodeRules(budget=850), max_samples=4, window=2) == ("c", 850, 600, 4)

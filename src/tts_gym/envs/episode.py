@@ -45,8 +45,9 @@ class Episode(Protocol):
     Branches are numbered from 0 in the order of opening. Answers are integers numbered in the order in which this
     episode revealed them, -1 is "none". Calls that generate tokens are cut short by the budget and say how far they
     got: an interval begins if Δ tokens fit, however few the branch would need, and where the budget runs out in a
-    finishing interval recorded as longer than Δ, its tokens are spent and the branch has not moved. The branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in
-    that order.
+    finishing interval that was recorded as longer than Δ, its tokens are spent and the branch has not moved. The
+    branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in that
+    order.
     """
 
     def branch(self, n: int = 1) -> int:

@@ -7,8 +7,8 @@ What a budget admits depends on nothing that is not revealed, because a branch t
 
 - An interval fits if Δ tokens fit, whatever the branch comes to need; it is charged what it generated, after the fact.
 - The finishing advance goes on until the branch ends. Where its recording needs more than Δ tokens for that, each
-  further interval must fit too. If the budget runs out before the end, what was generated is spent, and the branch stays
-  unfinished where it was; nothing but a probe fits any more.
+  further interval must fit too. If the budget runs out before the end, what was generated is spent, and the branch
+  stays unfinished where it was; nothing but a probe fits any more.
 - Reading a branch whole is taking all of its advances: each must fit, and they stop where the next does not.
 """
 

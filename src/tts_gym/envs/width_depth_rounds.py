@@ -51,13 +51,45 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Observation Space
 
-    `Box(0, 1, (34,), float32)`. `tts_gym.envs.rounds_observation.ROUND_FEATURES` names the places in this order: counts of
-    branches (width, unopened, reading, finished, pruned), depths of the unfinished branches (mean, deepest, youngest), mean length of
-    the finished ones, votes (voters, top1, top2, confidence on two scales, its average over rounds and its trend, stability of
-    the leader), votes among finished branches, and of those that are not pruned (top1, confidence, whether their leader is the
-    pool's), shares of unfinished branches that agree, or
-    dissent persistently, of branches without a valid answer, the mean streak, rounds, tokens on two scales, remaining
-    budget, the price of tokens, and what certainty would be worth at that price.
+    `Box(0, 1, (34,), float32)`, of revealed information only. Below, `s(x, h) = x / (x + h)`, "reading" branches are active and
+    unfinished, and the pool holds the votes of the aggregator. `tts_gym.envs.rounds_observation.AT` names the places.
+
+    | Num | Feature             | Value                                                                                    |
+    |-----|---------------------|------------------------------------------------------------------------------------------|
+    | 0   | width               | opened branches / max_branches                                                           |
+    | 1   | unopened            | branches that could still be opened / max_branches                                       |
+    | 2   | reading             | s(reading branches, 8)                                                                   |
+    | 3   | finished            | s(finished branches, 8)                                                                  |
+    | 4   | pruned              | pruned share of the opened branches                                                      |
+    | 5   | depth               | mean depth of the reading branches / intervals of the store's longest branch             |
+    | 6   | deepest             | the same of the deepest one                                                              |
+    | 7   | youngest            | the same of the least deep one                                                           |
+    | 8   | finished_length     | s(mean tokens of the finished branches, mean branch length of the store)                 |
+    | 9   | voters              | s(votes in the pool, 8)                                                                  |
+    | 10  | top1                | the leader's share of the votes                                                          |
+    | 11  | top2                | the runner-up's share of the votes                                                       |
+    | 12  | confidence          | Beta confidence of the two; 0 without votes                                              |
+    | 13  | few                 | 1 - confidence on a scale that tells 0.99 from 0.999: s(-log10(1 - confidence), 1)       |
+    | 14  | average             | exponential average of the confidence over rounds                                        |
+    | 15  | trend               | (confidence - average + 1) / 2                                                           |
+    | 16  | stability           | s(rounds in a row with the same leader, 8)                                               |
+    | 17  | finished_top1       | the share of the finished branches' votes of their leader                                |
+    | 18  | finished_confidence | Beta confidence among the finished branches                                              |
+    | 19  | finished_agree      | 1 if their leader is the pool's leader                                                   |
+    | 20  | active_top1         | the share of the latest answers of the un-pruned branches of their leader                |
+    | 21  | active_confidence   | Beta confidence among them                                                               |
+    | 22  | active_few          | the same on the scale of few                                                             |
+    | 23  | active_agree        | 1 if their leader is the pool's leader                                                   |
+    | 24  | agreeing            | share of the reading branches whose latest answer is the leader                          |
+    | 25  | dissenting          | share of the reading branches that are persistent dissenters                             |
+    | 26  | silent              | share of the opened branches without a valid answer                                      |
+    | 27  | streak              | s(mean streak of the reading branches, 8)                                                |
+    | 28  | rounds              | s(rounds, 32)                                                                            |
+    | 29  | spent               | s(tokens, 4 mean branch lengths)                                                         |
+    | 30  | spent_early         | s(tokens, half a mean branch length)                                                     |
+    | 31  | remaining           | unspent share of the budget; 1 without one                                               |
+    | 32  | cost_weight         | (log10(cost_weight) + 4) / 4, between 0.0001 and 1                                       |
+    | 33  | stake               | s((1 - confidence) / cost_weight, 10): mean branch lengths that certainty would be worth |
 
     `info` is that of `TTSWidthDepth-v0`.
 
