@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from strategies import (
     PARAMETERS,
     SIGNAL_VALUES,
+    alike_stores,
     episode_rules,
     model_of,
     random_questions,
     random_rules,
     recorded_questions,
+    still_alike,
     store_of,
 )
 
@@ -184,6 +186,25 @@ def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
         count = interpreted.count
         assert (count[COMPLETED], count[PROBES], count[STEPS]) == (model.completed, model.probes, model.steps)
     assert spelled(interpreted.log[: interpreted.count[ACTIONS]]) == model.log
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 10**6),
+    episode_rules(),
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4)), max_size=15),
+)
+def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
+    stores, depths, hidden = alike_stores(random.Random(seed))
+    ours, theirs = (ReplayEpisode(episode_fields(store, rules, 5, LOG_SIZE)) for store in stores)
+    reset(ours, 0), reset(theirs, 0)
+    for kind, i, k in calls:
+        results = [outcome(call, e, kind, i, k) for e in (ours, theirs)]
+        if not still_alike((ours, theirs), depths, hidden):
+            break
+        assert results[0] == results[1]
+        assert observe(ours) == observe(theirs)
+        assert ours.log == theirs.log
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

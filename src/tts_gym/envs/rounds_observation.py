@@ -58,7 +58,7 @@ MEANINGS = {
 ROUND_FEATURES = tuple(MEANINGS)
 """Names of the features."""
 
-AT: Any = namedtuple("AT", ROUND_FEATURES)(*range(len(ROUND_FEATURES)))  # type: ignore[misc]
+AT: Any = namedtuple("AT", ROUND_FEATURES)(*range(len(ROUND_FEATURES)))
 """Place of each feature, as ``AT.width``."""
 
 AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
