@@ -199,7 +199,9 @@ def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
     ours, theirs = (ReplayEpisode(episode_fields(store, rules, 5, LOG_SIZE)) for store in stores)
     reset(ours, 0), reset(theirs, 0)
     for kind, i, k in calls:
+        before = ours.count[ACTIONS]
         results = [outcome(call, e, kind, i, k) for e in (ours, theirs)]
+        assert ours.log[: before + 1] == theirs.log[: before + 1]  # What is begun at all, whatever comes of it.
         if not still_alike((ours, theirs), depths, hidden):
             break
         assert results[0] == results[1]
