@@ -12,11 +12,13 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tts_gym.envs.rounds import ROUNDS
+from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
 from tts_gym.envs.settings import DEFAULT_STORE, StoreNames
+from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.width_depth_rounds_vector import CostWeight, TTSWidthDepthRoundsVectorEnv
 
 
-class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
+class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
 
     ## Description
@@ -126,7 +128,7 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
     | `aggregator`       | **str**                    | `"active"`             | Who votes: `"active"`, `"finished"` or `"all"`                             |
     | `invalid_action`   | **str**                    | `"ignore"`             | What an inadmissible action does, `"ignore"` or `"raise"`                  |
     | `reward_shaping`   | **bool**                   | `False`                | Reward progress towards the right answer when it is made                   |
-    | `render_mode`      | `None`                     | `None`                 | Nothing is rendered                                                        |
+    | `render_mode`      | **str** or `None`          | `None`                 | As in `TTSWidthDepth-v0`                                                   |
 
     ## Vectorized environment
 
@@ -137,7 +139,7 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
     * v0: Initial version.
     """  # noqa: E501
 
-    metadata = {"render_modes": []}
+    metadata = {"render_modes": list(MODES), "render_fps": FRAMES_A_SECOND}
 
     def __init__(
         self,
@@ -149,14 +151,14 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
         aggregator: str = "active",
         invalid_action: str = "ignore",
         reward_shaping: bool = False,
-        render_mode: None = None,
+        render_mode: str | None = None,
     ) -> None:
         """Check the arguments, which the class describes, and load the stores.
 
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        self.render_mode = None
+        self.render_mode = render_mode
         self._row = TTSWidthDepthRoundsVectorEnv(
             1,
             -1,
@@ -169,11 +171,12 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
             aggregator,
             invalid_action,
             reward_shaping,
-            render_mode,
         )
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
         self._running = False
+        settings = self._row.settings
+        self._screen = Screen(render_mode, int(max_branches), self._row.longest, settings.pool, every_interval=True)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -187,9 +190,12 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
         Raises:
             ValueError: an option is unknown or does not fit the stores.
         """
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else index(seed))
         observations, infos = self._row.reset(seed=seed, options=options)
         self._running = True
+        self._screen.begin()
+        if self.render_mode == "human":
+            self.render()
         return observations[0], _only(infos)
 
     def step(self, action: SupportsIndex) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -206,11 +212,21 @@ class TTSWidthDepthRoundsEnv(gym.Env[NDArray[np.float32], np.int64]):
             raise ValueError(f"An action is an integer from 0 to {len(ROUNDS) - 1}, but got {number}.")
         observations, rewards, terminated, _, infos = self._row.step(np.array([number]))
         self._running = not terminated[0]
+        self._screen.look(self._row.state_of(0))
+        if self.render_mode == "human":
+            self.render()
         return observations[0], float(rewards[0]), bool(terminated[0]), False, _only(infos)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which rounds are admissible now, bool [rounds]."""
         return self._row.action_masks().reshape(-1)
+
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """The width-depth picture in the form that ``render_mode`` asks for; "human" prints it and returns None."""
+        if self.render_mode is None:
+            warn_without_mode()
+            return None
+        return self._screen.render(self._row.state_of(0), *self._row.question_of(0))
 
 
 def _only(infos: dict[str, Any]) -> dict[str, Any]:
