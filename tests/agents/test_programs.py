@@ -414,4 +414,4 @@ def test_deer_pays_for_the_trial_answers_it_looks_at():
     one = [sure("c", [-1, -0.05], "xy", "answer_logprob")]
     assert run("deer", one, EpisodeRules(eager=False, probe_cost=7)) == ("y", 214, 214, 1)
     # The second probe does not fit the budget: the branch is generated to its end instead.
-    assert run("deer", one, EpisodeRules(eager=False, probe_cost=60, budget=310)) == ("c", 310, 310, 1)
+    assert run("deer", one, EpisodeRules(eager=False, probe_cost=120, budget=430)) == ("c", 370, 370, 1)
