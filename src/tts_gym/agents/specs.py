@@ -30,6 +30,9 @@ ZOO = "zoo"
 LEARNED = "rl"
 """Begins the specification of a learned policy."""
 
+_beside: set[str] = set()
+"""Modules that the file loaded last brought in from its directory, which the next file finds anew."""
+
 
 def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> list[Controller]:
     """The controllers that ``spec`` stands for: one, or every shipped program for ``zoo``.
@@ -199,8 +202,14 @@ def _load_module(file: Path) -> ModuleType:
     import_spec = importlib.util.spec_from_file_location(module_name, resolved)
     assert import_spec is not None and import_spec.loader is not None
     module = importlib.util.module_from_spec(import_spec)
+    for name in _beside:
+        sys.modules.pop(name, None)
+    _beside.clear()
+    known = set(sys.modules)
     sys.modules[module_name] = module
     sys.path.insert(0, str(resolved.parent))
+    # Bytecode tells changes by the second only.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         import_spec.loader.exec_module(module)
     except Exception as error:
@@ -208,7 +217,11 @@ def _load_module(file: Path) -> ModuleType:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
     finally:
+        sys.dont_write_bytecode = writes
         sys.path.remove(str(resolved.parent))
+        new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known}
+        _beside.update(name for name, path in new.items() if path and Path(path).is_relative_to(resolved.parent))
+        _beside.discard(module_name)
     return module
 
 
