@@ -12,6 +12,7 @@ from tts_gym.llm import Request, Sampling, make_backend
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 
+
 @contextmanager
 def connected(script, tiny_model, **options):
     with serving(script) as url:
