@@ -28,6 +28,7 @@ from tts_gym.envs.state import (
     FIRST,
     INTERVAL,
     MAX_WIDTH,
+    NO_BUDGET,
     PROBE_COST,
     PROBES,
     PUBLISHED,
@@ -169,25 +170,30 @@ def extend(e: Any, i: int, steps: int, whole: bool = False) -> int:
 
     If ``whole``, the branch is read to its end in one go, for which the published rules charge its length.
     """
-    if not can_continue(e, i):
+    if not can_continue(e, i) or steps <= 0:
         return 0
     row, depth = row_of(e, i), int(e.depths[i])
-    last = last_depth(e, row)
-    wanted = depth + max(0, min(steps, last - depth))
+    wanted = depth + min(steps, last_depth(e, row) - depth)
+    return generate(e, i, row, depth, wanted, cost_at(e, row, depth), whole)
+
+
+@kernel
+def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole: bool) -> int:
+    """Take branch ``i`` from ``depth``, for which ``paid`` was charged, to ``wanted`` as far as the budget goes."""
     target = wanted
-    while target > depth and not fits(e, room_for(e, row, depth, target)):
-        target -= 1
-    moved = target - depth
-    if moved > 0:
-        reached = int(e.tables.tokens[row]) if whole and target == last else cost_at(e, row, target)
-        charge(e, reached - cost_at(e, row, depth))
+    if e.setup[BUDGET] != NO_BUDGET:
+        while target > depth and not fits(e, room_for(e, row, depth, target)):
+            target -= 1
+    if target > depth:
+        reads_whole = whole and target == last_depth(e, row)
+        charge(e, (int(e.tables.tokens[row]) if reads_whole else cost_at(e, row, target)) - paid)
         reach(e, i, target)
-    cut_short = target < wanted and interval_fits(e)
-    if cut_short:
+    begun = target - depth
+    if target < wanted and interval_fits(e):
         charge(e, (e.setup[BUDGET] - e.count[TOKENS]) // e.setup[INTERVAL] * e.setup[INTERVAL])
-    begun = moved + 1 if cut_short else moved
+        begun += 1
     log_action(e, on_branch(CONTINUE, i), begun if depth > 0 else begun - 1)
-    return moved
+    return target - depth
 
 
 @kernel
@@ -208,7 +214,8 @@ def open_branch(e: Any, whole: bool) -> bool:
     e.finished[i] = False
     e.pruned[i] = False
     log_action(e, BRANCH, 1)
-    extend(e, i, last_depth(e, row_of(e, i)) if whole else 1, whole)
+    row = row_of(e, i)
+    generate(e, i, row, 0, last_depth(e, row) if whole else 1, 0, whole)
     return True
 
 
