@@ -32,6 +32,7 @@ class Branch:
     paid: int = 0
     answer: int | None = None
     seen_at: int = 0
+    streak: int = 0
 
     @property
     def finished(self):
@@ -84,7 +85,9 @@ class ModelEpisode:
     def reveal(self, branch, answer_class):
         if answer_class not in self.revealed:
             self.revealed.append(answer_class)
-        branch.answer = self.revealed.index(answer_class)
+        answer = self.revealed.index(answer_class)
+        branch.streak = branch.streak + 1 if answer == branch.answer else 1
+        branch.answer = answer
         branch.seen_at = branch.advances
 
     def arrive(self, branch):
@@ -96,41 +99,53 @@ class ModelEpisode:
             self.probes += 1
             self.reveal(branch, branch.recorded.probes[branch.advances - 1])
 
+    def generate(self, branch, price):
+        """Pay for one advance, generating Δ tokens after Δ tokens while they fit; return whether that was enough."""
+        generated = 0
+        while True:
+            if not self.affordable(generated + self.interval):
+                self.pay(branch, generated)
+                return False
+            generated += self.interval
+            if generated >= price:
+                self.pay(branch, price)
+                return True
+
     def walk(self, branch, steps):
         """Advance a branch up to ``steps`` times; return how often it moved and what that cost."""
         moved, before = 0, branch.paid
-        while moved < steps and branch.active and not branch.finished:
+        while moved < steps and branch.active and not branch.finished and self.affordable(self.interval):
             price = self.price_after(branch.recorded, branch.advances + 1)
             price -= self.price_after(branch.recorded, branch.advances)
-            if not self.affordable(price):
+            self.log.append(("continue", self.branches.index(branch)))
+            if not self.generate(branch, price):
                 break
-            self.pay(branch, price)
             branch.advances += 1
             moved += 1
-            self.log.append(("continue", self.branches.index(branch)))
         if moved:
             self.arrive(branch)
         return moved, branch.paid - before
 
+    def walk_whole(self, branch):
+        """Advance a branch to its end; by the published rules that costs no more than it generates."""
+        moved, cost = self.walk(branch, 10**6)
+        if self.published and moved and branch.finished:
+            refund = self.price_after(branch.recorded, branch.advances) - branch.recorded.tokens
+            self.pay(branch, -refund)
+            cost -= refund
+        return moved, cost
+
     def open_one(self, whole):
-        if len(self.branches) >= self.max_width:
+        if len(self.branches) >= self.max_width or not self.affordable(self.interval):
             return None
-        recorded = self.recorded[len(self.branches)]
-        branch = Branch(recorded)
-        if whole and self.affordable(recorded.tokens):
-            advances, price = len(recorded.probes) + 1, recorded.tokens
-        else:
-            advances, price = 1, self.price_after(recorded, 1)
-        if not self.affordable(price):
-            return None
-        index = len(self.branches)
+        branch = Branch(self.recorded[len(self.branches)])
         self.branches.append(branch)
-        self.pay(branch, price)
-        branch.advances = advances
-        self.log += [("branch",)] + [("continue", index)] * (advances - 1)
-        self.arrive(branch)
+        at = len(self.log)
         if whole:
-            self.walk(branch, 10**6)
+            self.walk_whole(branch)
+        else:
+            self.walk(branch, 1)
+        self.log[at] = ("branch",)
         return branch
 
     def open_many(self, n, whole):
@@ -165,7 +180,7 @@ class ModelEpisode:
 
     def advance(self, i, k=1):
         moved, cost = self.walk(self.get(i), k)
-        if moved:
+        if moved or cost:
             self.close_call([cost])
         return moved
 
@@ -174,26 +189,18 @@ class ModelEpisode:
             raise ValueError(steps)
         order = sorted(range(len(self.branches)), key=lambda i: (-self.branches[i].advances, i))
         results = [self.walk(self.branches[i], steps[i]) for i in order]
-        costs = [cost for moved, cost in results if moved]
-        if costs:
-            self.close_call(costs)
-        return len(costs)
+        if any(moved or cost for moved, cost in results):
+            self.close_call([cost for _, cost in results])
+        return sum(moved > 0 for moved, _ in results)
 
     def advance_all(self, k=1):
         return self.advance_each([k] * len(self.branches))
 
     def finish(self, i):
         branch = self.get(i)
-        whole = branch.recorded.tokens - self.interval
-        fresh = self.published and branch.advances == 1 and branch.active and not branch.finished
-        if fresh and self.affordable(whole):
-            self.pay(branch, whole)
-            branch.advances = len(branch.recorded.probes) + 1
-            self.log += [("continue", i)] * len(branch.recorded.probes)
-            self.arrive(branch)
-            self.close_call([whole])
-        else:
-            self.advance(i, 10**6)
+        moved, cost = self.walk_whole(branch) if branch.advances <= 1 else self.walk(branch, 10**6)
+        if moved or cost:
+            self.close_call([cost])
         return branch.finished
 
     def probe(self, i):

@@ -1,5 +1,7 @@
 """Random small stores and program parameters for property tests, and the model over them."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from model import ModelEpisode, Recorded
@@ -8,6 +10,7 @@ from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.build import Sources, build_store
 from tts_gym.datasets.records import concatenate, record_tables
 from tts_gym.envs.episode import EpisodeRules
+from tts_gym.envs.state import WIDTH
 
 ANSWERS = st.sampled_from(["a", "b", "c", "d", None])
 SIGNAL_VALUES = {
@@ -85,6 +88,34 @@ def episode_rules(draw):
     )
 
 
+def random_questions(rng, interval, most_branches, most_probes):
+    """One to three questions whose branches are a little longer or shorter than their probes say."""
+    answers = rng.choice(["ab", "abc.", "aab.", "aaaabc.", "."])
+    questions = []
+    for number in range(rng.randint(1, 3)):
+        branches = []
+        for _ in range(rng.randint(1, most_branches)):
+            probes = [
+                None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
+            ]
+            longest = interval * (len(probes) + 2) if probes else interval
+            shortest = max(1, interval * (len(probes) - 2))
+            final = rng.choice(answers)
+            values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}
+            branches.append(
+                RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
+            )
+        questions.append(RecordedQuestion(str(number), "?", "a", branches))
+    return questions
+
+
+def random_rules(rng, store):
+    """Rules whose budget, where there is one, runs out in the middle, and now and then to the token."""
+    total = int(store.tables.tokens.sum())
+    budget = rng.choice([2**62, rng.randint(0, total), store.interval * rng.randint(0, 12)])
+    return EpisodeRules(rng.random() < 0.5, budget, rng.choice([0, 3, store.interval]), rng.random() < 0.5)
+
+
 def store_of(interval, questions):
     metadata = {
         "name": "random", "model": "none", "benchmark": "none", "interval": interval,
@@ -103,3 +134,61 @@ def model_of(store, question, seed, rules):
         values = {name: column[probes].tolist() for name, column in zip(store.signals, tables.signals.T, strict=True)}
         recorded.append(Recorded(answers[:-1], answers[-1], int(tables.tokens[row]), values))
     return ModelEpisode(recorded, store.interval, rules.published, rules.budget, rules.probe_cost, rules.eager)
+
+
+def alike_stores(rng, interval=100, number=5):
+    """Two stores whose branches are the same up to a depth each, as (stores, depths, hidden).
+
+    The first question is to be played, in recorded order; the second keeps the means and the longest branch alike.
+    Beyond its depth a branch has another future; one whose depth is ``WHOLE`` has not. The answer at the depth
+    ``hidden`` differs too, unless that is 0.
+    """
+    depths = [rng.choice([0, 0, 1, 1, 2, 3, 4, WHOLE]) for _ in range(number)]
+    hidden = [rng.randint(1, min(depth, 3)) if depth and rng.random() < 0.3 else 0 for depth in depths]
+    ours = [_drawn(rng, interval, min(depth, 3) if depth == WHOLE else depth) for depth in depths]
+    theirs = [
+        _kept(rng, interval, branch, depth, hide) for branch, depth, hide in zip(ours, depths, hidden, strict=True)
+    ]
+    return [_weighed(interval, branches) for branches in (ours, theirs)], depths, hidden
+
+
+WHOLE = 10**6
+
+
+def _drawn(rng, interval, depth, probes=(), signals=None):
+    """A branch that is longer than ``depth`` intervals and begins with ``probes`` and ``signals``."""
+    known = signals or {name: [] for name in SIGNAL_VALUES}
+    probes = [*probes, *rng.choices(["a", "b", "c", None], k=rng.randint(depth, depth + 4) - len(probes))]
+    signals = {
+        name: [*known[name], *rng.choices(some, k=len(probes) - len(known[name]))]
+        for name, some in SIGNAL_VALUES.items()
+    }
+    longest = interval * rng.choice([len(probes), len(probes) + 1, len(probes) + 2])
+    tokens = rng.randint(interval * depth + 1, max(longest, interval * depth + 1))
+    return RecordedBranch(tokens, probes, rng.choice(["a", "b", None]), signals=signals)
+
+
+def _kept(rng, interval, branch, depth, hide):
+    """``branch`` with another future after ``depth``, and another answer at depth ``hide``."""
+    probes = [rng.choice(["b", "d"]) if k + 1 == hide else answer for k, answer in enumerate(branch.probe_answers)]
+    if depth == WHOLE:
+        return replace(branch, probe_answers=probes)
+    kept = {name: values[:depth] for name, values in branch.signals.items()}
+    return _drawn(rng, interval, depth, probes[:depth], kept)
+
+
+def _weighed(interval, branches):
+    probes, tokens = ["a"] * 20, 10**5 - sum(branch.tokens for branch in branches)
+    signals = {name: some[:1] * len(probes) for name, some in SIGNAL_VALUES.items()}
+    ballast = RecordedBranch(tokens, probes, "a", signals=signals)
+    questions = RecordedQuestion("played", "?", "a", branches), RecordedQuestion("ballast", "?", "a", [ballast])
+    return store_of(interval, questions)
+
+
+def still_alike(states, depths, hidden):
+    """Whether episodes (of arrays or lists, one branch an entry) have revealed nothing in which the stores differ."""
+    return all(
+        state.depths[i] <= depths[i] and (hidden[i] == 0 or state.shown[i] != hidden[i])
+        for state in states
+        for i in range(state.count[WIDTH])
+    )

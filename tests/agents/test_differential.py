@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import PARAMETERS, SIGNAL_VALUES, episode_rules, model_of, recorded_questions, store_of
+from strategies import (
+    PARAMETERS,
+    SIGNAL_VALUES,
+    alike_stores,
+    episode_rules,
+    model_of,
+    random_questions,
+    random_rules,
+    recorded_questions,
+    still_alike,
+    store_of,
+)
 
 from tts_gym.agents.drive import compiled_drive
 from tts_gym.agents.programs import PROGRAMS
@@ -18,12 +29,12 @@ from tts_gym.agents.programs.crew import crew
 from tts_gym.agents.programs.crew import schedule as crew_schedule
 from tts_gym.agents.programs.deepconf import deepconf
 from tts_gym.agents.programs.deepconf_online import deepconf_online
+from tts_gym.agents.programs.early_stopping_self_consistency import early_stopping_self_consistency
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
-from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.actions import BRANCH, decode_action
 from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.episode import ReplayEpisode, episode_fields
 from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
 from tts_gym.envs.transitions import reset
 
@@ -177,6 +188,27 @@ def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
     assert spelled(interpreted.log[: interpreted.count[ACTIONS]]) == model.log
 
 
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 10**6),
+    episode_rules(),
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4)), max_size=15),
+)
+def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
+    stores, depths, hidden = alike_stores(random.Random(seed))
+    ours, theirs = (ReplayEpisode(episode_fields(store, rules, 5, LOG_SIZE)) for store in stores)
+    reset(ours, 0), reset(theirs, 0)
+    for kind, i, k in calls:
+        before = ours.count[ACTIONS]
+        results = [outcome(call, e, kind, i, k) for e in (ours, theirs)]
+        assert ours.log[: before + 1] == theirs.log[: before + 1]  # What is begun at all, whatever comes of it.
+        if not still_alike((ours, theirs), depths, hidden):
+            break
+        assert results[0] == results[1]
+        assert observe(ours) == observe(theirs)
+        assert ours.log == theirs.log
+
+
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     recorded_questions(), episode_rules(), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 6), st.integers(1, 4)))
@@ -190,36 +222,9 @@ def test_a_budget_is_never_exceeded_and_exact_tokens_are_those_generated(recorde
             call(model, kind, i, k)
     assert model.tokens <= rules.budget
     probed = sum(action[0] == "probe" for action in model.log) * rules.probe_cost
-    assert model.tokens == probed + sum(model.length(i) for i in range(model.width))
+    in_vain = model.tokens - probed - sum(model.length(i) for i in range(model.width))
+    assert in_vain == 0 or (in_vain % store.interval == 0 and not model.affordable(store.interval))
     assert model.sequential_tokens <= model.tokens
-
-
-def random_questions(rng, interval, most_branches, most_probes):
-    """One to three questions whose branches are a little longer or shorter than their probes say."""
-    answers = rng.choice(["ab", "abc.", "aab.", "aaaabc.", "."])
-    questions = []
-    for number in range(rng.randint(1, 3)):
-        branches = []
-        for _ in range(rng.randint(1, most_branches)):
-            probes = [
-                None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
-            ]
-            longest = interval * (len(probes) + 2) if probes else interval
-            shortest = max(1, interval * (len(probes) - 2))
-            final = rng.choice(answers)
-            values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}
-            branches.append(
-                RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
-            )
-        questions.append(RecordedQuestion(str(number), "?", "a", branches))
-    return questions
-
-
-def random_rules(rng, store):
-    """Rules whose budget, where there is one, runs out in the middle, and now and then to the token."""
-    total = int(store.tables.tokens.sum())
-    budget = rng.choice([2**62, rng.randint(0, total), store.interval * rng.randint(0, 12)])
-    return EpisodeRules(rng.random() < 0.5, budget, rng.choice([0, 3, store.interval]), rng.random() < 0.5)
 
 
 def outcome(act, *arguments):
@@ -342,6 +347,19 @@ def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
     return max(sorted(weights), key=weights.get) if weights else e.leader(0)
 
 
+def esc_by_the_book(e, max_samples, window):
+    """Likewise; under the published rules an invalid answer is one like any other."""
+    for _ in range(max_samples // window):
+        first = e.read(window)
+        if first < 0:
+            break
+        read = e.branches[first:]
+        votes = [branch.answer for branch in read if branch.finished and (e.published or e.is_valid(branch.answer))]
+        if len(votes) == window and len(set(votes)) == 1:
+            return votes[0]
+    return e.leader(0)
+
+
 def parallel_probe_by_the_book(e, num_chains, stable_for, patience, warm_up, max_steps):
     """Likewise; a vote without a winner is never stable."""
     e.branch(num_chains)
@@ -437,6 +455,10 @@ def random_deepconf_online(rng):
     return rng.randint(1, 8), rng.randint(1, 20), keep, window, consensus
 
 
+def random_windows(rng):
+    return rng.randint(1, 20), rng.randint(1, 4)
+
+
 def random_beta(rng):
     return (rng.choice([0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0]),)
 
@@ -456,11 +478,12 @@ def random_chains(rng):
     [
         (lambda e, beta: cmc(e, **schedule(beta)), cmc_by_the_book, random_beta),
         (crew, crew_by_the_book, random_crew),
+        (early_stopping_self_consistency, esc_by_the_book, random_windows),
         (parallel_probe, parallel_probe_by_the_book, random_chains),
         (deepconf, deepconf_by_the_book, random_deepconf),
         (deepconf_online, deepconf_online_by_the_book, random_deepconf_online),
     ],
-    ids=["cmc", "crew", "parallel-probe", "deepconf", "deepconf-online"],
+    ids=["cmc", "crew", "esc", "parallel-probe", "deepconf", "deepconf-online"],
 )
 def test_a_program_follows_its_rules_sentence_by_sentence(program, by_the_book, parameters):
     for seed in range(200):

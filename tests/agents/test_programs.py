@@ -12,6 +12,7 @@ from tts_gym.agents.programs.adaptive_consistency_weighted import beta_confidenc
 from tts_gym.agents.programs.cmc import schedule
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
+from tts_gym.datasets.store import INVALID_TEXT
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.votes import confidence_table
 
@@ -180,15 +181,18 @@ def test_a_budget_that_runs_out_in_a_window_leaves_the_branch_where_it_is():
     # A whole is 250; of B the first interval fits, the second would make 450.
     assert run("sc", [A, B], EpisodeRules(budget=400), n=2) == ("a", 350, 250, 2)
     assert run("sc", [A, B], EpisodeRules(budget=349), n=2) == ("a", 250, 250, 1)
-    assert run("sc", [A, B], EpisodeRules(budget=600), n=2) == ("a", 600, 350, 2)
+    # Its last 50 would fit, but nobody knows that they are the last.
+    assert run("sc", [A, B], EpisodeRules(budget=600), n=2) == ("a", 550, 300, 2)
+    assert run("sc", [A, B], EpisodeRules(budget=650), n=2) == ("a", 600, 350, 2)
     # The second window ends with b and with a branch that shows b at 100 tokens: no unanimous window, one vote each.
     window = [C, A, B, branch("bbb", "b")]
     assert run("esc", window, EpisodeRules(budget=850), max_samples=4, window=2) == ("c", 850, 600, 4)
 
 
-def test_esc_does_not_stop_at_a_window_of_invalid_answers_or_at_a_short_one():
+def test_esc_stops_at_a_window_of_invalid_answers_where_these_vote_and_not_at_a_short_one():
     nothing = branch("..", ".")
     assert run("esc", [nothing, nothing, C, C], max_samples=4, window=2) == ("c", 800, 400, 4)
+    assert run("esc", [nothing, nothing, C, C], PUBLISHED, max_samples=4, window=2) == (INVALID_TEXT, 500, 250, 2)
     # The last window finds one branch: no window, so all five votes count.
     assert run("esc", [A, A, B, A, B], max_samples=6, window=2) == ("a", 500, 250, 2)
     assert run("esc", [C, A, B, A, B], max_samples=6, window=2) == ("a", 1350, 950, 5)
@@ -410,4 +414,4 @@ def test_deer_pays_for_the_trial_answers_it_looks_at():
     one = [sure("c", [-1, -0.05], "xy", "answer_logprob")]
     assert run("deer", one, EpisodeRules(eager=False, probe_cost=7)) == ("y", 214, 214, 1)
     # The second probe does not fit the budget: the branch is generated to its end instead.
-    assert run("deer", one, EpisodeRules(eager=False, probe_cost=60, budget=310)) == ("c", 310, 310, 1)
+    assert run("deer", one, EpisodeRules(eager=False, probe_cost=120, budget=430)) == ("c", 370, 370, 1)

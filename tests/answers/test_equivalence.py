@@ -190,15 +190,35 @@ ANSWERS = st.lists(
             "9",
             r"\frac{1}{0}",
         ]
+        + [
+            "5000 m",
+            "0x15a5a",
+            "2516_8",
+            "2024-01-05",
+            "January 5, 2024",
+            "15:30",
+            "3:30 PM",
+            "3 4",
+            "4 3",
+            "2:3",
+            r"\{2, 1\}",
+            r"[0, \infty)",
+            r"x \ge 0",
+            "y = 2x",
+            r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
+            "(B) 12",
+            r"60^\circ",
+        ]
     )
     | st.integers(-3, 3).map(str)
     | st.text(max_size=4),
     unique=True,
     max_size=9,
 )
+GOLDS = ["1/2", "5 km", "x", "(1,2)", "2024-01-05", "15:30", "3 4", "0x15a5a", "B", r"x \ge 0", r"60^\circ"]
 
 
-@given(answers=ANSWERS, gold=st.sampled_from(["1/2", "5 km", "x", "(1,2)"]), random=st.randoms())
+@given(answers=ANSWERS, gold=st.sampled_from(GOLDS), random=st.randoms())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_classes_are_a_partition_that_does_not_depend_on_the_order(equivalence, answers, gold, random):
     classes = equivalence.classes(answers, gold)

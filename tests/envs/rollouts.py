@@ -43,3 +43,13 @@ def assert_same(left: list[Transition], right: list[Transition]) -> None:
         assert (reward, terminated) == other[1:3]
         np.testing.assert_equal(observation, other[0])
         np.testing.assert_equal(info, other[3])
+
+
+def with_running(infos: dict[str, Any], before: dict[str, Any], reset: np.ndarray) -> dict[str, Any]:
+    """The infos of a reset of the environments ``reset``, with those that the running ones told ``before``."""
+    everyone = np.ones_like(reset)
+    told = {}
+    for name in ("question_id", "tokens", "action_mask"):
+        told[name] = np.where(reset.reshape(-1, *[1] * (infos[name].ndim - 1)), infos[name], before[name])
+        told[f"_{name}"] = everyone
+    return told

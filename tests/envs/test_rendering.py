@@ -1,9 +1,13 @@
+from pathlib import Path
+
+import gymnasium as gym
 import numpy as np
 import pytest
 from rollouts import rollout
 
 from tts_gym.envs import rendering
 from tts_gym.envs.actions import STOP, encode_action
+from tts_gym.envs.rounds import ROUNDS as NAMES
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 
 MOVES = ("branch", "probe 0", "continue 0", "branch", "continue 1", "branch", "probe 2", "branch", "prune 3", "prune 2")
@@ -107,3 +111,60 @@ def test_no_picture_without_a_mode(small: str) -> None:
     with pytest.warns(UserWarning, match="without a render mode"):
         assert env.render() is None
     assert env.step(STOP)[2]
+
+
+ROUNDS = "TTSWidthDepthRounds-v0"
+
+
+def test_rounds_show_every_interval(small: str) -> None:
+    env = gym.make(ROUNDS, store=small, render_mode="ansi")
+    env.reset(options={"question": "sum", "order": [0, 1, 2, 3]})
+    assert str(env.render()).endswith("0 tokens  no votes")
+    for action in ("widen_4", "deepen_all", "prune_advanced"):
+        env.step(NAMES.index(action))
+    assert env.render() == (
+        "question sum  700 tokens  leader B with 2 of 3 votes  confidence 0.688\n"
+        "   0 AB×\n"
+        "   1 BB|\n"
+        "   2 ?AA|\n"
+        "   3 B|\n"
+        "     B = 2  A = 3  ? = ERR"
+    )
+
+
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+def test_every_mode_renders(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in gym.spec(name).make().unwrapped.metadata["render_modes"]:
+        env = gym.make(name, render_mode=mode)
+        env.reset(seed=0)
+        shown = [env.step(1)[0] is not None and env.render() for _ in range(3)]
+        assert {type(page) for page in shown} == {{"human": type(None), "ansi": str, "rgb_array": np.ndarray}[mode]}
+    assert capsys.readouterr().out.count("question") >= 4
+
+
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+def test_frames_of_a_video_are_alike(name: str) -> None:
+    env = gym.wrappers.RenderCollection(gym.make(name, render_mode="rgb_array", store="synthetic-small"))
+    rollout(env, 30)
+    frames = env.render()
+    assert {(frame.shape, frame.dtype) for frame in frames} == {(frames[0].shape, np.dtype(np.uint8))}
+    assert any((frame != frames[0]).any() for frame in frames)
+
+
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+def test_videos_are_recorded(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("moviepy")
+    env = gym.wrappers.RecordVideo(gym.make(name, render_mode="rgb_array"), str(tmp_path), lambda episode: True)
+    env.reset(seed=0)
+    env.step(1), env.step(0)
+    env.close()
+    assert list(tmp_path.glob("*.mp4"))
+
+
+def test_rounds_train_in_stable_baselines_as_any_environment_does() -> None:
+    stable_baselines = pytest.importorskip("stable_baselines3")
+    make_vec_env = pytest.importorskip("stable_baselines3.common.env_util").make_vec_env
+    stable_baselines.PPO("MlpPolicy", ROUNDS, n_steps=16, batch_size=16, device="cpu").learn(16)
+    envs = make_vec_env(ROUNDS, n_envs=2, env_kwargs={"render_mode": "rgb_array"})
+    envs.reset()
+    assert envs.render(mode="rgb_array").dtype == np.uint8

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -126,9 +127,13 @@ def test_the_spec_survives_json(small: str) -> None:
     assert_same(rollout(env, 100), rollout(gym.make(spec), 100))
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_copies_go_on_alike(small: str, duplicate: Callable[[TTSWidthDepthEnv], TTSWidthDepthEnv]) -> None:
-    env = TTSWidthDepthEnv(store=["synthetic-small", small], render_mode="ansi")
+DUPLICATES = [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))]
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_copies_go_on_alike(name: str, small: str, duplicate: Callable[[Any], Any]) -> None:
+    env = gym.make(name, store=["synthetic-small", small], render_mode="ansi").unwrapped
     rollout(env, 60, seed=3)
     env.action_space.seed(0)
     twin = duplicate(env)
@@ -141,6 +146,23 @@ def test_copies_go_on_alike(small: str, duplicate: Callable[[TTSWidthDepthEnv], 
             assert env.action_space.sample() == twin.action_space.sample()
             one, two = (*one, env.reset()), (*two, twin.reset())
         np.testing.assert_equal(one, two)
+    assert env.render() == twin.render()
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_copies_of_vectors_go_on_alike(name: str, small: str, duplicate: Callable[[Any], Any]) -> None:
+    envs = gym.make_vec(name, num_envs=3, store=["synthetic-small", small], max_episode_steps=30)
+    infos = envs.reset(seed=3)[1]
+    rng = np.random.default_rng(0)
+    for step in range(120):
+        actions = np.array([choose(mask, rng) for mask in infos["action_mask"]])
+        if step == 40:
+            twin = duplicate(envs)
+        met = envs.step(actions)
+        infos = met[-1]
+        if step >= 40:
+            np.testing.assert_equal(twin.step(actions), met)
 
 
 def test_copies_are_independent(env: TTSWidthDepthEnv) -> None:
@@ -149,6 +171,33 @@ def test_copies_are_independent(env: TTSWidthDepthEnv) -> None:
     twin.step(BRANCH)
     assert twin.step(STOP)[4]["tokens"] == 100
     assert env.step(STOP)[4]["tokens"] == 0
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("make", [gym.make, gym.make_vec])
+def test_any_arguments_give_a_spec_that_is_json(name: str, make: Callable[..., Any], small: str) -> None:
+    weight = np.array([0.01, 0.02]) if "Rounds" in name else np.float32(0.5)
+    env = make(name, store=[Path(small)], max_branches=np.int64(3), budget=np.uint16(500), cost_weight=weight)
+    again = make(EnvSpec.from_json(env.spec.to_json()))
+    for one, two in zip(env.reset(seed=1), again.reset(seed=1), strict=True):
+        np.testing.assert_equal(one, two)
+    make(name, store=Path(small)).spec.to_json()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_integers_of_numpy_are_integers(name: str, small: str) -> None:
+    arguments = {"store": small, "max_branches": np.uint8(3), "budget": np.int32(900)}
+    plain = {"store": small, "max_branches": 3, "budget": 900}
+    one, two = gym.make(name, **arguments), gym.make(name, **plain)
+    np.testing.assert_equal(one.reset(seed=np.int64(4)), two.reset(seed=4))
+    options = {"store": np.int8(0), "question": "sum", "order": np.arange(4, dtype=np.uint8)}
+    np.testing.assert_equal(one.reset(options=options), two.reset(options={"question": "sum", "order": [0, 1, 2, 3]}))
+    for kind in (np.uint8, np.int32, np.array):
+        np.testing.assert_equal(one.step(kind(1)), two.step(1))
+    one, two = (gym.make_vec(name, num_envs=number, **arguments) for number in (np.int64(2), 2))
+    for seed in (np.int64(4), np.array([4, 5]), [np.uint8(4), 5]):
+        np.testing.assert_equal(one.reset(seed=seed), two.reset(seed=4))
+    np.testing.assert_equal(one.step(np.ones(2, np.uint8)), two.step(np.ones(2, np.int64)))
 
 
 def test_import_is_light() -> None:
@@ -267,12 +316,18 @@ def test_what_advancing_reveals(small: str) -> None:
 
 def test_budget(small: str) -> None:
     env = TTSWidthDepthEnv(store=small, budget=195, probe_cost=5)
+    begin(env, order=(3, 0, 1, 2))
+    opened, second, probed = moves(env, "branch", "branch", "probe 1")
+    assert admitted(opened[4]) == {"stop", "branch", "prune 0"}
+    assert admitted(second[4]) == {"stop", "probe 1", "prune 0", "prune 1"}
+    assert [step[4]["tokens"] for step in (opened, second, probed)] == [90, 190, 195]
+
+
+def test_a_short_interval_fits_no_sooner(small: str) -> None:
+    env = TTSWidthDepthEnv(store=small, budget=195)
     begin(env, order=(0, 3, 1, 2))
-    opened, probed, second = moves(env, "branch", "probe 0", "branch")
-    assert admitted(opened[4]) == {"stop", "branch", "probe 0", "prune 0"}
-    assert admitted(probed[4]) == {"stop", "branch", "prune 0"}
-    assert admitted(second[4]) == {"stop", "prune 0", "prune 1"}
-    assert [step[4]["tokens"] for step in (opened, probed, second)] == [100, 105, 195]
+    [opened] = moves(env, "branch")
+    assert admitted(opened[4]) == {"stop", "probe 0", "prune 0"}  # The next branch would need 90 of the 95 left.
 
 
 def test_probe_cost(small: str) -> None:

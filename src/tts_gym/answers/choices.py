@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 
 from tts_gym.answers.markers import ANSWER, FINAL, FOREIGN, OPTION, Marked, boxes, fields, phrases
-from tts_gym.answers.passages import LONGEST_PASSAGE
+from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE
 from tts_gym.answers.wording import TEXT_COMMAND
 
 PHRASES = (FINAL, ANSWER, OPTION, FOREIGN)
 LETTER = re.compile(
-    r"(?:(?:(?:most likely|probably) )?(?:the )?(?:option|choice|letter|answer)?[\s:：]*)?[*_(\[{\"'$ ]*([A-J])"
-    r"(?:[*_)\]}\"'$]*(?:[.:,)。、]|\Z)|[)\]}*$]+|(?=\s))",
+    r"(?:(?:(?:most likely|probably) )?(?:the )?(?:option|choice|letter|answer)?[\s:：]*)?[*_(\[{\"'`$ ]*([A-J])"
+    r"(?:[*_)\]}\"'`$]*(?:[.:,)。、]|\Z)|[)\]}*$]+|(?=\s))",
     re.IGNORECASE,
 )
 REJECTED = re.compile(
     r"[\s)\]]*(?:is|are|was|seems|looks)?\s*(?:not\b|incorrect|wrong|false|out\b|ruled out)", re.IGNORECASE
 )
+REASON = re.compile(r"\s(?:because|since|as it|as the)\b")
 VERDICT = re.compile(
-    r"(?:\(([A-J])\)|\b(?:option|choice|statement) \(?([A-J])\)?)\s+(?:(?:is|seems|must be)\s+)?"
+    r"(?:\(([A-J])\)|\b(?:option|choice|statement|so|hence|thus) \(?([A-J])\)?)\s+(?:(?:is|seems|must be)\s+)?"
     r"(?:the\s+)?(?:correct|right|true|best|holds|works|fits)\b",
     re.IGNORECASE,
 )
@@ -60,9 +61,13 @@ def choice(text: str, last: bool) -> Marked | None:
 
 def letter(passage: str) -> str | None:
     """The letter that a passage begins with, unless it is the article or pronoun before another word, or rejected."""
+    if correction := CORRECTION.match(passage.lstrip()):
+        return letter(correction[1])
     passage = TEXT_COMMAND.sub(r"\1", passage[:LONGEST_PASSAGE]).strip(" \n\t:：*_>").strip("$").strip()
     match = LETTER.match(passage)
     if match is None or REJECTED.match(passage, match.end()):
         return None
+    if REASON.match(passage, match.end()):
+        return match[1].upper()
     a_word = match[0][-1:].isalpha() and match.end() < len(passage) and (match[1].islower() or match[1] in "AI")
     return None if a_word else match[1].upper()

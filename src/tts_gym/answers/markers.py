@@ -9,6 +9,7 @@ from typing import NamedTuple
 BOX = r"\\{1,2}(?:boxed|fbox|framebox) ?\{"
 BRACES = re.compile(rf"(?P<box>{BOX})|\\.|\{{|\}}", re.DOTALL)
 BARE_BOX = re.compile(r"\\boxed ?([0-9]+|[a-zA-Z](?![a-zA-Z]))")
+REMARK = re.compile(r"\W*(?:note|remark|hint)\b", re.IGNORECASE)
 RETRACTED = re.compile(r"[\s$*)\]\\]*\?\s+(?:no|not|wait|hmm+|hold|actually|but|let)\b", re.IGNORECASE)
 TAG = re.compile(
     r"<(?:final_)?answer>(.*?)(?:</(?:final_)?answer>|<(?=(?:final_)?answer>)|\Z)", re.DOTALL | re.IGNORECASE
@@ -20,7 +21,7 @@ FIELD = re.compile(
 
 LINK = (
     r"(?:\b(?:is|are|equals|be|becomes|comes (?:out )?to|turns out to be|(?:would|should|must|will|has to) be)\b"
-    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：])"
+    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：]|→|->|[–—-](?=\s))"
 )
 TOPIC = r"(?:\s(?:to|of|for|here)(?:\s[^.:：\n]{1,60}?)?)?"
 ADVERB = r"(?:[,\s]{1,2}(?:therefore|thus|hence|then|so|simply|just|indeed|finally|now|ultimately))?"
@@ -30,7 +31,7 @@ FINAL = re.compile(
 )
 ANSWER = re.compile(
     rf"(?<!final )\b(?:answer|ans\b\.?){TOPIC}[*_\s]{{0,4}}{ADVERB}[*_\s]{{0,4}}{LINK}"
-    r"|^[#* ]{1,8}answer[* ]{0,4}\n",
+    r"|^[#* ]{1,8}answer[* ]{0,4}\n|\bans\.\s(?=[-0-9$\\])",
     re.IGNORECASE | re.MULTILINE,
 )
 OPTION = re.compile(
@@ -38,13 +39,13 @@ OPTION = re.compile(
 )
 RESULT = re.compile(r"^\W{0,4}(?:result|solution|output)\W{0,3}[:=]", re.IGNORECASE | re.MULTILINE)
 FOREIGN = re.compile(
-    r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为)?|答え(?:は|が)?|解答|(?:정답|답)(?:은|는)?"
+    r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为)?|答え(?:は|が)?|解答|(?:故|应|所以|因此)选(?:择)?|(?:정답|답)(?:은|는)?"
     r"|الإجابة(?: النهائية)?(?: هي)?|الجواب(?: هو)?"
     r"|\b(?:(?:la )?respuesta(?: final| correcta)?(?: es)?|(?:die )?(?:richtige )?antwort(?: ist| lautet)?"
     r"|(?:la )?réponse(?: finale| correcte)?(?: est)?|(?:a )?resposta(?: final| correta)?(?: é)?"
     r"|(?:la )?risposta(?: finale| corretta)?(?: è)?|(?:het )?antwoord(?: is)?|odpowiedź|odpověď|cevap|yanıt|svar"
     r"|vastaus|válasz|răspuns(?:ul)?|đáp án(?: là)?|jawaban(?:nya)?(?: adalah)?|απάντηση|תשובה|ответ(?:ом)?"
-    r"|відповідь|उत्तर|जवाब))[*_ ]{0,4}(?:[:：=]|(?<=是)|(?<=为)|(?<=は)|(?<=은)|(?<=는)|(?<= es)|(?<= ist)"
+    r"|відповідь|उत्तर|जवाब))[*_ ]{0,4}(?:[:：=]|(?<=是)|(?<=选)|(?<=为)|(?<=は)|(?<=은)|(?<=는)|(?<= es)|(?<= ist)"
     r"|(?<=lautet)|(?<= est)|(?<= é)|(?<= è)|(?<= is)|(?<= là)|(?<=adalah))",
     re.IGNORECASE,
 )
@@ -106,8 +107,8 @@ def fields(text: str) -> Iterator[Marked]:
 
 
 def phrases(text: str, pattern: re.Pattern[str], marker: str, longest: int) -> Iterator[Marked]:
-    """What follows the matches of ``pattern``, ``longest`` characters at most; matches in brackets do not count."""
+    """What follows the matches of ``pattern``, ``longest`` characters at most; none in brackets or notes counts."""
     for match in pattern.finditer(text):
         line = text[max(text.rfind("\n", 0, match.start()) + 1, match.start() - longest) : match.start()]
-        if line.count("(") <= line.count(")"):
+        if line.count("(") <= line.count(")") and not REMARK.match(line):
             yield Marked(marker, match.start(), text[match.end() : match.end() + longest], False)

@@ -16,10 +16,11 @@ FENCE = re.compile(r"```[a-z]*\n(.*?)\n?```|`([^`\n]+)`", re.DOTALL)
 INLINE = re.compile(r"(?:\$([^$\n]+)\$|\\\((.+?)\\\))")
 SENTENCE_END = re.compile(
     r"[.?](?=[\s*_\"')\]]*(?:\s|\Z))|[。！？]|\n|(?<=\$),(?= [a-zA-Z])"
-    r"|(?<=[0-9a-zA-Z}]),(?= (?!and |or )[a-z]{3,} ?)|,(?= (?:the|an?|which|who|where) )"
+    r"|(?<=[0-9a-zA-Z}]),(?= (?!and |or )[a-z]{3,} ?)|,(?= (?:the|an?|which|who|where|as|so) )"
+    r"|;(?= [a-z])| [—–](?= )| and(?= (?:we|that|this|it|I|so) )"
     r"|(?=</(?!(?:b|i|sup|sub)>)[a-z])"
 )
-ARTICLE = re.compile(r" (?:the|an?|which|who|where) ")
+ARTICLE = re.compile(r" (?:the|an?|which|who|where|as|so) ")
 FORMULA_COMMA = re.compile(r"[0-9][^,]*,|\A[A-J],|\A[*$( ]*[A-J][)*$. ]*,")
 BEFORE = re.compile(
     r"(?:(?:therefore|thus|hence|then|so|simply|just|indeed|now|again|actually|given by|equal to|option|that|:)"

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tts_gym.answers.numbers import Number, number
 from tts_gym.answers.reading import Group, Leaf, Reading, of_number
-from tts_gym.answers.units import PREFIX_CURRENCY, TABLE, Unit, is_known, read_unit
+from tts_gym.answers.units import ARTICLES, PREFIX_CURRENCY, TABLE, Unit, is_known, read_unit
 
 LONGEST_UNIT = 80
 """Characters of a unit."""
@@ -83,7 +83,7 @@ def _may_be_unit(tail: str, after_number: bool, head: str) -> bool:
     if tail[0].isalpha():
         return known and len(tail) > 1
     words = re.findall(r"[^\W\d_]+", tail.replace("\\circ", "").replace("\\cdot", ""))
-    return known or all(len(word) >= 4 or word in SHORT_WORDS or is_known(word) for word in words)
+    return known or all(len(word) >= 4 or word in SHORT_WORDS or word in ARTICLES or is_known(word) for word in words)
 
 
 def _compound(text: str) -> Quantity | None:

@@ -41,7 +41,8 @@ def answering_section(text: str) -> Section:
     """The part of ``text`` after its last closed section of reasoning, whose opening may have been in the prompt."""
     opened = _last_end(OPENING, text)
     closed = _last_end(CLOSING, text)
-    if opened < 0 and closed < 0 and BARE_ANALYSIS.match(text):
+    unmarked = text.lstrip().startswith("analysis") and "assistantfinal" in text
+    if opened < 0 and closed < 0 and (unmarked or BARE_ANALYSIS.match(text)):
         closed = _last_end(BARE_FINAL, text)
         opened = 0
     if opened > closed:

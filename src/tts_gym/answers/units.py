@@ -124,6 +124,7 @@ NO_UNIT = frozenset((
     "are", "was", "the", "mod",
 ))  # fmt: skip
 FILLERS = frozenset({"of", "the", "a", "an", "each", "total", "in", "approximately", "about", "long", "away", "per"})
+ARTICLES = frozenset({"of", "the", "a", "an"})
 SQUARE = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3}
 
 
@@ -158,7 +159,7 @@ def read_unit(text: str) -> Unit | None:
         if lowered in SQUARE:
             raised = SQUARE[lowered]
             continue
-        if lowered in FILLERS and powers:
+        if lowered in ARTICLES or (lowered in FILLERS and powers):
             continue
         if lowered in NO_UNIT and word not in NAMES:
             return None

@@ -19,22 +19,15 @@ def admissible(e: Any, action: int) -> bool:
         return True
     if action == BRANCH:
         left = width < min(e.setup[RECORDED], e.setup[MAX_WIDTH])
-        return left and transitions.fits(e, transitions.cost_at(e, transitions.row_of(e, width), 1))
+        return left and transitions.interval_fits(e)
     i, kind = (action - 2) // 3, (action - 2) % 3
     if i >= width:
         return False
     if kind == CONTINUE:
-        return transitions.can_continue(e, i) and can_afford_next(e, i)
+        return transitions.can_continue(e, i) and transitions.interval_fits(e)
     if kind == PROBE:
         return transitions.can_probe(e, i) and transitions.fits(e, int(e.setup[PROBE_COST]))
     return not e.pruned[i]
-
-
-@kernel
-def can_afford_next(e: Any, i: int) -> bool:
-    """Whether the next interval of unfinished branch ``i`` fits the budget."""
-    row, depth = transitions.row_of(e, i), int(e.depths[i])
-    return transitions.fits(e, transitions.cost_at(e, row, depth + 1) - transitions.cost_at(e, row, depth))
 
 
 @kernel

@@ -44,8 +44,10 @@ class Episode(Protocol):
 
     Branches are numbered from 0 in the order of opening. Answers are integers numbered in the order in which this
     episode revealed them, -1 is "none". Calls that generate tokens are cut short by the budget and say how far they
-    got; the branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in
-    that order.
+    got: an interval begins if Δ tokens fit, however few the branch would need, and where the budget runs out in a
+    finishing interval that was recorded as longer than Δ, its tokens are spent and the branch has not moved. The
+    branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in that
+    order.
     """
 
     def branch(self, n: int = 1) -> int:
@@ -54,7 +56,8 @@ class Episode(Protocol):
     def read(self, n: int = 1) -> int:
         """Open ``n`` branches and generate each to its end, in parallel; return as ``branch`` does.
 
-        Nothing is revealed on the way. The branches spend the budget one after another.
+        Nothing is revealed on the way. The branches spend the budget one after another; one that it does not see to its
+        end shows its answer where it stopped.
         """
 
     def advance(self, i: int, k: int = 1) -> int:
@@ -106,7 +109,7 @@ class Episode(Protocol):
         """Intervals generated on branch ``i``; the finishing one counts."""
 
     def length(self, i: int) -> int:
-        """Tokens generated on branch ``i``: the accounting rules do not change it."""
+        """Tokens of branch ``i`` up to its present depth: the accounting rules do not change it."""
 
     def answer(self, i: int) -> int:
         """Latest revealed answer of branch ``i``, -1 before the first."""
@@ -264,7 +267,7 @@ class EpisodeRules:
 
     Attributes:
         published: charge tokens and count invalid answers as the published results did, instead of exactly (design, 3).
-        budget: tokens that may be spent in all.
+        budget: tokens that may be spent in all; what fits it is said in ``transitions``.
         probe_cost: tokens charged for a probe (κ).
         eager: whether an advance reveals its answer, as the published code does; else only a probe does.
     """

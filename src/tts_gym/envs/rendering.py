@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from rich.text import Text
 from tts_gym.datasets.store import INVALID
 from tts_gym.envs import votes
 from tts_gym.envs.state import REVEALED, TOKENS, WIDTH
+from tts_gym.envs.transitions import row_of
 
 HIDDEN = -1
 """Stands for the answer of an interval that was generated but not revealed."""
@@ -72,15 +73,22 @@ class Picture:
     pruned: tuple[bool, ...]
 
 
-def remember(state: SimpleNamespace, revealed: NDArray[np.int32]) -> None:
+def remember(state: Any, revealed: NDArray[np.int32]) -> None:
     """Note in ``revealed`` [max_branches, intervals], at first all ``HIDDEN``, what each branch shows at its depth."""
     for i in range(state.count[WIDTH]):
-        if state.shown[i] == state.depths[i]:
+        if state.shown[i] == state.depths[i] > 0:
             revealed[i, state.depths[i] - 1] = state.codes[i]
 
 
+def remember_all(state: Any, revealed: NDArray[np.int32]) -> None:
+    """Note in ``revealed`` the answers of all intervals, of an episode that has looked at each of them."""
+    for i in range(state.count[WIDTH]):
+        first, depth = state.tables.answer_start[row_of(state, i)], state.depths[i]
+        revealed[i, :depth] = state.code_of[state.tables.answers[first : first + depth]]
+
+
 def picture(
-    state: SimpleNamespace, pool: int, revealed: NDArray[np.int32], question_id: str, class_texts: tuple[str, ...]
+    state: Any, pool: int, revealed: NDArray[np.int32], question_id: str, class_texts: tuple[str, ...]
 ) -> Picture:
     """The picture of an episode.
 

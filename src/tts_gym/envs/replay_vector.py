@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +16,16 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from tts_gym.envs.actions import STOP
-from tts_gym.envs.compiled import handle_of
+from tts_gym.envs.compiled import borrow_row, handle_of
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.settings import Settings, check_integer
+from tts_gym.envs.spec import PlainSpec
 
 MOST_ENVIRONMENTS = 2**20
+
+OF_THE_STORES = ("_replays", "_like", "_stores", "_ids", "_class_texts")
+"""Attributes that are made of the stores alone."""
 
 
 class Stores(NamedTuple):
@@ -67,7 +73,7 @@ def _handle(episodes):  # type: ignore[no-untyped-def]
 _handle_compiled = compile_cached(_handle)
 
 
-class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
+class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     """Environments side by side on replayed branches, stepped by one call of a compiled kernel.
 
     It does what ``gymnasium.vector.SyncVectorEnv`` does over as many single environments: the same seeds and actions
@@ -105,7 +111,21 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self.observation_space = batch_space(single_observation_space, number)
         self._settings = settings
         self._limit = max_episode_steps
-        self._replays = settings.open_replays(number)
+        self._load()
+        self._rows = Rows(
+            streams=np.zeros((number, STREAM_SIZE), np.int64),
+            numbers=np.zeros(number, np.int64),
+            questions=np.full(number, -1, np.int64),
+            tokens=np.zeros(number, np.int64),
+            masks=np.zeros((number, actions), np.int8),
+        )
+        self._question_ids = np.empty(number, dtype=object)
+        self._steps = np.zeros(number, np.int64)
+        self._ended = np.ones(number, np.bool_)
+
+    def _load(self) -> None:
+        """Load the stores, and make what kernels know of them."""
+        self._replays = self._settings.open_replays(self.num_envs)
         self._like = self._replays[0].episode
         stores = [replay.store for replay in self._replays]
         handles = [_handle_compiled(replay.episode) for replay in self._replays]
@@ -118,18 +138,22 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             first=np.cumsum(questions) - questions,
             gold=np.concatenate([store.gold for store in stores]),
         )
-        self._rows = Rows(
-            streams=np.zeros((number, STREAM_SIZE), np.int64),
-            numbers=np.zeros(number, np.int64),
-            questions=np.full(number, -1, np.int64),
-            tokens=np.zeros(number, np.int64),
-            masks=np.zeros((number, actions), np.int8),
-        )
         self._ids = np.array([name for store in stores for name in store.question_ids], dtype=object)
         self._class_texts = [store.class_texts for store in stores]
-        self._question_ids = np.empty(number, dtype=object)
-        self._steps = np.zeros(number, np.int64)
-        self._ended = np.ones(number, np.bool_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickling keeps: all but the stores, which are loaded again, and of the running episodes their arrays."""
+        state = {name: value for name, value in self.__dict__.items() if name not in OF_THE_STORES}
+        return state | {"snapshots": [replay.snapshot() for replay in self._replays]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Load the stores again and go on with the episodes."""
+        kept = dict(state)
+        snapshots = kept.pop("snapshots")
+        self.__dict__.update(kept)
+        self._load()
+        for replay, snapshot in zip(self._replays, snapshots, strict=True):
+            replay.restore(snapshot)
 
     @abstractmethod
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
@@ -155,9 +179,11 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         """A copy of the observation of environment ``n``."""
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode in every environment, or in those of ``options["reset_mask"]``.
+
+        The observations and infos are those of all environments; what goes on is as it was.
 
         Args:
             seed: a seed for each environment, or one from which they count up; None goes on with the draws.
@@ -170,9 +196,7 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         chosen = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, np.bool_)))
         if chosen.shape != (self.num_envs,) or chosen.dtype != np.bool_ or not chosen.any():
             raise ValueError(f"Option reset_mask is a bool array of shape ({self.num_envs},) with a True in it.")
-        seeds = [seed + n for n in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed has {len(seeds)} entries for {self.num_envs} environments.")
+        seeds = self._seeds(seed)
         choice = read_options(options, self._replays)
         if (self._rows.questions[~chosen] < 0).any():
             raise ResetNeeded("Reset every environment before resetting some of them.")
@@ -180,7 +204,7 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             if seeds[n] is not None or not self._rows.streams[n].any():
                 seed_stream(self._rows.streams[n], seeding.np_random(seeds[n])[0])
         self._restart(chosen, choice)
-        return self._observation(), self._infos(chosen)
+        return self._observation(), self._infos(np.ones(self.num_envs, np.bool_))
 
     def step(
         self, actions: NDArray[np.int64]
@@ -233,6 +257,36 @@ class ReplayVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         """What each episode has come to, int64 [num_envs, ``state.COUNT_SIZE``]; the last one until the next begins."""
         counts = np.stack([replay.state.count for replay in self._replays])
         return counts[self._rows.numbers, np.arange(self.num_envs)]
+
+    def state_of(self, n: int) -> Any:
+        """The fields of environment ``n``'s episode, for reading in Python; the last one until the next begins."""
+        return borrow_row(None, self._replays[self._rows.numbers[n]].state, n)
+
+    def question_of(self, n: int) -> tuple[str, tuple[str, ...]]:
+        """The question id of environment ``n``'s episode, and the text of each of the question's answer classes.
+
+        Raises:
+            ResetNeeded: no episode has begun.
+        """
+        if self._rows.questions[n] < 0:
+            raise ResetNeeded("Call reset first: there is no episode yet.")
+        return self._question_ids[n], self._class_texts[self._rows.numbers[n]][self._rows.questions[n]]
+
+    @property
+    def longest(self) -> int:
+        """Intervals of the longest branch of all stores, the finishing one included."""
+        return int(self._stores.longest.max())
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        """A seed for each environment, None where the draws go on."""
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + n for n in range(self.num_envs)]
+        seeds = [None if one is None else index(one) for one in seed]
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed has {len(seeds)} entries for {self.num_envs} environments.")
+        return seeds
 
     def _check_actions(self, actions: NDArray[Any]) -> None:
         most = self._rows.masks.shape[1] - 1

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.envs import transitions, votes
-from tts_gym.envs.actions import BRANCH, STOP
-from tts_gym.envs.atomic import admissible, can_afford_next
-from tts_gym.envs.state import MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+from tts_gym.envs.actions import STOP
+from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUNDS = (
     "stop",  # STOP
     "deepen_all",  # CONTINUE(i) for every branch that can continue
     "deepen_all_4",  # the same four times
-    "deepen_to_next",  # CONTINUE(i) for every one, as often as it takes until one of them finishes
+    "deepen_to_next",  # the same until one of them finishes or none can continue
     "deepen_agreeing",  # CONTINUE(i) for those whose latest answer is the leader
     "finish_advanced",  # CONTINUE(i) to its end for the deepest one
     "finish_agreeing",  # CONTINUE(i) to their ends for those whose latest answer is the leader
@@ -25,8 +25,9 @@ ROUNDS = (
     "prune_dissenters",  # PRUNE(i) for the persistent dissenters, then deepen_all
     "prune_advanced",  # PRUNE(i) for the deepest one, then deepen_all
 )
-"""Names of the actions, in their order. Branches that can continue are opened, unfinished, un-pruned, and their next
-interval fits the budget; within a round the deepest go first, ties by index."""
+"""Names of the actions, in their order. Branches that can continue are opened, unfinished, un-pruned, and an interval
+fits the budget; within a round the deepest go first, ties by index, each with all of its intervals but in
+``deepen_to_next``, where all take one interval after the other together."""
 
 (
     _,
@@ -42,6 +43,9 @@ interval fits the budget; within a round the deepest go first, ties by index."""
     PRUNE_DISSENTERS,
     PRUNE_ADVANCED,
 ) = range(len(ROUNDS))
+
+TO_THE_END = 2**31
+"""More intervals than any branch has."""
 
 PERSISTENCE = 3
 """Intervals in a row that a dissenter has to show the same answer before it counts as persistent."""
@@ -66,33 +70,16 @@ def _branches_opened(action: int) -> int:
 
 
 @kernel
-def _intervals_left(e: Any, i: int) -> int:
-    return transitions.last_depth(e, transitions.row_of(e, i)) - int(e.depths[i])
-
-
-@kernel
-def _intervals_to_next(e: Any) -> int:
-    """Intervals until the first of the branches that can continue finishes."""
-    fewest = 0
-    for i in range(e.count[WIDTH]):
-        if transitions.can_continue(e, i) and (fewest == 0 or _intervals_left(e, i) < fewest):
-            fewest = _intervals_left(e, i)
-    return fewest
-
-
-@kernel
-def _intervals(e: Any, action: int, i: int, place: int, leader: int, to_next: int) -> int:
-    """Intervals that the round ``action`` asks of branch ``i``, the ``place``-th deepest that is unfinished."""
+def _intervals(e: Any, action: int, i: int, place: int, leader: int) -> int:
+    """Intervals that the round ``action`` asks at a time of branch ``i``, the ``place``-th deepest unfinished one."""
     if action == DEEPEN_ALL_4:
         return 4
-    if action == DEEPEN_TO_NEXT:
-        return to_next
     if action == DEEPEN_AGREEING:
         return 1 if agrees(e, i, leader) else 0
     if action == FINISH_ADVANCED:
-        return _intervals_left(e, i) if place == 0 else 0
+        return TO_THE_END if place == 0 else 0
     if action == FINISH_AGREEING:
-        return _intervals_left(e, i) if agrees(e, i, leader) else 0
+        return TO_THE_END if agrees(e, i, leader) else 0
     return 1
 
 
@@ -114,19 +101,31 @@ def take_round(e: Any, action: int, leader: int) -> None:
     opened = _branches_opened(action)
     if opened > 0:
         transitions.branch(e, opened)
-    longest, advanced, to_next = 0, 0, _intervals_to_next(e)
-    for place in range(transitions.line_up(e)):
-        i = int(e.scratch[place])
-        if i >= earlier:
-            continue
-        before = e.count[TOKENS]
-        for _ in range(_intervals(e, action, i, place, leader, to_next)):
-            if transitions.extend(e, i, 1) == 0:
-                break
-            advanced += 1
-        longest = max(longest, e.count[TOKENS] - before)
-    if advanced > 0:
-        transitions.end_step(e, longest)
+    spent = np.zeros(e.count[WIDTH], np.int64)
+    began, completed = e.count[TOKENS], e.count[COMPLETED]
+    reading, advanced, moved = transitions.line_up(e), 0, 1
+    while moved > 0:
+        moved = 0
+        for place in range(reading):
+            i = int(e.scratch[place])
+            if i < earlier:
+                before = e.count[TOKENS]
+                moved += _advance(e, i, _intervals(e, action, i, place, leader))
+                spent[i] += e.count[TOKENS] - before
+        advanced += moved
+        if action != DEEPEN_TO_NEXT or e.count[COMPLETED] > completed:
+            break
+    if advanced > 0 or e.count[TOKENS] > began:
+        transitions.end_step(e, spent.max())
+
+
+@kernel
+def _advance(e: Any, i: int, intervals: int) -> int:
+    """Advance branch ``i`` interval by interval, looking at each; return how many."""
+    moved = 0
+    while moved < intervals and transitions.extend(e, i, 1) > 0:
+        moved += 1
+    return moved
 
 
 @kernel
@@ -136,25 +135,22 @@ def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     ``widen_n`` also needs n branches that are not opened yet.
     """
     leader = votes.leader(e, pool)
-    some, agreeing, dissenting, advanced = False, False, False, False
+    fits = transitions.interval_fits(e)
+    agreeing, dissenting = False, False
     unfinished = transitions.line_up(e)
     for place in range(unfinished):
         i = int(e.scratch[place])
-        able = can_afford_next(e, i)
-        some = some or able
-        advanced = advanced or (able and place == 0)
-        agreeing = agreeing or (able and agrees(e, i, leader))
+        agreeing = agreeing or agrees(e, i, leader)
         dissenting = dissenting or is_dissenter(e, i, leader)
     left = min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]
-    openable = admissible(e, BRANCH)
     mask[STOP] = True
-    mask[DEEPEN_ALL] = some
-    mask[DEEPEN_ALL_4] = some
-    mask[DEEPEN_TO_NEXT] = some
-    mask[DEEPEN_AGREEING] = agreeing
-    mask[FINISH_ADVANCED] = advanced
-    mask[FINISH_AGREEING] = agreeing
+    mask[DEEPEN_ALL] = fits and unfinished > 0
+    mask[DEEPEN_ALL_4] = fits and unfinished > 0
+    mask[DEEPEN_TO_NEXT] = fits and unfinished > 0
+    mask[DEEPEN_AGREEING] = fits and agreeing
+    mask[FINISH_ADVANCED] = fits and unfinished > 0
+    mask[FINISH_AGREEING] = fits and agreeing
     for action in range(WIDEN_1, WIDEN_4 + 1):
-        mask[action] = openable and left >= _branches_opened(action)
+        mask[action] = fits and left >= _branches_opened(action)
     mask[PRUNE_DISSENTERS] = dissenting
     mask[PRUNE_ADVANCED] = unfinished > 0

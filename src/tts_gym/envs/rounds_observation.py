@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -16,43 +17,49 @@ from tts_gym.envs.observation import remaining_share, saturate
 from tts_gym.envs.rounds import agrees, is_dissenter
 from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
-ROUND_FEATURES = (
-    "width",  # opened branches / max_branches
-    "unopened",  # branches that could still be opened / max_branches
-    "reading",  # s(reading branches, 8)
-    "finished",  # s(finished branches, 8)
-    "pruned",  # pruned share of the opened branches
-    "depth",  # mean depth of the reading branches / intervals of the store's longest branch
-    "deepest",  # the same of the deepest one
-    "youngest",  # the same of the least deep one
-    "finished_length",  # s(mean tokens of the finished branches, mean branch length of the store)
-    "voters",  # s(votes in the pool, 8)
-    "top1",  # the leader's share of the votes
-    "top2",  # the runner-up's share of the votes
-    "confidence",  # Beta confidence of the two; 0 without votes
-    "few",  # 1 - confidence on a scale that tells 0.99 from 0.999: s(-log10(1 - confidence), 1)
-    "average",  # exponential average of the confidence over rounds
-    "trend",  # (confidence - average + 1) / 2
-    "stability",  # s(rounds in a row with the same leader, 8)
-    "finished_top1",  # the share of the finished branches' votes of their leader
-    "finished_confidence",  # Beta confidence among the finished branches
-    "finished_agree",  # 1 if their leader is the pool's leader
-    "active_top1",  # the share of the latest answers of the un-pruned branches of their leader
-    "active_confidence",  # Beta confidence among them
-    "active_few",  # the same on the scale of ``few``
-    "active_agree",  # 1 if their leader is the pool's leader
-    "agreeing",  # share of the reading branches whose latest answer is the leader
-    "dissenting",  # share of the reading branches that are persistent dissenters
-    "silent",  # share of the opened branches without a valid answer
-    "streak",  # s(mean streak of the reading branches, 8)
-    "rounds",  # s(rounds, 32)
-    "spent",  # s(tokens, 4 mean branch lengths)
-    "spent_early",  # s(tokens, half a mean branch length)
-    "remaining",  # unspent share of the budget; 1 without one
-    "cost_weight",  # (log10(cost_weight) + 4) / 4, between 0.0001 and 1
-    "stake",  # s((1 - confidence) / cost_weight, 10): mean branch lengths that certainty would be worth
-)
-"""Places in the observation."""
+MEANINGS = {
+    "width": "opened branches / max_branches",
+    "unopened": "branches that could still be opened / max_branches",
+    "reading": "s(reading branches, 8)",
+    "finished": "s(finished branches, 8)",
+    "pruned": "pruned share of the opened branches",
+    "depth": "mean depth of the reading branches / intervals of the store's longest branch",
+    "deepest": "the same of the deepest one",
+    "youngest": "the same of the least deep one",
+    "finished_length": "s(mean tokens of the finished branches, mean branch length of the store)",
+    "voters": "s(votes in the pool, 8)",
+    "top1": "the leader's share of the votes",
+    "top2": "the runner-up's share of the votes",
+    "confidence": "Beta confidence of the two; 0 without votes",
+    "few": "1 - confidence on a scale that tells 0.99 from 0.999: s(-log10(1 - confidence), 1)",
+    "average": "exponential average of the confidence over rounds",
+    "trend": "(confidence - average + 1) / 2",
+    "stability": "s(rounds in a row with the same leader, 8)",
+    "finished_top1": "the share of the finished branches' votes of their leader",
+    "finished_confidence": "Beta confidence among the finished branches",
+    "finished_agree": "1 if their leader is the pool's leader",
+    "active_top1": "the share of the latest answers of the un-pruned branches of their leader",
+    "active_confidence": "Beta confidence among them",
+    "active_few": "the same on the scale of few",
+    "active_agree": "1 if their leader is the pool's leader",
+    "agreeing": "share of the reading branches whose latest answer is the leader",
+    "dissenting": "share of the reading branches that are persistent dissenters",
+    "silent": "share of the opened branches without a valid answer",
+    "streak": "s(mean streak of the reading branches, 8)",
+    "rounds": "s(rounds, 32)",
+    "spent": "s(tokens, 4 mean branch lengths)",
+    "spent_early": "s(tokens, half a mean branch length)",
+    "remaining": "unspent share of the budget; 1 without one",
+    "cost_weight": "(log10(cost_weight) + 4) / 4, between 0.0001 and 1",
+    "stake": "s((1 - confidence) / cost_weight, 10): mean branch lengths that certainty would be worth",
+}
+"""What each feature is, in the order of the observation."""
+
+ROUND_FEATURES = tuple(MEANINGS)
+"""Names of the features."""
+
+AT: Any = namedtuple("AT", ROUND_FEATURES)(*range(len(ROUND_FEATURES)))
+"""Place of each feature, as ``AT.width``."""
 
 AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
 """Places in the memory of an episode, float64: average confidence, leader, rounds it has led, rounds."""
@@ -88,17 +95,17 @@ def observe_round(
     features: NDArray[np.float32],
 ) -> None:
     """Write ``ROUND_FEATURES`` of an episode to ``features``."""
-    features[0] = e.count[WIDTH] / e.setup[MAX_WIDTH]
-    features[1] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
+    features[AT.width] = e.count[WIDTH] / e.setup[MAX_WIDTH]
+    features[AT.unopened] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
     leader = _observe_votes(e, pool, memory, features)
     _observe_branches(e, leader, branch_tokens, longest, features)
-    features[28] = saturate(memory[ROUND], 32)
-    features[29] = saturate(e.count[TOKENS], 4 * branch_tokens)
-    features[30] = saturate(e.count[TOKENS], branch_tokens / 2)
-    features[31] = remaining_share(e)
+    features[AT.rounds] = saturate(memory[ROUND], 32)
+    features[AT.spent] = saturate(e.count[TOKENS], 4 * branch_tokens)
+    features[AT.spent_early] = saturate(e.count[TOKENS], branch_tokens / 2)
+    features[AT.remaining] = remaining_share(e)
     price = min(max(cost_weight, 1e-4), 1.0)
-    features[32] = (math.log10(price) + 4) / 4
-    features[33] = saturate((1 - features[12]) / price, 10)
+    features[AT.cost_weight] = (math.log10(price) + 4) / 4
+    features[AT.stake] = saturate((1 - features[AT.confidence]) / price, 10)
 
 
 @kernel
@@ -107,16 +114,23 @@ def _observe_votes(e: Any, pool: int, memory: NDArray[np.float64], features: NDA
     cast = votes.cast_ballots(e, pool)
     leader, top1, top2 = votes.top_two(e, pool)
     confidence = e.confidences[top1, top2] if top1 > 0 else 0.0
-    features[9] = saturate(cast, 8)
-    features[10] = top1 / max(cast, 1)
-    features[11] = top2 / max(cast, 1)
-    features[12] = confidence
-    features[13] = _few(confidence)
-    features[14] = memory[AVERAGE]
-    features[15] = (confidence - memory[AVERAGE] + 1) / 2
-    features[16] = saturate(memory[STABILITY], 8)
-    features[17], features[18], _, features[19] = _compare_votes(e, votes.FINISHED, leader)
-    features[20], features[21], features[22], features[23] = _compare_votes(e, votes.ACTIVE, leader)
+    features[AT.voters] = saturate(cast, 8)
+    features[AT.top1] = top1 / max(cast, 1)
+    features[AT.top2] = top2 / max(cast, 1)
+    features[AT.confidence] = confidence
+    features[AT.few] = _few(confidence)
+    features[AT.average] = memory[AVERAGE]
+    features[AT.trend] = (confidence - memory[AVERAGE] + 1) / 2
+    features[AT.stability] = saturate(memory[STABILITY], 8)
+    top1_share, own_confidence, _, agree = _compare_votes(e, votes.FINISHED, leader)
+    features[AT.finished_top1] = top1_share
+    features[AT.finished_confidence] = own_confidence
+    features[AT.finished_agree] = agree
+    top1_share, own_confidence, few, agree = _compare_votes(e, votes.ACTIVE, leader)
+    features[AT.active_top1] = top1_share
+    features[AT.active_confidence] = own_confidence
+    features[AT.active_few] = few
+    features[AT.active_agree] = agree
     return leader
 
 
@@ -154,14 +168,14 @@ def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, f
             agreeing += agrees(e, i, leader)
             dissenting += is_dissenter(e, i, leader)
     some, opened = max(reading, 1), max(width, 1)
-    features[2] = saturate(reading, 8)
-    features[3] = saturate(e.count[COMPLETED], 8)
-    features[4] = pruned / opened
-    features[5] = depths / (some * longest)
-    features[6] = deepest / longest
-    features[7] = youngest / longest if reading > 0 else 0.0
-    features[8] = saturate(lengths / max(e.count[COMPLETED], 1), branch_tokens)
-    features[24] = agreeing / some
-    features[25] = dissenting / some
-    features[26] = silent / opened
-    features[27] = saturate(streaks / some, 8)
+    features[AT.reading] = saturate(reading, 8)
+    features[AT.finished] = saturate(e.count[COMPLETED], 8)
+    features[AT.pruned] = pruned / opened
+    features[AT.depth] = depths / (some * longest)
+    features[AT.deepest] = deepest / longest
+    features[AT.youngest] = youngest / longest if reading > 0 else 0.0
+    features[AT.finished_length] = saturate(lengths / max(e.count[COMPLETED], 1), branch_tokens)
+    features[AT.agreeing] = agreeing / some
+    features[AT.dissenting] = dissenting / some
+    features[AT.silent] = silent / opened
+    features[AT.streak] = saturate(streaks / some, 8)

@@ -18,6 +18,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs import votes
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import EpisodeRules, episode_fields
+from tts_gym.envs.spec import plain
 from tts_gym.envs.state import FIELDS, NO_BUDGET, SHARED
 
 AGGREGATORS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.ALL}
@@ -60,7 +61,7 @@ class Settings:
         if self.budget is not None:
             check_integer("budget", self.budget, 0, MOST_TOKENS)
         check_integer("probe_cost", self.probe_cost, 0, MOST_TOKENS)
-        weight = self.cost_weight
+        weight = plain(self.cost_weight)
         if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= float(weight) < math.inf:
             raise ValueError(f"cost_weight is a finite number, 0 or more, but got {weight!r}.")
         _check_choice("rules", self.rules, ("exact", "published"))

@@ -2,6 +2,14 @@
 
 Each function takes an episode ``e`` with the fields of ``state.FIELDS`` and runs as it stands, compiled or in plain
 Python. Two accounting rules share them (``setup[PUBLISHED]``); tokens are charged in ``charge`` and nowhere else.
+
+What a budget admits depends on nothing that is not revealed, because a branch that has not ended has no length:
+
+- An interval fits if Δ tokens fit, whatever the branch comes to need; it is charged what it generated, after the fact.
+- The finishing advance goes on until the branch ends. Where its recording needs more than Δ tokens for that, each
+  further interval must fit too. If the budget runs out before the end, what was generated is spent, and the branch
+  stays unfinished where it was; nothing but a probe fits any more.
+- Reading a branch whole is taking all of its advances: each must fit, and they stop where the next does not.
 """
 
 from __future__ import annotations
@@ -20,6 +28,7 @@ from tts_gym.envs.state import (
     FIRST,
     INTERVAL,
     MAX_WIDTH,
+    NO_BUDGET,
     PROBE_COST,
     PROBES,
     PUBLISHED,
@@ -76,9 +85,28 @@ def cost_at(e: Any, row: int, depth: int) -> int:
 
 
 @kernel
+def room_for(e: Any, row: int, depth: int, target: int) -> int:
+    """Tokens that the budget must admit for the branch in ``row`` to go from ``depth`` to ``target``, further on.
+
+    All but the last of these advances are charged before it begins; it needs room for the intervals that it generates.
+    """
+    interval = int(e.setup[INTERVAL])
+    before = cost_at(e, row, target - 1)
+    rest = int(e.tables.tokens[row]) - before if target == last_depth(e, row) else 0
+    generating = interval if rest <= interval else -(-rest // interval) * interval
+    return before - cost_at(e, row, depth) + generating
+
+
+@kernel
 def fits(e: Any, tokens: int) -> bool:
     """Whether the budget admits ``tokens`` more."""
     return bool(e.count[TOKENS] + tokens <= e.setup[BUDGET])
+
+
+@kernel
+def interval_fits(e: Any) -> bool:
+    """Whether the budget admits another interval of any branch."""
+    return fits(e, int(e.setup[INTERVAL]))
 
 
 @kernel
@@ -137,52 +165,57 @@ def can_continue(e: Any, i: int) -> bool:
 
 
 @kernel
-def extend(e: Any, i: int, steps: int) -> int:
-    """Advance branch ``i`` by as many of ``steps`` intervals as it has and the budget admits; return how many."""
-    if not can_continue(e, i):
+def extend(e: Any, i: int, steps: int, whole: bool = False) -> int:
+    """Advance branch ``i`` by as many of ``steps`` intervals as it has and the budget admits; return how many.
+
+    If ``whole``, the branch is read to its end in one go, for which the published rules charge its length.
+    """
+    if not can_continue(e, i) or steps <= 0:
         return 0
     row, depth = row_of(e, i), int(e.depths[i])
-    target = depth + min(steps, last_depth(e, row) - depth)
-    paid = cost_at(e, row, depth)
-    while target > depth and not fits(e, cost_at(e, row, target) - paid):
-        target -= 1
-    if target <= depth:
-        return 0
-    charge(e, cost_at(e, row, target) - paid)
-    log_action(e, on_branch(CONTINUE, i), target - depth)
-    reach(e, i, target)
+    wanted = depth + min(steps, last_depth(e, row) - depth)
+    return generate(e, i, row, depth, wanted, cost_at(e, row, depth), whole)
+
+
+@kernel
+def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole: bool) -> int:
+    """Take branch ``i`` from ``depth``, for which ``paid`` was charged, to ``wanted`` as far as the budget goes."""
+    target = wanted
+    if e.setup[BUDGET] != NO_BUDGET:
+        while target > depth and not fits(e, room_for(e, row, depth, target)):
+            target -= 1
+    if target > depth:
+        reads_whole = whole and target == last_depth(e, row)
+        charge(e, (int(e.tables.tokens[row]) if reads_whole else cost_at(e, row, target)) - paid)
+        reach(e, i, target)
+    begun = target - depth
+    if target < wanted and interval_fits(e):
+        charge(e, (e.setup[BUDGET] - e.count[TOKENS]) // e.setup[INTERVAL] * e.setup[INTERVAL])
+        begun += 1
+    log_action(e, on_branch(CONTINUE, i), begun if depth > 0 else begun - 1)
     return target - depth
 
 
 @kernel
 def open_branch(e: Any, whole: bool) -> bool:
-    """Open the next recorded branch if one is left and the budget admits it.
+    """Open the next recorded branch if one is left and the budget admits an interval.
 
     It goes through its first interval; or, if ``whole``, to its end without looking on the way, as far as the budget
-    goes.
+    goes. Where the budget runs out in a first interval that would have finished it, it stays at depth 0.
     """
     i = int(e.count[WIDTH])
-    if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]):
-        return False
-    row = row_of(e, i)
-    last = last_depth(e, row)
-    depth, cost = 1, cost_at(e, row, 1)
-    if whole and fits(e, int(e.tables.tokens[row])):
-        depth, cost = last, int(e.tables.tokens[row])
-    if not fits(e, cost):
+    if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]) or not interval_fits(e):
         return False
     e.count[WIDTH] += 1
+    e.depths[i] = 0
     e.codes[i] = -1
     e.streaks[i] = 0
     e.shown[i] = 0
     e.finished[i] = False
     e.pruned[i] = False
-    charge(e, cost)
     log_action(e, BRANCH, 1)
-    log_action(e, on_branch(CONTINUE, i), depth - 1)
-    reach(e, i, depth)
-    if whole:
-        extend(e, i, last)
+    row = row_of(e, i)
+    generate(e, i, row, 0, last_depth(e, row) if whole else 1, 0, whole)
     return True
 
 
@@ -218,9 +251,14 @@ def read(e: Any, n: int = 1) -> int:
 def advance(e: Any, i: int, k: int = 1) -> int:
     """Episode.advance."""
     check_branch(e, i)
+    return _advance(e, i, k, False)
+
+
+@kernel
+def _advance(e: Any, i: int, steps: int, whole: bool) -> int:
     before = e.count[TOKENS]
-    moved = extend(e, i, k)
-    if moved > 0:
+    moved = extend(e, i, steps, whole)
+    if moved > 0 or e.count[TOKENS] > before:
         end_step(e, e.count[TOKENS] - before)
     return moved
 
@@ -252,8 +290,8 @@ def advance_each(e: Any, steps: Any) -> int:
         before = e.count[TOKENS]
         if extend(e, i, int(steps[i])) > 0:
             advanced += 1
-            longest = max(longest, e.count[TOKENS] - before)
-    if advanced > 0:
+        longest = max(longest, e.count[TOKENS] - before)
+    if advanced > 0 or longest > 0:
         end_step(e, longest)
     return advanced
 
@@ -268,16 +306,7 @@ def advance_all(e: Any, k: int = 1) -> int:
 def finish(e: Any, i: int) -> bool:
     """Episode.finish."""
     check_branch(e, i)
-    row = row_of(e, i)
-    last = last_depth(e, row)
-    rest = int(e.tables.tokens[row]) - e.setup[INTERVAL]
-    if e.setup[PUBLISHED] and e.depths[i] == 1 and can_continue(e, i) and fits(e, rest):
-        charge(e, rest)
-        log_action(e, on_branch(CONTINUE, i), last - 1)
-        reach(e, i, last)
-        end_step(e, rest)
-    else:
-        advance(e, i, last)
+    _advance(e, i, last_depth(e, row_of(e, i)), e.depths[i] <= 1)
     return bool(e.finished[i])
 
 

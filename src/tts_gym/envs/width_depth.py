@@ -11,14 +11,15 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs import rendering
 from tts_gym.envs.actions import STOP, action_count, decode_action
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.compiled import borrow
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
+from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.state import TOKENS
 
 INVALID_ACTION_REWARD = -0.01
@@ -62,7 +63,7 @@ _advance_compiled = compile_cached(_advance)
 _fill_mask_compiled = compile_cached(_fill_mask)
 
 
-class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
+class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
 
     ## Description
@@ -82,10 +83,15 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     | Action    | Meaning       | Effect                                                                 | Admissible if                                              |
     |-----------|---------------|------------------------------------------------------------------------|------------------------------------------------------------|
     | 0         | STOP          | Ends the episode; the aggregator answers                               | always                                                     |
-    | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and the interval fits the budget          |
-    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; the interval fits the budget |
+    | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and an interval fits the budget           |
+    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; an interval fits the budget |
     | 3 + 3 i   | PROBE(i)      | Reveals the answer of branch i at its present depth                    | i is opened, un-pruned, its present answer hidden; the cost fits the budget |
     | 4 + 3 i   | PRUNE(i)      | Deactivates branch i: no more tokens, and no vote if `aggregator="active"` | i is opened and un-pruned                                |
+
+    An interval fits the budget if its full size (Δ tokens) fits, since nobody knows where a branch ends before it does; what it
+    generated is charged afterwards. A finishing interval that was recorded as longer goes on while another Δ tokens fit; if the
+    budget runs out before its end, the tokens are spent and the branch is unfinished. Masks, observations and infos depend on
+    nothing that is not revealed.
 
     The admissible actions are exactly STOP and those that change the state. `info["action_mask"]` (int8) and the method
     `action_masks()` (bool, which sb3-contrib's MaskablePPO asks for) tell them.
@@ -196,7 +202,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     * v0: Initial version.
     """  # noqa: E501
 
-    metadata = {"render_modes": ["human", "ansi", "rgb_array"], "render_fps": 10}
+    metadata = {"render_modes": list(MODES), "render_fps": FRAMES_A_SECOND}
 
     def __init__(
         self,
@@ -216,14 +222,13 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode is None or one of {self.metadata['render_modes']}, but got {render_mode!r}.")
         self.render_mode = render_mode
         self._settings = Settings(
             store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
         )
         self._replays = self._settings.open_replays()
         self._replay = self._replays[0]
+        max_branches = int(max_branches)
         self._pool = self._settings.pool
         self._cost_weight = float(cost_weight)
         self._raises = invalid_action == "raise"
@@ -237,8 +242,8 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         self._question_id = ""
         self._tokens = 0
         self._running = False
-        self._revealed = np.empty((max_branches, max(replay.longest for replay in self._replays)), np.int32)
-        self._printed = 0
+        longest = max(replay.longest for replay in self._replays)
+        self._screen = Screen(render_mode, max_branches, longest, self._pool, every_interval=False)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -252,7 +257,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
         Raises:
             ValueError: an option is unknown or does not fit the stores.
         """
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else index(seed))
         choice = read_options(options or {}, self._replays)
         if seed is not None or not self._stream.any():
             seed_stream(self._stream, self.np_random)
@@ -273,8 +278,7 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
             summary,
             mask,
         )
-        self._revealed.fill(rendering.HIDDEN)
-        self._printed = 0
+        self._screen.begin()
         if self.render_mode == "human":
             self.render()
         info = {"question_id": self._question_id, "tokens": 0, "action_mask": mask}
@@ -306,10 +310,9 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
             info["answer"] = replay.store.class_texts[self._question][answer] if answer >= 0 else ""
             info["correct"] = correct = answer == int(replay.store.gold[self._question])
             reward = float(correct)
-        if self.render_mode is not None:
-            rendering.remember(replay.state, self._revealed)
-            if self.render_mode == "human":
-                self.render()
+        self._screen.look(replay.state)
+        if self.render_mode == "human":
+            self.render()
         return {"branches": branches, "summary": summary}, reward, not self._running, False, info
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -322,19 +325,11 @@ class TTSWidthDepthEnv(gym.Env[Observation, np.int64]):
     def render(self) -> str | NDArray[np.uint8] | None:
         """The width-depth picture in the form that ``render_mode`` asks for; "human" prints it and returns None."""
         if self.render_mode is None:
-            gym.logger.warn('Nothing is rendered without a render mode: make the environment with, say, "ansi".')
+            warn_without_mode()
             return None
         self._check_begun()
-        replay = self._replay
-        texts = replay.store.class_texts[self._question]
-        picture = rendering.picture(replay.state, self._pool, self._revealed, self._question_id, texts)
-        if self.render_mode == "rgb_array":
-            return rendering.rgb_array(picture, *self._revealed.shape)
-        page = rendering.text(picture)
-        if self.render_mode == "ansi":
-            return page.plain
-        self._printed = rendering.print_page(page, self._printed, 1 / self.metadata["render_fps"])
-        return None
+        texts = self._replay.store.class_texts[self._question]
+        return self._screen.render(self._replay.state, self._question_id, texts)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickling keeps: all but the stores, which are loaded again, and of the running episode its arrays."""

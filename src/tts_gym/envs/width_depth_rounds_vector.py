@@ -22,10 +22,11 @@ from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
+from tts_gym.envs.spec import plain
 from tts_gym.envs.state import TOKENS, kernel
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
 
-CostWeight = float | Sequence[float]
+CostWeight = float | Sequence[float] | NDArray[np.floating[Any]]
 
 
 class RoundRows(NamedTuple):
@@ -184,7 +185,8 @@ def _weight_range(cost_weight: Any) -> tuple[float, float]:
     Raises:
         ValueError: ``cost_weight`` is neither a number, 0 or more, nor two of them above 0 in order.
     """
-    pair = list(cost_weight) if isinstance(cost_weight, Sequence) and len(cost_weight) == 2 else [cost_weight] * 2
+    given = plain(cost_weight)
+    pair = list(given) if isinstance(given, Sequence) and len(given) == 2 else [given] * 2
     ok = all(isinstance(weight, Real) and not isinstance(weight, bool) and math.isfinite(weight) for weight in pair)
     if not ok or not 0 <= pair[0] <= pair[1] or (pair[0] == 0 < pair[1]):
         raise ValueError(

@@ -88,6 +88,7 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
         settings = Settings(
             store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
         )
+        max_branches = int(max_branches)
         space = observation_space(max_branches)
         super().__init__(
             settings, num_envs, max_episode_steps, autoreset_mode, render_mode, space, action_count(max_branches)

@@ -16,7 +16,8 @@ def early_stopping_self_consistency(
 ) -> int:
     """Read branches a window at a time, stop at a unanimous window, else answer by the majority of all votes.
 
-    A window is unanimous when all its branches vote and agree. ``max_samples // window`` windows are read at most.
+    A window is unanimous when all its branches vote and agree; invalid answers vote under the published rules, so that
+    a window of them ends the search there. ``max_samples // window`` windows are read at most.
 
     Args:
         episode: the question.
@@ -31,7 +32,7 @@ def early_stopping_self_consistency(
         unanimous = episode.width - first == window
         for i in range(first, episode.width):
             unanimous = unanimous and episode.is_finished(i) and episode.answer(i) == answer
-        if unanimous and episode.is_valid(answer):
+        if unanimous and episode.votes(FINISHED)[answer] > 0:
             return answer
     return episode.leader(FINISHED)
 

@@ -1,0 +1,90 @@
+"""Rounds, masks and features are those of the slow model, whatever is recorded and whatever is done."""
+
+import inspect
+import random
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import model_of, random_questions, store_of
+
+from rounds_model import RoundsModel
+from tts_gym.agents.replay import branch_order
+from tts_gym.envs.episode import EpisodeRules
+from tts_gym.envs.rounds import ROUNDS
+from tts_gym.envs.rounds_observation import AT, MEANINGS, ROUND_FEATURES
+from tts_gym.envs.settings import AGGREGATORS
+from tts_gym.envs.state import SEQUENTIAL, STEPS
+from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
+from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+
+UNLIMITED = 2**62
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    published=st.booleans(),
+    intervals=st.none() | st.floats(0, 40),
+    aggregator=st.sampled_from(list(AGGREGATORS)),
+    max_branches=st.sampled_from([2, 7, 20]),
+    cost_weight=st.sampled_from([0.0, 0.0005, 0.03, 5.0]),
+)
+def test_every_round_does_and_shows_what_the_model_says(
+    seed, published, intervals, aggregator, max_branches, cost_weight
+):
+    rng = random.Random(seed)
+    store = store_of(100, random_questions(rng, 100, most_branches=12, most_probes=rng.choice([3, 12])))
+    budget = None if intervals is None else int(100 * intervals)
+    envs = TTSWidthDepthRoundsVectorEnv(
+        store=store,
+        max_branches=max_branches,
+        budget=budget,
+        cost_weight=cost_weight,
+        rules="published" if published else "exact",
+        aggregator=aggregator,
+        autoreset_mode="Disabled",
+    )
+    question, order = store.question_ids[0], branch_order(int(store.branch_counts[0]), 1)
+    episode = model_of(store, 0, 1, EpisodeRules(published, UNLIMITED if budget is None else budget))
+    episode.max_width = min(episode.max_width, max_branches)
+    model = RoundsModel(
+        episode,
+        AGGREGATORS[aggregator],
+        max_branches,
+        store.mean_branch_tokens,
+        int(np.diff(store.tables.answer_start).max()),
+        cost_weight,
+    )
+    observations, infos = envs.reset(options={"question": question, "order": order})
+    for _ in range(25):
+        expected = model.features()
+        assert tuple(expected) == ROUND_FEATURES
+        shown = dict(zip(ROUND_FEATURES, observations[0].tolist(), strict=True))
+        assert shown == pytest.approx(expected, abs=1e-5)
+        mask = model.mask()
+        assert tuple(mask) == ROUNDS
+        assert dict(zip(ROUNDS, infos["action_mask"][0].tolist(), strict=True)) == mask
+        action = rng.choice([name for name in ROUNDS[1:] if mask[name]] or ["stop"])
+        before = episode.tokens
+        observations, rewards, terminated, _, infos = envs.step(np.array([ROUNDS.index(action)]))
+        if action == "stop":
+            leader = episode.leader(model.pool)
+            correct = leader != -1 and episode.revealed[leader] == store.gold[0]
+            assert (bool(terminated[0]), rewards[0], bool(infos["correct"][0])) == (True, correct, correct)
+            break
+        model.take(action)
+        assert infos["tokens"][0] == episode.tokens
+        assert rewards[0] == pytest.approx(-cost_weight * (episode.tokens - before) / model.unit)
+        counts = envs.counts()[0]
+        assert (counts[SEQUENTIAL], counts[STEPS]) == (episode.sequential_tokens, episode.steps)
+
+
+def test_the_table_in_the_documentation_is_the_list_of_features():
+    page = inspect.getdoc(TTSWidthDepthRoundsEnv) or ""
+    rows = re.findall(r"^\| (\d+) +\| (\w+) +\| (.*?) +\|$", page.partition("## Observation Space")[2], re.MULTILINE)
+    assert rows[: len(MEANINGS)] == [(str(k), name, meaning) for k, (name, meaning) in enumerate(MEANINGS.items())]
+    assert f"({len(ROUND_FEATURES)},)" in page
+    assert tuple(AT) == tuple(range(len(ROUND_FEATURES)))

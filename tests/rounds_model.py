@@ -1,0 +1,175 @@
+"""A slow, obvious model of ``TTSWidthDepthRounds-v0``: its rounds, masks and features, from their descriptions."""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import log10
+
+from model import ACTIVE, FINISHED, ModelEpisode
+
+WIDENING = {"widen_1": 1, "widen_2": 2, "widen_4": 4}
+
+
+def s(x, h):
+    return x / (x + h)
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values) if values else 0.0
+
+
+def few(confidence):
+    return s(-log10(max(1 - confidence, 1e-12)), 1)
+
+
+@dataclass
+class RoundsModel:
+    """An episode by rounds.
+
+    Attributes:
+        episode: the model of the atomic process.
+        pool: whose votes count.
+        max_branches: the width ceiling of the environment.
+        unit: mean branch length of the store, tokens.
+        longest: intervals of the store's longest branch.
+        cost_weight: price of ``unit`` tokens.
+    """
+
+    episode: ModelEpisode
+    pool: int
+    max_branches: int
+    unit: float
+    longest: int
+    cost_weight: float
+    average: float = 0.0
+    stable: int = 0
+    last_leader: int = -1
+    rounds: int = 0
+
+    def by_depth(self):
+        """Unfinished un-pruned branches, deepest first, ties by index."""
+        reading = [branch for branch in self.episode.branches if branch.active and not branch.finished]
+        return sorted(reading, key=lambda branch: -branch.advances)
+
+    def agrees(self, branch):
+        leader = self.episode.leader(self.pool)
+        return leader != -1 and branch.answer == leader
+
+    def dissents(self, branch):
+        leader = self.episode.leader(self.pool)
+        return leader != -1 and branch.answer != leader and branch.streak >= 3
+
+    def index(self, branch):
+        return self.episode.branches.index(branch)
+
+    def mask(self):
+        reading, left = self.by_depth(), self.episode.max_width - self.episode.width
+        fits = self.episode.affordable(self.episode.interval)
+        deepen = fits and bool(reading)
+        agreeing = fits and any(map(self.agrees, reading))
+        return {
+            "stop": True,
+            "deepen_all": deepen,
+            "deepen_all_4": deepen,
+            "deepen_to_next": deepen,
+            "deepen_agreeing": agreeing,
+            "finish_advanced": deepen,
+            "finish_agreeing": agreeing,
+            **{name: fits and left >= n for name, n in WIDENING.items()},
+            "prune_dissenters": any(map(self.dissents, reading)),
+            "prune_advanced": bool(reading),
+        }
+
+    def plan(self, name, reading):
+        """The branches that move in a round, and how many intervals each."""
+        if name == "finish_advanced":
+            return [(reading[0], 10**6)]
+        if name in ("deepen_agreeing", "finish_agreeing"):
+            steps = 1 if name == "deepen_agreeing" else 10**6
+            return [(branch, steps) for branch in reading if self.agrees(branch)]
+        return [(branch, 4 if name == "deepen_all_4" else 1) for branch in reading]
+
+    def take(self, name):
+        episode, reading = self.episode, self.by_depth()
+        dropped = {
+            "prune_dissenters": [branch for branch in reading if self.dissents(branch)],
+            "prune_advanced": reading[:1],
+        }.get(name, [])
+        plan = self.plan(name, [branch for branch in reading if branch not in dropped])
+        for branch in dropped:
+            episode.prune(self.index(branch))
+        if name in WIDENING:
+            episode.open_many(WIDENING[name], whole=False)
+        paid, moves, finished = {self.index(branch): branch.paid for branch, _ in plan}, 0, episode.completed
+        going = True
+        while going:
+            before = moves
+            for branch, steps in plan:
+                while steps and episode.walk(branch, 1)[0]:
+                    steps, moves = steps - 1, moves + 1
+            going = name == "deepen_to_next" and episode.completed == finished and moves > before
+        costs = [episode.branches[i].paid - earlier for i, earlier in paid.items()]
+        if moves or any(costs):
+            episode.close_call(costs)
+        self.remember()
+
+    def remember(self):
+        leader, confidence = self.episode.leader(self.pool), self.episode.confidence(self.pool)
+        self.average = 0.7 * self.average + 0.3 * confidence
+        self.stable = self.stable + 1 if leader == self.last_leader else 0
+        self.last_leader = leader
+        self.rounds += 1
+
+    def shares(self, pool):
+        """Leader of ``pool`` and the shares of the two answers with most votes."""
+        ballots = self.episode.ballots(pool)
+        shares = [votes / len(ballots) for _, votes in Counter(ballots).most_common(2)]
+        return self.episode.leader(pool), *(*shares, 0.0, 0.0)[:2]
+
+    def features(self):
+        episode, reading = self.episode, self.by_depth()
+        opened = episode.branches
+        leader, top1, top2 = self.shares(self.pool)
+        finished_leader, finished_top1, _ = self.shares(FINISHED)
+        active_leader, active_top1, _ = self.shares(ACTIVE)
+        confidence = episode.confidence(self.pool)
+        depths = [branch.advances / self.longest for branch in reading]
+        price = min(max(self.cost_weight, 0.0001), 1)
+        budgeted = episode.budget < 2**62
+        unspent = 1 - episode.tokens / episode.budget if budgeted and episode.budget else 0.0
+        return {
+            "width": len(opened) / self.max_branches,
+            "unopened": (episode.max_width - len(opened)) / self.max_branches,
+            "reading": s(len(reading), 8),
+            "finished": s(sum(branch.finished for branch in opened), 8),
+            "pruned": mean(not branch.active for branch in opened),
+            "depth": mean(depths),
+            "deepest": max(depths, default=0),
+            "youngest": min(depths, default=0),
+            "finished_length": s(mean(branch.recorded.tokens for branch in opened if branch.finished), self.unit),
+            "voters": s(len(episode.ballots(self.pool)), 8),
+            "top1": top1,
+            "top2": top2,
+            "confidence": confidence,
+            "few": few(confidence),
+            "average": self.average,
+            "trend": (confidence - self.average + 1) / 2,
+            "stability": s(self.stable, 8),
+            "finished_top1": finished_top1,
+            "finished_confidence": episode.confidence(FINISHED),
+            "finished_agree": float(finished_leader == leader != -1),
+            "active_top1": active_top1,
+            "active_confidence": episode.confidence(ACTIVE),
+            "active_few": few(episode.confidence(ACTIVE)),
+            "active_agree": float(active_leader == leader != -1),
+            "agreeing": mean(self.agrees(branch) for branch in reading),
+            "dissenting": mean(self.dissents(branch) for branch in reading),
+            "silent": mean(branch.answer is None or not episode.is_valid(branch.answer) for branch in opened),
+            "streak": s(mean(branch.streak for branch in reading), 8),
+            "rounds": s(self.rounds, 32),
+            "spent": s(episode.tokens, 4 * self.unit),
+            "spent_early": s(episode.tokens, self.unit / 2),
+            "remaining": unspent if budgeted else 1.0,
+            "cost_weight": (log10(price) + 4) / 4,
+            "stake": s((1 - confidence) / price, 10),
+        }
