@@ -50,12 +50,18 @@ def candidate(number: int) -> Candidate:
     return read_candidate(body.replace("_MAX_ROUNDS", str(500 + number)))
 
 
+def children(process: int | str) -> list[str]:
+    """Ids of the processes that ``process``, which has no threads that start any, has started."""
+    return Path("/proc", str(process), "task", str(process), "children").read_text().split()
+
+
 def processor_seconds() -> float:
-    """Of this process, and of the processes that its children have waited for: the jails."""
+    """Of this process, and of the processes that its nurseries have waited for: the jails."""
     total = time.process_time()
-    for child in Path("/proc/self/task", str(os.getpid()), "children").read_text().split():
-        fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    for nursery in children(os.getpid()):
+        for server in children(nursery):
+            fields = Path("/proc", server, "stat").read_text().rpartition(")")[2].split()
+            total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return total
 
 

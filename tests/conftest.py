@@ -1,4 +1,5 @@
 import json
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -85,6 +86,12 @@ def cluster():
     yield nodes.address
     ray.shutdown()
     nodes.shutdown()
+
+
+def pytest_configure():
+    """Let processes that tests start be interrupted, also where this one was started so that it is not (``nohup``)."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -120,6 +121,15 @@ def test_stores_can_be_listed_inspected_imported_and_verified(run, store_file, t
     both = [json.loads(run("evaluate", store, "-c", "cmc", "--json", "-")[1])[0] for store in (store_file, out)]
     assert both[0]["tokens"] == both[1]["tokens"]
     assert both[0]["accuracy"] == both[1]["accuracy"]
+
+
+def test_answers_of_a_store_are_explained_and_read_anew(run, tmp_path):
+    status, shown, _ = run("stores", "explain", "smollm2-arithmetic", "savings-01")
+    assert status == 0 and re.search(r"\b18\b.*\bright\b", shown)
+    status, shown, _ = run("stores", "regrade", "smollm2-arithmetic", "--answers", "auto", "--out", tmp_path / "again")
+    assert status == 0 and "Wrote" in shown and "final answer 3,807" in shown
+    status, _, err = run("stores", "explain", "smollm2-arithmetic", "none")
+    assert status == 2 and "no question 'none'" in err
 
 
 def test_an_existing_directory_is_not_overwritten(refuses, store_file, tmp_path):

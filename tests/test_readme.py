@@ -31,6 +31,19 @@ def test_the_block_runs(language, text, folder, monkeypatch):
     assert (done.returncode, "" if tells_of_its_progress else done.stderr) == (0, "")
 
 
+def test_the_page_of_answers_says_what_is_so():
+    page = README.parent / "docs" / "answers.md"
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        subprocess.run([sys.executable, "-W", "error", "-c", block], check=True)
+    figures = json.loads((README.parent / "benchmarks" / "results" / "answers.json").read_text())["all"]
+    for name, right, merges in [
+        ("`tts_gym.answers`", "right", "false_merges"),
+        ("math-verify 0.9.0, gold boxed", "math-verify", "math-verify false merges"),
+        ("verl 0.9.1, `math_reward`", "verl", "verl false merges"),
+    ]:
+        assert f"| {name} | {figures[right]} | {figures[merges]} |" in page.read_text()
+
+
 def test_the_table_is_that_of_the_committed_results():
     rows = (README.parent / "benchmarks" / "results" / "published_results.csv").read_text()
     shown = re.findall(

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tts_gym.datasets import ReplayStore, catalogue, load_store, synthetic_store
     from tts_gym.envs import ACTIVE, ALL, FINISHED, Episode
     from tts_gym.errors import TTSGymError
-    from tts_gym.evaluation import compare, evaluate, frontier
+    from tts_gym.evaluation.evaluate import evaluate
+    from tts_gym.evaluation.frontier import frontier
+    from tts_gym.evaluation.statistics import compare
 
 _HOMES = {
     "agents": ("PROGRAMS", "Between", "Program", "parse_spec"),

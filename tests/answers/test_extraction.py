@@ -2,15 +2,25 @@ import threading
 import time
 
 import pytest
-from answers.hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_gym.answers.extraction import PatternSearch, extract_answer, extract_probe
+from answers.hostile import HOSTILE
+from tts_gym.answers.extraction import extract
+from tts_gym.answers.extraction import extract_probe as extract_forced
+from tts_gym.answers.pattern import PatternSearch
 from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
-RULES = ("auto", "boxed", "final-answer", "choice")
+RULES = ("auto", "boxed", "final-answer", "choice", "gsm8k")
+
+
+def extract_answer(text, rule="auto"):
+    return extract(text, rule).answer
+
+
+def extract_probe(suffix, continuation, rule="auto", question=""):
+    return extract_forced(suffix, continuation, rule, question).answer
 
 
 @pytest.mark.parametrize(
@@ -29,7 +39,7 @@ RULES = ("auto", "boxed", "final-answer", "choice")
         (r"\boxed{}", None),
         (r"\boxed{ERR}", None),
         (r"\boxed{3", None),
-        (r"\boxed 3", None),
+        (r"\boxed 3", "3"),
         ("3", None),
     ],
 )
@@ -166,7 +176,7 @@ def test_a_pattern_of_ones_own():
     with PatternSearch(r"ANSWER=(\S+)") as search:
         assert search("ANSWER=3 ANSWER=4") == "4"
         assert search("nothing") is None
-        assert search("ANSWER=" + "4" * 1000) is None
+        assert search("ANSWER=" + "4" * 4001) is None
     with PatternSearch("[0-9]+") as search:
         assert search("1 and 22") == "22"
     with PatternSearch("(a)|b") as search:

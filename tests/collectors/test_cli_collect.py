@@ -158,7 +158,7 @@ def test_a_wrong_price_file_is_refused(collect, tmp_path, content, words):
         (["--top-p", "0"], "top_p is above 0"),
         (["--stop", ""], "stop"),
         (["--template", "no question"], "lacks {question}"),
-        (["--answers", "guess"], "no rule 'guess' for answers: use auto, boxed"),
+        (["--answers", "guess"], "no rule 'guess' for answers: use one of auto, boxed"),
         (["--answers", "regex:("], "not a regular expression"),
         (["--examples", "none.jsonl"], "none.jsonl does not exist"),
         (["--gold-column", "solution"], "no column 'solution' among id, question, gold"),

@@ -281,9 +281,9 @@ def test_the_store_is_put_together_where_what_is_left_goes(tmp_path, monkeypatch
             seen.update(file.name for file in (tmp_path / WORK).iterdir())
             return super().classes(answers, gold)
 
-    monkeypatch.setattr(store_module, "Equivalence", Watching)
+    monkeypatch.setattr("tts_gym.collectors.collect.Equivalence", Watching)
     fill(tmp_path, Model())
-    assert seen == KEPT | {"draft"}
+    assert KEPT - {"answers.jsonl"} <= seen <= KEPT | {"draft"} and "draft" in seen
 
 
 class Zygote:

@@ -96,18 +96,20 @@ def slow_unit(backend, what, unit):
             is_open = text.rfind("<think>") > text.rfind("</think>")
             prefix = (*prompt, *drawn.tokens[:end].tolist(), *tokenizer.encode(CLOSING * is_open + SUFFIX))
             forced = ask(backend, prefix, Sampling(probing.max_tokens, 0.0, stop=probing.stop)).completions[0]
-            answer = READER.probe(SUFFIX, forced.text)
+            answer = READER.probe(SUFFIX, forced.text).answer
             said = len(forced.tokens)
             if answer is not None:
-                said = min(n for n in range(1, said + 1) if READER.probe(SUFFIX, forced.text[:n]) == answer)
+                said = min(n for n in range(1, said + 1) if READER.probe(SUFFIX, forced.text[:n]).answer == answer)
             of_branch.append(prefix)
             answers.append(answer)
             texts.append(forced.text)
             taken.append(len(forced.tokens))
             confidences.append(answer_logprob(forced.logprobs[:said]))
-        final = READER.branch(drawn.text)
-        if cut:
-            final = answers[-1] if final is None else final
+        asked_text = tokenizer.decode(prompt)
+        opened = "<think>" * (asked_text.rfind("<think>") > asked_text.rfind("</think>"))
+        final, marker = READER.branch(opened + drawn.text).answer, READER.branch(opened + drawn.text).marker
+        if cut and final is None and answers[-1] is not None:
+            final, marker = answers[-1], "forced"
         probes = len(ends)
         signals = interval_signals(drawn, probes, what.interval) | {"answer_logprob": confidences[:probes]}
         branches.append(
@@ -120,6 +122,7 @@ def slow_unit(backend, what, unit):
                 texts[:probes],
                 taken[:probes],
                 drawn.text if what.keep_text else None,
+                marker,
             )
         )
         asked += [prefix for prefix in reversed(of_branch) if prefix not in asked]

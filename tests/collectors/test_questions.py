@@ -130,6 +130,13 @@ def test_ids_are_given_once(tmp_path, suffix):
     refused(write(tmp_path / f"q.{suffix}", [ROW, ROW | {"question": "another"}]), "'a'", "duplicate")
 
 
+def test_items_of_a_task_without_a_gold_answer_are_left_out_with_a_count():
+    with pytest.warns(UserWarning, match="1 of 30 questions have no gold answer and are left out"):
+        questions = read_questions("reasoning-gym:ab?size=30&seed=3")
+    ids = [int(question.id) for question in questions]
+    assert len(ids) == 29 and ids == sorted(ids) and ids[-1] >= 29 - 1
+
+
 def test_reasoning_gym_makes_the_questions_of_a_task():
     source = "reasoning-gym:chain_sum?size=5&seed=1&max_terms=3"
     questions = read_questions(source)

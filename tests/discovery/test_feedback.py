@@ -114,8 +114,8 @@ def test_worst_cases_are_of_different_questions():
 
 def test_a_failure_is_told_with_its_reason():
     page = digest(Findings(2, [SEED, tried(1, 1, failure="line 7: no"), tried(2, 1, failure="too slow")], SCALE, []))
-    assert "r02-1 failed at all: too slow" in page
-    assert "r01-1: failed at all: line 7: no" in page
+    assert "r02-1 failed at all: `too slow`" in page
+    assert "r01-1: failed at all: `line 7: no`" in page
 
 
 def test_questions_are_those_furthest_from_the_best_anybody_reached():

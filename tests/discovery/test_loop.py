@@ -131,7 +131,7 @@ def test_a_language_model_is_asked_until_the_rounds_are_done(tmp_path, told, cha
     assert [each.assessment.stage for each in tried] == ["quick", "quick", "proposal", "reading", "quick"]
     assert Archive(tmp_path / "d").spent().tokens == 4 * 1200
     prompt = chat_server.asked[-1]["messages"][0]["content"]
-    assert "r01-2 failed at proposal: the reply has no block of code" in prompt
+    assert "r01-2 failed at proposal: `the reply has no block of code" in prompt
     transcript = json.loads((tmp_path / "d/rounds/001/1/transcript.json").read_text())
     assert transcript[1]["reply"]["usage"]["prompt_tokens"] == 1000
 

@@ -1,78 +1,16 @@
 """Servers that give less than vLLM does, misbehave, or die: told up front, tried again, never waited for in vain."""
 
-import json
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from completion_server import Script, completion, plain, serving
 
 from tts_gym.errors import BackendError
 from tts_gym.llm import Request, Sampling, make_backend
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
-
-PLAIN = {"max_tokens", "model", "prompt", "temperature", "n", "top_p", "stop", "logprobs"}
-"""What a server without extensions takes."""
-
-
-class Script:
-    """What a test server answers: ``reply`` makes (status, body) of a request's JSON."""
-
-    def __init__(self):
-        self.reply = plain
-        self.times = []
-        self.running = self.most_running = 0
-        self.lock = threading.Lock()
-
-
-def plain(asked, text="The answer is 42.", **choice):
-    """A server with nothing beside text."""
-    if asked.keys() - PLAIN:
-        return 400, {"error": {"message": f"unknown {sorted(asked.keys() - PLAIN)}"}}
-    return completion(asked, text, **choice)
-
-
-def completion(asked, text, **choice):
-    choices = [
-        {"index": n, "text": text, "finish_reason": "stop", "logprobs": None} | choice for n in range(asked.get("n", 1))
-    ]
-    return 200, {"id": "1", "object": "text_completion", "created": 0, "model": "m", "choices": choices}
-
-
-@contextmanager
-def serving(script):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
-            self.send_error(404)
-
-        def do_POST(self):  # noqa: N802
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with script.lock:
-                script.times.append(time.monotonic())
-                script.running += 1
-                script.most_running = max(script.most_running, script.running)
-            status, body = script.reply(asked)
-            with script.lock:
-                script.running -= 1
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-        thread.join()
 
 
 @contextmanager
@@ -175,7 +113,7 @@ def test_an_unusable_answer_is_an_error(tiny_model, reply, reason):
 def test_a_slow_answer_is_given_up(tiny_model):
     script = Script()
     with connected(script, tiny_model, retries=1, timeout=0.4) as backend:
-        script.reply = lambda asked: (time.sleep(1.0), plain(asked))[1]
+        script.reply = lambda asked: (time.sleep(2.0), plain(asked))[1]
         assert "in 2 attempts" in run(backend)[0].error
 
 
@@ -215,7 +153,7 @@ def test_a_closed_backend_takes_nothing(tiny_model):
 
 
 def test_a_killed_server_fails_its_requests(doomed_server):
-    backend = make_backend("openai", doomed_server.model, base_url=doomed_server.url, retries=1, concurrency=16)
+    backend = make_backend("openai", doomed_server.model, base_url=doomed_server.url, timeout=20, concurrency=16)
     prompt = backend.tokenizer.encode("What is 1 + 1?")
     backend.submit(Request(key, prompt, Sampling(450, temperature=2.0), n=8) for key in range(48))
     results = backend.finished()
@@ -227,5 +165,7 @@ def test_a_killed_server_fails_its_requests(doomed_server):
     assert sorted(result.key for result in results) == list(range(48))
     assert any(result.error is None for result in results)
     failed = [result for result in results if result.error]
-    assert failed and all("in 2 attempts" in result.error for result in failed)
+    assert failed and all("given up" in result.error for result in failed)
+    with pytest.raises(BackendError, match="did not answer health checks"):
+        backend.submit([Request(99, prompt, Sampling(1))])
     backend.close()

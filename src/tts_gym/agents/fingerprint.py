@@ -10,6 +10,8 @@ from typing import Any
 
 import joblib
 
+from tts_gym.agents.sources import sources_digest
+
 
 def fingerprint(function: FunctionType) -> str:
     """Hash of ``function``'s bytecode, constants and defaults, and of the functions, modules and values it refers to.
@@ -22,6 +24,28 @@ def fingerprint(function: FunctionType) -> str:
     return digest.hexdigest()[:16]
 
 
+def class_fingerprint(cls: type) -> str:
+    """Hash of the methods of a class and of its bases, of what they close over, and of the files that they are in.
+
+    Raises:
+        OSError: there is no such file, or one cannot be read.
+    """
+    digest = hashlib.sha256(f"{cls.__module__}.{cls.__qualname__}".encode())
+    methods = [value for base in cls.__mro__ for value in vars(base).values() if isinstance(value, FunctionType)]
+    # Methods that dataclasses and their like make up are in no file.
+    files = {method.__code__.co_filename for method in methods if not method.__code__.co_filename.startswith("<")}
+    if not files:
+        raise FileNotFoundError(f"no method of {cls.__qualname__} is in a file")
+    for method in methods:
+        _add_code(digest, method.__code__, {}, set())
+        for cell in method.__closure__ or ():
+            if not isinstance(cell.cell_contents, type):
+                _add(digest, cell.cell_contents, set())
+    for file in sorted(files):
+        digest.update(sources_digest(Path(file)).encode())
+    return digest.hexdigest()[:16]
+
+
 def _add(digest: Any, value: Any, seen: set[int]) -> None:
     value = getattr(value, "py_func", value)
     if isinstance(value, FunctionType):
@@ -31,7 +55,7 @@ def _add(digest: Any, value: Any, seen: set[int]) -> None:
             _add_code(digest, value.__code__, value.__globals__, seen)
             for cell in value.__closure__ or ():
                 _add(digest, cell.cell_contents, seen)
-            digest.update(joblib.hash(value.__defaults__).encode())
+            digest.update(joblib.hash((value.__defaults__, value.__kwdefaults__)).encode())
     elif isinstance(value, ModuleType):
         digest.update(_content(value))
     else:
@@ -40,9 +64,9 @@ def _add(digest: Any, value: Any, seen: set[int]) -> None:
 
 @cache
 def _content(module: ModuleType) -> bytes:
-    """Hash of a module's file; its name where it has none."""
+    """Hash of a module's file and of what that imports; its name where it has none."""
     file = getattr(module, "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).digest() if file else module.__name__.encode()
+    return sources_digest(Path(file)).encode() if file else module.__name__.encode()
 
 
 def _add_code(digest: Any, code: CodeType, names: dict[str, Any], seen: set[int]) -> None:
@@ -51,7 +75,9 @@ def _add_code(digest: Any, code: CodeType, names: dict[str, Any], seen: set[int]
         if isinstance(constant, CodeType):
             _add_code(digest, constant, names, seen)
         else:
-            digest.update(repr(constant).encode())
+            # The order of a set differs from process to process.
+            plain = sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant
+            digest.update(repr(plain).encode())
     for name in code.co_names:
         digest.update(name.encode())
         if name in names:

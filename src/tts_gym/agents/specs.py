@@ -1,4 +1,4 @@
-"""Controllers by specification: ``name[:param=value,…]``, ``rl:PATH[:…]``, ``FILE.py:NAME[:…]`` or ``zoo``."""
+"""Controllers by specification: ``name[:param=value,…]``, ``rl:PATH[:…]``, ``FILE.py[:NAME][:…]`` or ``zoo``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,15 +21,29 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 
+if TYPE_CHECKING:
+    from tts_gym.agents.synthesis.jail import Limits
+
 ZOO = "zoo"
 """Stands for every shipped program at its defaults."""
 
 LEARNED = "rl"
 """Begins the specification of a learned policy."""
 
+_beside: set[str] = set()
+"""Modules that the file loaded last brought in from its directory, which the next file finds anew."""
 
-def parse_spec(spec: str) -> list[Controller]:
+
+def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> list[Controller]:
     """The controllers that ``spec`` stands for: one, or every shipped program for ``zoo``.
+
+    A file that holds a candidate, which is one with functions called schedule and program, or one that is given without
+    a name in it, is not run but read, and goes through a jail. Any other ``FILE.py:NAME`` is the user's own code.
+
+    Args:
+        spec: the specification.
+        trust: whether candidates are the user's own code too.
+        limits: what a candidate may use in its jail.
 
     Raises:
         ControllerError: for an unknown controller, a file that cannot be loaded, or a wrong parameter.
@@ -37,16 +51,39 @@ def parse_spec(spec: str) -> list[Controller]:
     if spec == ZOO:
         return [make_controller(program) for program in PROGRAMS.values()]
     if is_file_spec(spec):
-        return [FileController.load(spec)]
+        return [_of_file(spec, trust, limits)]
     name, _, text = spec.partition(":")
-    if name.endswith(".py"):
-        raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {name}:NAME.")
     if name == LEARNED:
         return [_learned(text, spec)]
     if name not in PROGRAMS:
         known = ", ".join(PROGRAMS)
         raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, rl:PATH, or FILE.py:NAME.")
     return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
+
+
+def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
+    """The candidate or the user's code of ``FILE.py[:NAME][:param=value,...]``."""
+    from tts_gym.agents.synthesis.jailed import LIMITS, JailedController, holds_candidate
+
+    file, name, text = _split_file_spec(spec)
+    if not file.is_file():
+        raise ControllerError(
+            f"There is no file {file}: check the path; {file}:NAME says which controller of the file to use."
+        )
+    if name is None and trust:
+        raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {file}:NAME.")
+    if trust or (name is not None and not holds_candidate(file.read_text(encoding="utf-8", errors="replace"))):
+        return FileController.load(spec)
+    return JailedController.load(file, name, _parse_parameters(text, spec), limits or LIMITS)
+
+
+def _split_file_spec(spec: str) -> tuple[Path, str | None, str]:
+    """File, name in it, None where there is none, and parameters."""
+    stem, colon, rest = spec.removesuffix(".py").partition(".py:")
+    name, _, text = rest.partition(":")
+    if not colon or "=" in name:
+        return Path(f"{stem}.py"), None, rest
+    return Path(f"{stem}.py"), name, text
 
 
 def _learned(text: str, spec: str) -> Controller:
@@ -84,11 +121,9 @@ class FileController:
     @classmethod
     def load(cls, spec: str) -> FileController:
         """Load the file and read the parameters of ``FILE.py:NAME[:param=value,...]``."""
-        stem, rest = spec.split(".py:", 1)
-        file = Path(f"{stem}.py")
-        name, _, text = rest.partition(":")
-        loaded = make_controller(load_object(file, name), **_parse_parameters(text, spec))
-        return cls(f"{file.resolve()}:{rest}", loaded)
+        file, name, text = _split_file_spec(spec)
+        loaded = make_controller(load_object(file, name or ""), **_parse_parameters(text, spec))
+        return cls(f"{file.resolve()}:{name}:{text}", loaded)
 
     def __reduce__(self) -> tuple[Callable[[str], FileController], tuple[str]]:
         """Pickle the specification only."""
@@ -115,8 +150,8 @@ class FileController:
 
 
 def is_file_spec(spec: str) -> bool:
-    """Whether ``spec`` names a controller in a user's file."""
-    return ".py:" in spec
+    """Whether ``spec`` names a controller in a file."""
+    return ".py:" in spec or spec.endswith(".py")
 
 
 def make_controller(source: Program | Callable[..., Any] | type, **parameters: Any) -> Controller:
@@ -154,7 +189,7 @@ def load_object(file: Path, name: str) -> Any:
         ControllerError: if the file is missing, fails on import, or does not define ``name``.
     """
     if not file.is_file():
-        raise ControllerError(f"There is no file {file}: check the path before the colon.")
+        raise ControllerError(f"There is no file {file}: check the path.")
     module = _load_module(file)
     if not hasattr(module, name):
         raise ControllerError(f"File {file} does not define {name!r}.")
@@ -167,8 +202,14 @@ def _load_module(file: Path) -> ModuleType:
     import_spec = importlib.util.spec_from_file_location(module_name, resolved)
     assert import_spec is not None and import_spec.loader is not None
     module = importlib.util.module_from_spec(import_spec)
+    for name in _beside:
+        sys.modules.pop(name, None)
+    _beside.clear()
+    known = set(sys.modules)
     sys.modules[module_name] = module
     sys.path.insert(0, str(resolved.parent))
+    # Bytecode tells changes by the second only.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         import_spec.loader.exec_module(module)
     except Exception as error:
@@ -176,7 +217,11 @@ def _load_module(file: Path) -> ModuleType:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
     finally:
+        sys.dont_write_bytecode = writes
         sys.path.remove(str(resolved.parent))
+        new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known}
+        _beside.update(name for name, path in new.items() if path and Path(path).is_relative_to(resolved.parent))
+        _beside.discard(module_name)
     return module
 
 

@@ -1,105 +1,101 @@
-"""Which answers to a question are the same: decided by rule where that is exact, else by math-verify in a worker.
+"""Which answers to a question are the same.
 
-math-verify's own time-outs need the main thread and do not stop everything, and what it says is not symmetric, nor
-always right: it takes 1.6e-19 for 9.1e-31, (1, 2) for {1, 2}, 9% for both 9 and 0.09, "no" for "on". Hence it runs in a
-process that is killed at a deadline, it is asked both ways, and never about a pair that ``wording`` or the values of
-both decide.
+The gold answer tells what kind of answer is asked for; ``kinds`` reads every answer accordingly, exactly and in linear
+time. What remains, formulas and equations, math-verify and SymPy compare in workers that are killed at a deadline, and
+only where their values agree: math-verify takes 1.6e-19 for 9.1e-31, (1, 2) for {1, 2} and "no" for "on".
 """
 
 from __future__ import annotations
 
 import importlib.util
-import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib.metadata import version
 from os import PathLike
-from threading import Lock
-from typing import Any
 
-from tts_gym.answers.cache import ResultCache
-from tts_gym.answers.wording import clean, may_be_same, number, split_unit, structure, words
-from tts_gym.answers.worker import Failure, Worker, WorkerError
+from tts_gym.answers.formulas import LeafClasses, group
+from tts_gym.answers.kinds import alternatives, read, read_gold, what_is_asked
+from tts_gym.answers.pool import Counts, WorkerPool
+from tts_gym.answers.reading import Leaf, Reading, Word, key, leaves
+from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
-RULES = 1
-"""Version of the rules here and in ``wording``; cached results of other versions are not used."""
+RULES = 2
+"""Version of the rules; cached results of other versions are not used."""
 
 SECONDS = 3.0
 """Default deadline of one request to math-verify, in processor seconds."""
 
-CLOSE = 1e-6
-"""Relative difference of two values up to which math-verify is asked whether they are the same."""
-
-APPROXIMATE_PLACES = 6
-"""Decimal places from which on a decimal may be a rounded value, as math-verify compares decimals to six places."""
-
-SCALAR_AND_INEQUALITY = {(False, ""), (True, "<")}
-"""What has a value and no brackets, and an inequality; they are never the same."""
-
-INNER_DOLLAR = re.compile(r"(?<!\\)\$")
-"""What would have math-verify read only a part of a text."""
-
-MOST_PLACES = 20
-"""Decimal places from which on a decimal is written as a fraction."""
+QUESTION_SECONDS = 60.0
+"""How long the answers to one question are compared; what is left then counts as different."""
 
 
-@dataclass(frozen=True, order=True)
-class Meaning:
-    """What is compared of an answer.
+@dataclass(frozen=True)
+class Join:
+    """Two answers of one class.
 
     Attributes:
-        kind: "number" (decided by its value), "formula" (math-verify decides), "words" or "text" (decided by equality).
-        text: the number in lowest terms, the formula, the words, or the whole answer.
+        one: the answer of the class that came first.
+        other: the other answer.
+        comparison: by what the two are equal: "text", "spelling", "value", "rounding", "expanded", "scaled",
+            "math-verify", or "as the gold answer shows".
     """
 
-    kind: str
-    text: str
+    one: str
+    other: str
+    comparison: str
 
 
-@dataclass
-class Counts:
-    """What it took to group answers.
+@dataclass(frozen=True)
+class _Read:
+    """An answer read.
 
     Attributes:
-        asked: requests made to math-verify.
-        timeouts: requests that ran into the deadline; the answers count as different.
-        crashes: requests that took the worker down; the answers count as different.
+        reading: what it says.
+        others: what it may say as well, where that is what the gold answer says.
     """
 
-    asked: int = 0
-    timeouts: int = 0
-    crashes: int = 0
+    reading: Reading
+    others: tuple[Reading, ...] = ()
 
     @property
-    def shortfall(self) -> str:
-        """A sentence on the requests that failed, empty if none did."""
-        if not (self.timeouts or self.crashes):
-            return ""
-        return (
-            f"math-verify ran into its deadline {self.timeouts} times and crashed {self.crashes} times; "
-            "those answers count as different."
-        )
+    def leaves(self) -> list[Leaf]:
+        return [leaf for reading in (self.reading, *self.others) for leaf in leaves(reading)]
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """The class of each answer, and of the leaves in it."""
+
+    keys: list[Hashable]
+    by_gold: list[bool]
+    leaf_classes: LeafClasses
+    read: list[_Read]
 
 
 class Equivalence(AbstractContextManager["Equivalence"]):
-    """Groups the answers of a question into classes of mathematically equal ones.
+    """Groups the answers of a question into classes of equal ones.
 
-    Two answers are in one class if a chain of equal pairs leads from one to the other, by way of the correct answer
-    too. Use it as a context manager; it may be used from any thread, one at a time.
+    Use it as a context manager; it may be used from any thread.
 
     Attributes:
         counts: what it has taken so far; results from the cache are not counted.
     """
 
-    def __init__(self, cache: str | PathLike[str] | None = None, seconds: float = SECONDS) -> None:
-        """Start nothing yet; the worker starts with the first pair that needs it.
+    def __init__(
+        self,
+        cache: str | PathLike[str] | None = None,
+        seconds: float = SECONDS,
+        question_seconds: float = QUESTION_SECONDS,
+    ) -> None:
+        """Start nothing yet; workers start with the first formulas that need them.
 
         Args:
             cache: a file that keeps results from run to run.
             seconds: deadline of one request to math-verify, in processor seconds.
+            question_seconds: how long the answers to one question are compared.
 
         Raises:
             TTSGymError: math-verify is not installed, or the cache cannot be opened.
@@ -107,28 +103,29 @@ class Equivalence(AbstractContextManager["Equivalence"]):
         if importlib.util.find_spec("math_verify") is None:
             raise TTSGymError("Mathematical equivalence needs math-verify: install tts-gym[collect].")
         tools = [f"{name} {version(name)}" for name in ("math-verify", "latex2sympy2_extended", "sympy")]
-        self.counts = Counts()
-        self._seconds = seconds
-        self._cache = ResultCache(cache, ", ".join([f"rules {RULES}", *tools]))
-        self._worker = Worker("same", "x", "1+1")
-        self._lock = Lock()
+        self._pool = WorkerPool(cache, ", ".join([f"rules {RULES}", *tools]), seconds)
+        self._question_seconds = question_seconds
 
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
 
     def close(self) -> None:
-        """End the worker and close the cache."""
-        self._worker.close()
-        self._cache.close()
+        """End the workers and close the cache."""
+        self._pool.close()
+
+    @property
+    def counts(self) -> Counts:
+        """What it has taken so far."""
+        return self._pool.counts
 
     def classes(self, answers: Sequence[str], gold: str) -> list[int]:
         """Group answers; the grouping does not depend on their order.
 
         Args:
             answers: valid answer texts.
-            gold: the correct answer, which need not be among them. A unit of it is implied in every answer; if it has
-                none, the units of the answers do not count.
+            gold: the correct answer, which need not be among them. It tells what kind of answer is asked for; its unit,
+                base and name are implied in every answer, and what it does not have does not count.
 
         Returns:
             The class of each answer, numbered from 1 in order of first appearance.
@@ -136,99 +133,96 @@ class Equivalence(AbstractContextManager["Equivalence"]):
         Raises:
             TTSGymError: math-verify does not start.
         """
-        implied = split_unit(clean(gold) or "")[1]
-        meanings = [_meaning(text, implied) for text in (*answers, gold)]
-        with self._lock:
-            leader = self._group(sorted(set(meanings)))
-        numbers: dict[Meaning, int] = {}
-        return [numbers.setdefault(leader[meaning], len(numbers) + 1) for meaning in meanings[:-1]]
+        numbers: dict[Hashable, int] = {}
+        return [numbers.setdefault(label, len(numbers) + 1) for label in self._group(answers, gold).keys]
 
-    def _group(self, meanings: Sequence[Meaning]) -> dict[Meaning, Meaning]:
-        """A representative of each meaning's class, the same for all of the class."""
-        leader = {meaning: meaning for meaning in meanings}
+    def same(self, answer: str, gold: str) -> bool:
+        """Whether ``answer`` is the correct answer ``gold``.
 
-        def find(meaning: Meaning) -> Meaning:
-            while leader[meaning] != meaning:
-                leader[meaning] = meaning = leader[leader[meaning]]
-            return meaning
+        Raises:
+            TTSGymError: math-verify does not start.
+        """
+        one, other = self.classes([answer, gold], gold)
+        return one == other
 
-        for one, other in self._open_pairs(meanings):
-            first, second = find(one), find(other)
-            if first != second and self._same(one.text, other.text):
-                leader[second] = first
-        return {meaning: find(meaning) for meaning in meanings}
+    def joins(self, answers: Sequence[str], gold: str) -> list[Join]:
+        """Why answers are in one class: each but the first of its class, with the first, in the order of ``answers``.
 
-    def _open_pairs(self, meanings: Sequence[Meaning]) -> Iterator[tuple[Meaning, Meaning]]:
-        """The pairs that no rule and no value decides."""
-        numbers = [(meaning, _value(meaning.text), "") for meaning in meanings if meaning.kind == "number"]
-        formulas = []
-        for meaning in (meaning for meaning in meanings if meaning.kind == "formula"):
-            described = self._ask("describe", meaning.text)
-            if described is not None and described["readable"]:
-                value = None if described["value"] is None else complex(*described["value"])
-                formulas.append((meaning, value, structure(meaning.text)))
-        for position, (one, value, enclosed) in enumerate(formulas):
-            for other, other_value, other_enclosed in (*numbers, *formulas[:position]):
-                pair = {(value is None, enclosed), (other_value is None, other_enclosed)}
-                if pair == SCALAR_AND_INEQUALITY or not _close(value, other_value):
-                    continue
-                if may_be_same(enclosed, other_enclosed):
-                    yield one, other
+        Args:
+            answers: distinct valid answer texts.
+            gold: the correct answer.
 
-    def _same(self, one: str, other: str) -> bool:
-        return bool(self._ask("same", *sorted((one, other))))
+        Raises:
+            TTSGymError: math-verify does not start.
+        """
+        grouped = self._group(answers, gold)
+        first: dict[Hashable, int] = {}
+        found = []
+        for place, label in enumerate(grouped.keys):
+            opening = first.setdefault(label, place)
+            if opening != place:
+                found.append(Join(answers[opening], answers[place], _comparison(grouped, opening, place)))
+        return found
 
-    def _ask(self, operation: str, *arguments: str) -> Any:
-        """The worker's result, from the cache if it is there; None if the worker failed."""
-        key = (operation, *arguments)
-        if key not in self._cache:
-            self.counts.asked += 1
-            try:
-                self._cache[key] = self._worker.ask(*key, seconds=self._seconds)
-            except WorkerError as error:
-                self.counts.timeouts += error.failure == Failure.TIMEOUT
-                self.counts.crashes += error.failure == Failure.CRASH
-                self._cache[key] = None
-        return self._cache[key]
-
-
-def _meaning(text: str, implied_unit: str) -> Meaning:
-    cleaned = clean(text)
-    if cleaned is None:
-        return Meaning("text", text)
-    formula, unit = split_unit(cleaned)
-    if implied_unit and unit != implied_unit:
-        formula = cleaned
-    formula = formula.strip("$ ")
-    value = number(formula)
-    if value is not None:
-        return Meaning("number", _spell(value))
-    in_words = words(formula)
-    if in_words is not None:
-        return Meaning("words", in_words)
-    return Meaning("text" if INNER_DOLLAR.search(formula) else "formula", formula)
+    def _group(self, answers: Sequence[str], gold: str) -> _Grouped:
+        cleaned_gold = clean(gold)
+        asked = None if cleaned_gold is None else what_is_asked(cleaned_gold)
+        read_answers = []
+        for text in answers:
+            cleaned = clean(text)
+            if cleaned is None or asked is None:
+                read_answers.append(_Read(Word("unreadable", cleaned or text)))
+            else:
+                read_answers.append(_Read(read(cleaned, asked), tuple(alternatives(cleaned, asked))))
+        golds: list[Reading] = []
+        if cleaned_gold is not None and asked is not None:
+            golds = read_gold(cleaned_gold, asked)
+        gold_leaves = [leaf for reading in golds for leaf in leaves(reading)]
+        found = group(
+            [*gold_leaves, *(leaf for one in read_answers for leaf in one.leaves)],
+            gold_leaves[: len(leaves(golds[0])) if golds else 0],
+            self._pool,
+            time.monotonic() + self._question_seconds,
+        )
+        right = [key(reading, found.classes) for reading in golds]
+        keys, by_gold = [], []
+        for one in read_answers:
+            own = key(one.reading, found.classes)
+            others = {key(reading, found.classes) for reading in one.others}
+            is_right = own in right or not others.isdisjoint(right)
+            keys.append(right[0] if is_right else own)
+            by_gold.append(is_right and own != right[0])
+        return _Grouped(keys, by_gold, found, read_answers)
 
 
-def _spell(value: Fraction) -> str:
-    """The number as math-verify is asked about it."""
-    sign = "-" if value < 0 else ""
-    places = next((places for places in range(MOST_PLACES) if 10**places % value.denominator == 0), 0)
-    if places >= APPROXIMATE_PLACES:
-        digits = f"{(abs(value) * 10**places).numerator}".zfill(places + 1)
-        return f"{sign}{digits[:-places]}.{digits[-places:]}"
-    if value.denominator == 1:
-        return str(value.numerator)
-    return f"{sign}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+def _comparison(grouped: _Grouped, one: int, other: int) -> str:
+    if grouped.by_gold[one] or grouped.by_gold[other]:
+        return "as the gold answer shows"
+    reading, second = grouped.read[one].reading, grouped.read[other].reading
+    if isinstance(reading, Word):
+        return "text"
+    differing = set(leaves(reading)) ^ set(leaves(second))
+    ways = sorted(
+        {grouped.leaf_classes.comparison[leaf] for leaf in differing if leaf in grouped.leaf_classes.comparison}
+    )
+    return ", ".join(ways) or "spelling"
 
 
-def _value(text: str) -> complex | None:
-    exact = number(text)
-    try:
-        return None if exact is None else complex(float(exact))
-    except OverflowError:
-        return None
+def same(answer: str, gold: str) -> bool:
+    """Whether ``answer`` is the correct answer ``gold``; see ``Equivalence``, which keeps its workers for many.
+
+    Raises:
+        TTSGymError: math-verify is not installed or does not start.
+    """
+    with Equivalence() as equivalence:
+        return equivalence.same(answer, gold)
 
 
-def _close(one: complex | None, other: complex | None) -> bool:
-    """Whether two values may be of equal answers; an answer without a value may equal any."""
-    return one is None or other is None or abs(one - other) <= CLOSE * max(abs(one), abs(other))
+def classes(answers: Sequence[str], gold: str) -> list[int]:
+    """The class of each answer, numbered from 1 in order of first appearance; see ``Equivalence.classes``.
+
+    Raises:
+        TTSGymError: math-verify is not installed or does not start.
+    """
+    with Equivalence() as equivalence:
+        return equivalence.classes(answers, gold)

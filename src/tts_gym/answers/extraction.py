@@ -1,14 +1,16 @@
-r"""From a text that a model generated to its answer, or None where the text has none.
+r"""From a text that a model generated to its answer, in stages.
 
-The rules, by name:
+First the part of the text that answers (``sections``), then what marks the answer there (``markers``), the last mark
+that stands, then the answer within the passage (``passages``). The rules are in ``presets``:
 
-- ``boxed``: the content of ``\boxed{...}``, braces balanced.
-- ``final-answer``: what follows "the final answer is", "the answer is", "Answer:" and the like, up to the end of the
-  sentence. Of a calculation such as "3 + 3 = 6" only the result counts.
+- ``auto``: a box, ``<answer>``, ``####``, a JSON field "answer", or a phrase such as "the final answer is", in any of a
+  dozen languages.
+- ``boxed``: the content of ``\boxed{...}`` alone, ``final-answer``: phrases alone.
 - ``choice``: the letter of a multiple-choice question, as in "(B)", "B." or "answer: B".
-- ``auto``: ``boxed``, and ``final-answer`` where there is no box.
+- ``number``: the last number of the text.
+- ``gsm8k``, ``math``, ``aime``, ``gpqa``, ``mmlu``, ``reasoning-gym:TASK``: what fits a benchmark, its gold too.
 
-A rule of one's own is a regular expression: ``PatternSearch``. A whole trajectory is read from its end, as its last
+A rule of one's own is a regular expression, see ``pattern``. A whole trajectory is read from its end, as its last
 answer counts. A probe is read from its start, as a model that was made to answer often goes on to other questions.
 Every rule takes time proportional to the length of the text.
 """
@@ -16,63 +18,69 @@ Every rule takes time proportional to the length of the text.
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager
-from typing import Literal
+from dataclasses import dataclass
 
-from tts_gym.answers.wording import LONGEST_ANSWER, TEXT_COMMAND, clean
-from tts_gym.answers.worker import Worker, WorkerError
-from tts_gym.errors import TTSGymError
+from tts_gym.answers.choices import choice, letter
+from tts_gym.answers.markers import ANSWER, BOX, FINAL, FOREIGN, RESULT, Marked, boxes, fields, phrases
+from tts_gym.answers.passages import LONGEST_PASSAGE, first_answer, tidy
+from tts_gym.answers.presets import Rule, rule_named
+from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, answering_section
 
-Rule = Literal["auto", "boxed", "final-answer", "choice"]
-
-LONGEST_PASSAGE = 4 * LONGEST_ANSWER
-"""Characters after a phrase, or in a box, that are looked at."""
-
-LONGEST_SEARCHED = 100_000
-"""Characters at the end of a text in which a pattern of the user's is searched."""
-
-BOX = r"\\(?:boxed|fbox) ?\{"
-BRACES = re.compile(rf"(?P<box>{BOX})|\\.|\{{|\}}", re.DOTALL)
-FINAL_ANSWER = re.compile(
-    r"\bfinal\s{1,3}answer(?:\s(?:to|of|for)\s[^.:\n]{1,40}?)?(?:[*_\s]{0,4}(?:\bis\b|[:=])|[*_ ]{0,4}\n)",
-    re.IGNORECASE,
-)
-ANSWER = re.compile(
-    r"\banswer(?:\s(?:to|of|for)\s[^.:\n]{1,40}?)?[*_\s]{0,4}(?:\bis\b|[:=])",
-    re.IGNORECASE,
-)
 DIRECT = re.compile(r"(?:\bis|[:=])[\s*$]*\Z", re.IGNORECASE)
-BOX_FIRST = re.compile(rf"(?:\$+|\\[(\[])?\s*{BOX}")
-DISPLAY = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]", re.DOTALL)
-SENTENCE_END = re.compile(r"[.?](?=\s|\Z)|\n|(?<=\$),(?= [a-zA-Z])")
-DOLLAR = re.compile(r"(?<!\\)\$")
-WRAPPERS = (("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
-EQUALS = re.compile(r"(?<![<>!=:\\])=(?!=)")
-OPERATORS = re.compile(r"\\(?:times|cdot|div|[dt]?frac|sqrt|left|right|pm|quad)(?![a-zA-Z])")
-LETTER = re.compile(
-    r"(?:(?:option|choice|letter)\s+)?[*(\[{]*([A-J])(?:[*)\]}]*(?:[.:,)]|\Z)|[)\]}*]+|(?=\s))", re.IGNORECASE
-)
-ENCLOSED_LETTER = re.compile(r"\(([A-J])\)")
-LETTER_LINE = re.compile(r"^[ \t*]*([A-J])(?:[.):*]|[ \t]*$)", re.MULTILINE)
+NUMBER = re.compile(r"(?<![\w.])[-+]?[$€£]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?(?!\w)")
+VALUE_FIRST = re.compile(r"[\s*$({\[:]*[-+]?[0-9\\]")
+CALCULATION = re.compile(r"[0-9(][0-9.,()\s]*(?:[-+*/×·÷^]|\\times|\\cdot)[0-9.,()\s*/+×·÷^-]*[0-9)]")
+LONGEST_BARE = 60
+"""Characters of a last line that answers without a mark, after the reasoning."""
+
+MOST_BARE_WORDS = 6
 
 
-def extract_answer(text: str, rule: Rule = "auto") -> str | None:
+@dataclass(frozen=True)
+class Extraction:
+    """What was found of an answer in a text.
+
+    Attributes:
+        answer: the answer, as ``wording.clean`` spells it; None where there is none, it is not closed, or it is no
+            answer.
+        marker: what marked it: "boxed", "answer tag", "####", "json", "final answer", "answer", "result", "letter",
+            "verdict", "last number", "bare" for a text that is the answer, "suffix" for a probe that begins with it, or
+            "pattern"; None where there is no answer.
+        stage: which part of the text was read, see ``sections``.
+    """
+
+    answer: str | None
+    marker: str | None = None
+    stage: str = WHOLE
+
+
+def extract(text: str, rule: str = "auto") -> Extraction:
     """The last answer in the text of a whole trajectory.
 
     Args:
         text: what the model generated.
         rule: how answers are recognised.
 
-    Returns:
-        The answer as ``wording.clean`` spells it, or None: there is none, it is not closed, or it is no answer.
+    Raises:
+        AnswerError: there is no such rule.
     """
-    if rule == "choice":
-        return _choice(text, last=True)
-    box = _boxed(text, last=True) if rule != "final-answer" else None
-    return _tidy(box if box is not None or rule == "boxed" else _after_phrase(text, last=True))
+    named = rule_named(rule)
+    section = answering_section(text)
+    if section.stage == OPEN_REASONING:
+        return Extraction(None, stage=section.stage)
+    if named.markers == "letters":
+        mark = choice(section.text, last=True) or _bare_letter(section.text)
+        return Extraction(mark and mark.passage, mark and mark.marker, section.stage)
+    answer, marker = _marked(section.text, named)
+    if answer is None and marker is None and section.stage == AFTER_REASONING and named.markers == "all":
+        answer, marker = _bare(section.text), "bare"
+    if answer is None and named.last_number:
+        numbers = NUMBER.findall(section.text)
+        answer, marker = (tidy(numbers[-1]), "last number") if numbers else (None, None)
+    return Extraction(answer, marker if answer is not None else None, section.stage)
 
 
-def extract_probe(suffix: str, continuation: str, rule: Rule = "auto") -> str | None:
+def extract_probe(suffix: str, continuation: str, rule: str = "auto", question: str = "") -> Extraction:
     r"""The answer that a model gave when it was made to.
 
     Args:
@@ -81,152 +89,103 @@ def extract_probe(suffix: str, continuation: str, rule: Rule = "auto") -> str | 
         continuation: what it generated then. Where the engine left out a string that it stopped at, such as ``}``, put
             it back first.
         rule: how answers are recognised.
+        question: the question; a calculation that stands in it is no answer of the model's.
 
-    Returns:
-        As ``extract_answer``, but of the first answer.
+    Raises:
+        AnswerError: there is no such rule.
     """
+    named = rule_named(rule)
+    found = _probed(suffix, continuation, named)
+    if found.answer is not None and _is_echo(found.answer, question):
+        return Extraction(None)
+    return found
+
+
+def _probed(suffix: str, continuation: str, rule: Rule) -> Extraction:
     text = suffix + continuation
-    if rule == "choice":
-        return _choice(continuation if DIRECT.search(suffix) else text, last=False)
-    if DIRECT.search(suffix) and rule != "boxed":
-        return _tidy(_passage(continuation))
-    box = _boxed(text, last=False) if rule != "final-answer" else None
-    phrase = _after_phrase(text, last=False) if rule != "boxed" else None
-    return _tidy(phrase if box is None else box)
+    direct = DIRECT.search(suffix) is not None
+    if rule.markers == "letters":
+        found = letter(continuation) if direct or suffix.rstrip().endswith("(") else None
+        mark = Marked("suffix", 0, found, True) if found else choice(continuation if direct else text, last=False)
+        return Extraction(mark and mark.passage, mark and mark.marker)
+    if direct and rule.markers != "boxed":
+        answer, _ = first_answer(continuation)
+        return Extraction(answer, "suffix" if answer is not None else None)
+    box = next(boxes(text), None) if rule.markers != "phrases" else None
+    if box is not None and (box.start < len(suffix) or re.search(BOX, suffix) is None):
+        answer = tidy(box.passage)
+        return Extraction(answer, box.marker if answer is not None else None)
+    if rule.markers == "boxed":
+        return Extraction(None)
+    marks = sorted(_phrases(text), key=lambda mark: mark.start)
+    answer = first_answer(marks[0].passage)[0] if marks else None
+    return Extraction(answer, marks[0].marker if answer is not None else None)
 
 
-def _boxed(text: str, last: bool) -> str | None:
-    """The content of the last box that is closed, or of the first one; a box in a box belongs to the outer one."""
-    content = None
-    starts: list[int | None] = []
-    open_boxes = 0
-    for match in BRACES.finditer(text):
-        if match["box"]:
-            starts.append(match.end())
-            open_boxes += 1
-        elif match[0] == "{":
-            starts.append(None)
-        elif match[0] == "}" and starts:
-            start = starts.pop()
-            open_boxes -= start is not None
-            if start is not None and (last or not open_boxes):
-                content = text[start : match.start()]
-                if not last:
-                    break
-    return content
+def extract_gold(gold: str, rule: str = "auto") -> str:
+    """The gold answer without its format: of "… #### 72" 72, of a worked solution what it boxes; else as it is.
 
+    Args:
+        gold: the gold answer as it is published.
+        rule: how answers are recognised.
 
-def _after_phrase(text: str, last: bool) -> str | None:
-    """What follows the last "final answer is", or the last "answer is" where there is none; or the first of both."""
-    final, plain = ([match.end() for match in pattern.finditer(text)] for pattern in (FINAL_ANSWER, ANSWER))
-    ends = (final or plain)[-1:] if last else sorted(final[:1] + plain[:1])
-    return _passage(text[ends[0] :]) if ends else None
-
-
-def _passage(text: str) -> str | None:
-    """The first box or formula in display style if ``text`` begins with one, else the first sentence."""
-    text = text[:LONGEST_PASSAGE].lstrip(": *_\t\r\n")
-    if BOX_FIRST.match(text):
-        return _boxed(text, last=False)
-    if display := DISPLAY.match(text):
-        return display[1] or display[2]
-    end = SENTENCE_END.search(text)
-    return text[: end.start()] if end else text
-
-
-def _tidy(answer: str | None) -> str | None:
-    """The answer without what is wrapped around it, and of a calculation its result."""
-    if answer is None or len(answer) > LONGEST_PASSAGE:
-        return None
-    previous = None
-    while answer != previous:
-        previous = answer
-        answer = DOLLAR.sub("", answer).strip().rstrip(".,;:").strip("*").strip()
-        for opening, closing in WRAPPERS:
-            if answer.startswith(opening) and answer.endswith(closing):
-                answer = answer[len(opening) : len(answer) - len(closing)]
-        if BOX_FIRST.match(answer) and answer.endswith("}"):
-            answer = _boxed(answer, last=True) or ""
-    if re.search(BOX, answer):
-        return None
-    return clean(_result(answer))
-
-
-def _result(answer: str) -> str:
-    *left, right = EQUALS.split(answer)
-    calculation = OPERATORS.sub("", "".join(left))
-    digits = any(char.isdigit() for char in calculation)
-    return right if digits and not any(char.isalpha() for char in calculation) else answer
-
-
-def _choice(text: str, last: bool) -> str | None:
-    """The letter after a phrase, in a box, in parentheses, or at the start of a line: the first of these there is."""
-    for passage in (_after_phrase(text, last), _boxed(text, last), None if last else _passage(text)):
-        letter = _letter(passage)
-        if letter:
-            return letter
-    for pattern in (ENCLOSED_LETTER, LETTER_LINE):
-        letters: list[str] = pattern.findall(text)
-        if letters:
-            return letters[-1 if last else 0]
-    return None
-
-
-def _letter(passage: str | None) -> str | None:
-    """The letter that a passage begins with, unless it is the article or the pronoun before another word."""
-    if passage is None or len(passage) > LONGEST_PASSAGE:
-        return None
-    passage = TEXT_COMMAND.sub(r"\1", passage).strip().strip("$").strip()
-    match = LETTER.match(passage)
-    if match is None:
-        return None
-    a_word = match[0][-1:].isalpha() and match.end() < len(passage) and (match[1].islower() or match[1] in "AI")
-    return None if a_word else match[1].upper()
-
-
-class PatternSearch(AbstractContextManager["PatternSearch"]):
-    """Finds answers with a regular expression of the user's, in a process that is killed if it takes too long.
-
-    Use it as a context manager, from one thread at a time.
-
-    Attributes:
-        timeouts: texts that took too long; they have no answer.
+    Raises:
+        AnswerError: there is no such rule.
     """
+    named = rule_named(rule)
+    if named.markers == "letters":
+        if named.index_gold and gold.strip() in set("0123456789"):
+            return "ABCDEFGHIJ"[int(gold)]
+        found = letter(gold)
+        return gold if found is None else found
+    answer, _ = _marked(gold, Rule())
+    return gold if answer is None else answer
 
-    def __init__(self, pattern: str, seconds: float = 1.0) -> None:
-        """Check the pattern.
 
-        Args:
-            pattern: in the syntax of ``re``; its first group is the answer, or all of it if it has no group.
-            seconds: how long the search in one text may take.
+def _marked(text: str, rule: Rule) -> tuple[str | None, str | None]:
+    """The last answer with a mark that stands: a mark of a format, or "final answer", before other phrases."""
+    strong: list[Marked] = [*boxes(text)] if rule.markers in {"all", "boxed"} else []
+    if rule.markers == "all":
+        strong += fields(text)
+    spoken = list(_phrases(text)) if rule.markers in {"all", "phrases"} else []
+    strong += [mark for mark in spoken if mark.marker == "final answer"]
+    weak = [mark for mark in spoken if mark.marker != "final answer"]
+    strong.sort(key=lambda mark: mark.start)
+    weak.sort(key=lambda mark: (mark.marker != "result", mark.start))
+    last = strong[-1].start if strong else -1
+    later = [mark for mark in weak if mark.start > last and VALUE_FIRST.match(mark.passage)] if strong else []
+    marker = None
+    for mark in [*reversed(later), *reversed(strong), *reversed(weak)]:
+        if mark.enclosed:
+            answer, stands = tidy(mark.passage), True
+        else:
+            answer, stands = first_answer(mark.passage)
+        marker = marker or mark.marker
+        if answer is not None and stands:
+            return answer, mark.marker
+    return None, marker
 
-        Raises:
-            TTSGymError: it is not a regular expression.
-        """
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise TTSGymError(f"The pattern {pattern!r} is not a regular expression ({error}): correct it.") from error
-        self.timeouts = 0
-        self._pattern = pattern
-        self._seconds = seconds
-        self._worker = Worker("search", "", "")
 
-    def __exit__(self, *_: object) -> None:
-        """Close."""
-        self.close()
+def _phrases(text: str) -> list[Marked]:
+    patterns = ((FINAL, "final answer"), (ANSWER, "answer"), (FOREIGN, "answer"), (RESULT, "result"))
+    return [mark for pattern, name in patterns for mark in phrases(text, pattern, name, LONGEST_PASSAGE)]
 
-    def close(self) -> None:
-        """End the process."""
-        self._worker.close()
 
-    def __call__(self, text: str) -> str | None:
-        """The answer in the last match in the last ``LONGEST_SEARCHED`` characters of ``text``."""
-        try:
-            found: str | None = self._worker.ask(
-                "search", self._pattern, text[-LONGEST_SEARCHED:], seconds=self._seconds
-            )
-        except WorkerError:
-            self.timeouts += 1
-            return None
-        return _tidy(found)
+def _bare(text: str) -> str | None:
+    """The answer of a text that is nothing else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) != 1 or len(lines[0]) > LONGEST_BARE or len(lines[0].split()) > MOST_BARE_WORDS:
+        return None
+    return first_answer(lines[0])[0]
+
+
+def _bare_letter(text: str) -> Marked | None:
+    found = letter(text) if len(text.strip()) <= LONGEST_BARE else None
+    return Marked("bare", 0, found, True) if found else None
+
+
+def _is_echo(answer: str, question: str) -> bool:
+    """Whether ``answer`` is a calculation that stands in ``question``."""
+    if not question or CALCULATION.fullmatch(answer) is None:
+        return False
+    return "".join(answer.split()) in "".join(question.split())

@@ -5,57 +5,66 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import Protocol
 
-from tts_gym.answers.errors import AnswerError
-from tts_gym.answers.extraction import PatternSearch, Rule, extract_answer, extract_probe
-
-PATTERN = "regex:"
+from tts_gym.answers.extraction import Extraction, extract, extract_gold, extract_probe
+from tts_gym.answers.pattern import PatternSearch
+from tts_gym.answers.presets import PATTERN, rule_named
 
 
 class AnswerReader(Protocol):
-    """Finds the answer in a text, None where there is none."""
+    """Finds the answer in a text."""
 
-    def branch(self, text: str) -> str | None:
+    def branch(self, text: str) -> Extraction:
         """The answer of a whole branch."""
 
-    def probe(self, suffix: str, continuation: str) -> str | None:
+    def probe(self, suffix: str, continuation: str, question: str = "") -> Extraction:
         """The answer that a model was made to give after ``suffix``."""
+
+    def gold(self, text: str) -> str:
+        """The gold answer without its format."""
 
 
 @dataclass(frozen=True)
 class _RuleReader:
-    rule: Rule
+    rule: str
 
-    def branch(self, text: str) -> str | None:
-        return extract_answer(text, self.rule)
+    def branch(self, text: str) -> Extraction:
+        return extract(text, self.rule)
 
-    def probe(self, suffix: str, continuation: str) -> str | None:
-        return extract_probe(suffix, continuation, self.rule)
+    def probe(self, suffix: str, continuation: str, question: str = "") -> Extraction:
+        return extract_probe(suffix, continuation, self.rule, question)
+
+    def gold(self, text: str) -> str:
+        return extract_gold(text, self.rule)
 
 
 @dataclass(frozen=True)
 class _PatternReader:
     search: PatternSearch
 
-    def branch(self, text: str) -> str | None:
-        return self.search(text)
+    def branch(self, text: str) -> Extraction:
+        answer = self.search(text)
+        return Extraction(answer, "pattern" if answer is not None else None)
 
-    def probe(self, suffix: str, continuation: str) -> str | None:
-        return self.search(suffix + continuation)
+    def probe(self, suffix: str, continuation: str, question: str = "") -> Extraction:
+        return self.branch(suffix + continuation)
+
+    def gold(self, text: str) -> str:
+        return text
 
 
 @contextmanager
 def answer_reader(rule: str) -> Iterator[AnswerReader]:
-    """A reader by a rule of ``extraction``, or by "regex:" and a pattern.
+    """A reader by a rule of ``presets``, or by "regex:" and a pattern.
 
     Raises:
-        AnswerError: there is no such rule, or the pattern is not a regular expression.
+        AnswerError: there is no such rule.
+        TTSGymError: the pattern is not a regular expression.
     """
     if rule.startswith(PATTERN):
         with PatternSearch(rule.removeprefix(PATTERN)) as search:
             yield _PatternReader(search)
-    elif rule in get_args(Rule):
-        yield _RuleReader(rule)  # type: ignore[arg-type]
     else:
-        raise AnswerError(f"There is no rule {rule!r} for answers: use {', '.join(get_args(Rule))} or {PATTERN}….")
+        rule_named(rule)
+        yield _RuleReader(rule)

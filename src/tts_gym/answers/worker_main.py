@@ -6,16 +6,18 @@ or eats memory does so here, where it can be killed. math-verify and SymPy are i
 
 from __future__ import annotations
 
-import cmath
 import json
 import logging
+import math
 import os
 import re
 import resource
 import signal
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +27,18 @@ MEMORY = 2 * 2**30
 PARSED_KEPT = 4096
 """Parsed answers that a worker remembers."""
 
+LARGEST_FACTORIAL = 5000
+"""Argument of the largest factorial that is written out."""
+
+DIGITS = 30
+"""Digits to which formulas are evaluated."""
+
+POINTS = 2
+"""Assignments of numbers to variables under which a formula is evaluated."""
+
+LARGEST_EXACT = 100_000
+"""Bits of the largest number that is written out."""
+
 
 def search(pattern: str, text: str) -> str | None:
     """The first group of the last match of ``pattern`` in ``text``, or the whole match if there is no group."""
@@ -33,77 +47,219 @@ def search(pattern: str, text: str) -> str | None:
 
 
 def describe(text: str) -> dict[str, Any]:
-    """Whether math-verify can read ``text`` as one expression, and a number that is equal for equal expressions.
+    """What tells formulas apart that are not equal.
 
-    A formula has its value, each variable and each call of an unknown function standing for a fixed number that depends
-    on its name; an assignment has that of its right side, as math-verify takes the two for equal; a list has a sum of
-    its elements' values. What has no value is compared with a number, to see here whether math-verify hangs on it.
+    Returns:
+        ``exact``: the numerator and denominator of a rational number, in hexadecimal. ``values``: what equal formulas
+        have in common, a pair of decimal strings for the real and the imaginary part, or None where there is no value,
+        for each assignment of numbers to the variables; of an equation the ratios of both sides' difference. ``kind``:
+        "number", "formula", "equation", or "other" for what has neither; "" where math-verify cannot read it.
     """
+    from sympy import Eq, Expr
+
     parsed = _parse(text)
-    value = _value(parsed[0]) if parsed else None
-    if value is None and parsed:
-        same(text, "17")
-    return {"readable": bool(parsed), "value": None if value is None else [value.real, value.imag]}
-
-
-def _value(expression: Any) -> complex | None:
-    from sympy import Eq, Expr, FiniteSet, Interval, Tuple
-    from sympy.core.function import AppliedUndef
-
-    if isinstance(expression, Eq) and expression.lhs.is_Symbol:
-        return _value(expression.rhs)
-    if isinstance(expression, FiniteSet):
-        return _sum([_value(element) for element in expression.args], ordered=False)
-    if isinstance(expression, Tuple):
-        return _sum([_value(element) for element in expression.args], ordered=True)
-    if isinstance(expression, Interval):
-        return _sum([_value(expression.start), _value(expression.end)], ordered=True)
+    if not parsed:
+        return {"kind": "", "exact": None, "values": []}
+    expression = parsed[0]
+    if isinstance(expression, Eq):
+        values = _ratios([_value(expression.lhs - expression.rhs, point) for point in range(POINTS)])
+        return {"kind": "equation", "exact": None, "values": [_spelled(value) for value in values]}
     if not isinstance(expression, Expr):
+        return {"kind": "other", "exact": None, "values": []}
+    try:
+        exact = _exact(expression)
+    except TooLargeError:
+        return {"kind": "", "exact": None, "values": []}
+    if exact is not None:
+        return {"kind": "number", "exact": [hex(exact.numerator), hex(exact.denominator)], "values": []}
+    kind = "number" if expression.is_number else "formula"
+    values = [_value(expression, point) for point in range(1 if kind == "number" else POINTS)]
+    return {"kind": kind, "exact": None, "values": [_spelled(value) for value in values]}
+
+
+class TooLargeError(Exception):
+    """A number is too large to be written out."""
+
+
+def _exact(expression: Any) -> Fraction | None:
+    """The rational number that ``expression`` is by arithmetic alone; None where it is none or takes algebra.
+
+    Raises:
+        TooLargeError: it is too large.
+    """
+    from sympy import Rational
+
+    if isinstance(expression, Rational):
+        return _bounded(Fraction(int(expression.p), int(expression.q)))
+    arguments = [_exact(argument) for argument in expression.args]
+    rule = ARITHMETIC.get(type(expression).__name__)
+    if rule is None or not arguments or any(argument is None for argument in arguments):
         return None
     try:
-        expression = expression.xreplace({call: _stand_in(str(call)) for call in expression.atoms(AppliedUndef)})
-        stand_ins = {symbol: _stand_in(symbol.name) for symbol in expression.free_symbols}
-        number = complex(expression.evalf(15, subs=stand_ins))
+        found = rule(*arguments)
+    except (ArithmeticError, ValueError):
+        return None
+    return None if found is None else _bounded(found)
+
+
+def _bounded(number: Fraction) -> Fraction:
+    if max(number.numerator.bit_length(), number.denominator.bit_length()) > LARGEST_EXACT:
+        raise TooLargeError
+    return number
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    if base == 1:
+        return base
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if base and abs(exponent) * bits > 2 * LARGEST_EXACT:
+        raise TooLargeError
+    if exponent.denominator == 1:
+        return base**exponent.numerator
+    roots = [_root(part, exponent.denominator) for part in (base.numerator, base.denominator)]
+    if base < 0 or None in roots:
+        return None
+    return Fraction(*roots) ** exponent.numerator  # type: ignore[arg-type]
+
+
+def _root(number: int, degree: int) -> int | None:
+    from sympy import integer_nthroot
+
+    root, is_exact = integer_nthroot(max(number, 0), degree)
+    return int(root) if is_exact else None
+
+
+def _factorial(number: Fraction) -> Fraction | None:
+    if number > LARGEST_FACTORIAL:
+        raise TooLargeError
+    return Fraction(math.factorial(int(number))) if number >= 0 and number.denominator == 1 else None
+
+
+def _binomial(whole: Fraction, part: Fraction) -> Fraction | None:
+    if whole.denominator > 1 or part.denominator > 1 or not 0 <= part <= whole:
+        return None
+    if min(part, whole - part) > LARGEST_FACTORIAL:
+        raise TooLargeError
+    return Fraction(math.comb(int(whole), int(part)))
+
+
+def _sum(*parts: Fraction) -> Fraction:
+    return sum(parts, Fraction(0))
+
+
+ARITHMETIC: dict[str, Callable[..., Fraction | None]] = {
+    "Add": _sum,
+    "Mul": lambda *factors: math.prod(factors, start=Fraction(1)),
+    "Pow": _power,
+    "Abs": abs,
+    "floor": lambda number: Fraction(math.floor(number)),
+    "ceiling": lambda number: Fraction(math.ceil(number)),
+    "factorial": _factorial,
+    "binomial": _binomial,
+    "Mod": lambda number, base: number % base,
+    "UnevaluatedExpr": lambda number: number,
+}
+
+
+def _value(expression: Any, point: int) -> Any:
+    """The value of ``expression``, its variables and calls of unknown functions standing for numbers; None without."""
+    from sympy.core.function import AppliedUndef
+
+    try:
+        expression = expression.xreplace({call: _stand_in(str(call), point) for call in expression.atoms(AppliedUndef)})
+        stand_ins = {symbol: _stand_in(symbol.name, point) for symbol in expression.free_symbols}
+        value = expression.evalf(DIGITS, subs=stand_ins)
+        if not value.is_number:
+            value = expression.subs(stand_ins).doit().evalf(DIGITS)
+        return value if value.is_finite and value.is_number else None
     except Exception:
         return None
-    return number if cmath.isfinite(number) else None
 
 
-def _sum(values: list[complex | None], ordered: bool) -> complex | None:
-    """The sum of ``values``, weighted by position where their order counts; None where one is missing."""
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
+def _ratios(values: list[Any]) -> list[Any]:
+    """Each value through the next, which no constant factor changes."""
+    pairs = pairwise(values)
+    return [None if one is None or not other else (one / other).evalf(DIGITS) for one, other in pairs]
+
+
+def _spelled(value: Any) -> list[str] | None:
+    if value is None:
         return None
-    return sum((value * (position if ordered else 1) for position, value in enumerate(known, 1)), 0j)
+    real, imaginary = value.as_real_imag()
+    return [str(real), str(imaginary)]
 
 
-def same(one: str, other: str) -> bool:
-    """Whether math-verify takes either text, as gold, for equal to the other; it is not symmetric."""
+def _stand_in(name: str, point: int) -> Any:
+    """A number for a variable: between 1 and 2, or between -2 and -1."""
+    from sympy import Rational
+
+    part = Rational(crc32(f"{name} {point}".encode()) % 10007, 10007)
+    return (part + 1, -part - 1)[point]
+
+
+def same(one: str, other: str) -> str | None:
+    """By which comparison two formulas are equal: "expanded", "scaled" or "math-verify"; None where they are not."""
     from math_verify import verify
+    from sympy import Eq, Expr, cancel, expand, together
 
     first, second = _parse(one), _parse(other)
-    return any(verify(*pair, timeout_seconds=None) for pair in ((first, second), (second, first)))
+    if not first or not second:
+        return None
+    left, right = first[0], second[0]
+    if isinstance(left, Eq) and isinstance(right, Eq):
+        ratio = cancel(together((left.lhs - left.rhs) / (right.lhs - right.rhs)))
+        return "scaled" if ratio.is_number and ratio.is_finite and ratio != 0 else None
+    if isinstance(left, Expr) and isinstance(right, Expr):
+        difference = expand(left - right)
+        if difference == 0:
+            return "expanded"
+        if difference.is_Rational:
+            return None
+    equal = any(verify(*pair, timeout_seconds=None) for pair in ((first, second), (second, first)))
+    return "math-verify" if equal else None
+
+
+def _parse(text: str) -> list[Any]:
+    """The formula ``text`` as math-verify takes it, its variables real; empty where it is no formula."""
+    from sympy import Eq, Expr
+
+    # The sides of an equation by themselves: the parser takes four times as long over both together.
+    if text.count("=") == 1:
+        sides = [side for part in text.split("=") for side in _parse_side(part)]
+        if len(sides) == 2 and all(isinstance(side, Expr) for side in sides):
+            return [Eq(*sides, evaluate=False)]
+    return _parse_side(text)
 
 
 @lru_cache(PARSED_KEPT)
-def _parse(text: str) -> list[Any]:
-    """What math-verify makes of the whole of ``text``; empty if it cannot read it.
-
-    Units are left to ``wording``: math-verify takes the s of 144 - 48s for seconds.
-    """
+def _parse_side(text: str) -> list[Any]:
     from latex2sympy2_extended import NormalizationConfig
-    from math_verify import LatexExtractionConfig, parse
+    from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy
 
+    # Units are left to ``units``: here they would take the s of 144 - 48s for seconds.
     spelling = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="none")
-    config = [LatexExtractionConfig(boxed_match_priority=-1, normalization_config=spelling)]
-    parsed: list[Any] = parse(f"${text} $", config, fallback_mode="no_fallback", parsing_timeout=None)
-    return parsed
+    try:
+        found = latex2sympy(
+            text,
+            is_real=True,
+            normalization_config=spelling,
+            conversion_config=ConversionConfig(lowercase_symbols=False),
+        )
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception:
+        return []
+    return [_exactly(found)]
 
 
-def _stand_in(name: str) -> Any:
-    from sympy import Rational
+def _exactly(expression: Any) -> Any:
+    """``expression`` with decimals as fractions, and the letter i for what it nearly always is in an answer."""
+    from sympy import Basic, Float, I, Rational
 
-    return Rational(crc32(name.lower().encode()) % 10007 + 10007, 10007)
+    if not isinstance(expression, Basic):
+        return expression
+    exact = {number: Rational(str(number)) for number in expression.atoms(Float)}
+    return expression.xreplace(exact | {symbol: I for symbol in expression.free_symbols if symbol.name == "i"})
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {"search": search, "describe": describe, "same": same}

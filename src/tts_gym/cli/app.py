@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from tts_gym.cli import discover, stores
+from tts_gym.cli import answers, discover, stores
 from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.train import train
@@ -25,6 +25,7 @@ app.command()(evaluate)
 app.command()(collect)
 app.command()(train)
 app.add_typer(stores.app, name="stores")
+app.add_typer(answers.app, name="answers")
 app.add_typer(discover.app, name="discover")
 
 

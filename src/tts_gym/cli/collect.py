@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -18,8 +19,9 @@ from tts_gym.collectors.collect import Progress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
 from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate, read_prices
-from tts_gym.collectors.questions import Columns, read_questions
+from tts_gym.collectors.questions import Columns, Question, read_questions
 from tts_gym.collectors.settings import Probing, Prompting, Settings
+from tts_gym.datasets import load_store, summarise
 
 
 class BackendKind(StrEnum):
@@ -124,7 +126,7 @@ def collect(
         answers=answers,
         keep_text=keep_text,
         prompting=Prompting(template, system, tuple((example.question, example.gold) for example in worked), chat),
-        probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens),
+        probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens, stop=_probe_stop(asked)),
     )
     if dry_run:
         costs = read_prices(prices, model) if prices else None
@@ -152,6 +154,18 @@ def collect(
     print(f"Wrote {out}: {len(asked):,} questions with {branches:,} branches each. {_told(progress)}")
     if progress.grouping.shortfall:
         print(progress.grouping.shortfall)
+    facts = summarise(load_store(out))
+    if facts.branch_accuracy == 0:
+        print(
+            f"Warning: no branch of any question is right: see the answers with tts-gym stores explain {out} QUESTION, "
+            f"and whether --answers {answers} fits.",
+            file=sys.stderr,
+        )
+
+
+def _probe_stop(asked: Sequence[Question]) -> tuple[str, ...]:
+    """What ends a forced answer: the end of its line, unless answers have several."""
+    return () if any("\n" in question.gold.strip() for question in asked) else DEFAULTS.probing.stop
 
 
 def read_option(text: str, hint: str = "--option") -> tuple[str, Any]:

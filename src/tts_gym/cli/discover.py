@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tts_gym.cli.evaluate import Rules
+from tts_gym.cli.evaluate import AllowWeak, Rules
 from tts_gym.errors import TTSGymError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def run(
     max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more dollars are spent.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens are spent.")] = None,
     template: Annotated[str | None, typer.Option(metavar="FILE", help="Prompt template of your own.")] = None,
+    allow_weak_isolation: AllowWeak = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the discovery in DIR, if there is one.")] = False,
     jobs: Jobs = 1,
 ) -> None:
@@ -90,6 +91,7 @@ def run(
         "max_usd": max_usd,
         "max_tokens": max_tokens,
         "template": template,
+        "allow_weak_isolation": allow_weak_isolation or None,
     }
     told = {name: value for name, value in told.items() if value is not None}
     from tts_gym.discovery.loop import begin, go_on

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import track
 
 from tts_gym.agents.controller import Controller
-from tts_gym.agents.specs import ZOO, is_file_spec, parse_spec, zoo_on
+from tts_gym.agents.specs import ZOO, FileController, parse_spec, zoo_on
+from tts_gym.agents.synthesis.jail import Limits
+from tts_gym.agents.synthesis.jailed import LIMITS
 from tts_gym.cli.output import check_writable, print_table, write
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import evaluate_many
@@ -27,6 +29,11 @@ class Backend(StrEnum):
 
     loky = "loky"
     ray = "ray"
+
+
+AllowWeak = Annotated[
+    bool, typer.Option("--allow-weak-isolation", help="Run candidates even where their jail lacks a layer.")
+]
 
 
 class Rules(StrEnum):
@@ -44,7 +51,7 @@ def evaluate(
     controllers: Annotated[
         list[str],
         typer.Option(
-            "-c", "--controller", metavar="SPEC", help="name[:param=value,...], zoo, rl:MODEL, or FILE.py:NAME[:...]."
+            "-c", "--controller", metavar="SPEC", help="name[:param=value,...], zoo, rl:MODEL, or FILE.py[:NAME][:...]."
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Branch orders to replay each question in.")] = 100,
@@ -59,6 +66,10 @@ def evaluate(
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster; else one starts here.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run a candidate's file, such as winner.py, as your own code.")
+    ] = False,
+    allow_weak_isolation: AllowWeak = False,
     resume: Annotated[
         str | None, typer.Option(metavar="DIR", help="Keep what is finished in DIR, and go on from there.")
     ] = None,
@@ -70,7 +81,8 @@ def evaluate(
     files = [file for file in (json_file, csv_file, plot) if file and file != "-"]
     for file in files:
         check_writable(Path(file))
-    parsed = [(spec, parse_spec(spec)) for spec in controllers]
+    limits = Limits(seconds=timeout or LIMITS.seconds, allow_weak=allow_weak_isolation)
+    parsed = [(spec, parse_spec(spec, trust, limits)) for spec in controllers]
     loaded = [(name, load_store(name)) for name in stores]
     runs = [
         (name, spec, controller, store)
@@ -82,7 +94,8 @@ def evaluate(
 
     if address is not None and backend != Backend.ray:
         raise typer.BadParameter("it is that of a Ray cluster and needs --backend ray", param_hint="--address")
-    workers = Workers(jobs, timeout, any(map(is_file_spec, controllers)), backend.value, address)
+    isolate = any(isinstance(controller, FileController) for controller, _ in pairs)
+    workers = Workers(jobs, timeout, isolate, backend.value, address)
     running = evaluate_many(pairs, seeds, rules.value, workers, resume)
     screen = Console(stderr=True)
     evaluations = list(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.cli.output import print_table
+from tts_gym.collectors.explain import explain as explain_answers
+from tts_gym.collectors.regrade import regrade
 from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 
@@ -63,6 +67,33 @@ def import_store(
     with Equivalence(cache) as equivalence:
         import_published(source, out, equivalence.classes)
     print(f"Wrote {out}. {equivalence.counts.shortfall}".rstrip())
+
+
+@app.command()
+def explain(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Catalogue name or store directory.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="Id of the question.")],
+) -> None:
+    """Say which answers to a question count as the same, and by which comparison (extra collect)."""
+    table = Table("class", "answer", "branches", "probes", "right", "same by")
+    for one in explain_answers(store, question):
+        right = "right" if one.is_right else ""
+        table.add_row(str(one.number), escape(one.text), str(one.branches), str(one.probes), right, one.comparison)
+    print_table(table)
+
+
+@app.command("regrade")
+def regrade_store(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Catalogue name or store directory.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Store directory to create.")],
+    answers: Annotated[
+        str | None, typer.Option(metavar="RULE", help="How answers are recognised; as they were by default.")
+    ] = None,
+) -> None:
+    """Find and group the answers of a store that keeps its texts anew (extra collect)."""
+    counts = regrade(store, out, answers)
+    print(f"Wrote {out}. {counts.shortfall}".rstrip())
+    _print_facts(summarise(load_store(out)))
 
 
 @app.command()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tts_gym.answers.equivalence import Counts
+from tts_gym.answers.equivalence import Equivalence
+from tts_gym.answers.gold import check_gold
+from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.shards import Shards, encode_shard, open_shards
@@ -137,7 +140,11 @@ def collect(
         BackendError: the model is not loaded or reached.
         OSError: the directory cannot be written to, or the disk is full; what finished is kept.
     """
-    with answer_reader(settings.answers), open_shards(out, settings.as_dict()) as shards:
+    questions = _with_gold(questions, settings.answers)
+    with (
+        open_shards(out, settings.as_dict()) as shards,
+        Equivalence(shards.equivalence_cache) as equivalence,
+    ):
         units = list(all_units(questions, settings.branches, settings.block))
         missing = shards.missing(units)
         progress = Progress(len(units), len(units) - len(missing), len(shards.damaged))
@@ -146,13 +153,34 @@ def collect(
             shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
             with (runner or local_runner())(settings) as run_units:
                 progress.start = time.monotonic()
-                _keep(run_units(missing), shards, progress, watch)
+                with GroupingAhead(shards, units, equivalence) as ahead:
+                    _keep(run_units(missing), shards, progress, watch, ahead)
         if missing or not holds_store(out, questions):
-            progress.grouping = make_store(shards, questions, settings, benchmark, license_name, name)
+            make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, name)
+            progress.grouping = equivalence.counts
     return progress
 
 
-def _keep(results: Iterator[UnitResult], shards: Shards, progress: Progress, watch: Callable[[Progress], None]) -> None:
+def _with_gold(questions: Sequence[Question], rule: str) -> list[Question]:
+    """The questions with their gold answers as answers are compared with them.
+
+    Raises:
+        AnswerError: there is no such rule, or it can never find a gold answer.
+    """
+    with answer_reader(rule):
+        return [
+            replace(question, gold=check_gold(question.gold, rule, f"question {question.id!r}"))
+            for question in questions
+        ]
+
+
+def _keep(
+    results: Iterator[UnitResult],
+    shards: Shards,
+    progress: Progress,
+    watch: Callable[[Progress], None],
+    ahead: GroupingAhead,
+) -> None:
     """Keep the units that finish, and note those that fail."""
     in_a_row = 0
     last = ""
@@ -160,6 +188,7 @@ def _keep(results: Iterator[UnitResult], shards: Shards, progress: Progress, wat
         progress.usage.add(result.usage)
         if result.error is None:
             shards.keep(result.unit.name, encode_shard(result))
+            ahead.kept(result.unit)
             progress.done += 1
             in_a_row = 0
         else:

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
-from tts_gym.collectors.prompts import ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.signals import answer_logprob, interval_signals, recordable_signals
 from tts_gym.collectors.units import Unit, UnitResult, Usage
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.llm.backend import Backend, Completion, Request, Result, Sampling
+
+FORCED = "forced"
+"""The mark of a final answer that a branch did not give before it was cut off, and was made to give then."""
 
 TRIES = 3
 """How often a request is made before its unit fails: once beside others, then alone."""
@@ -257,7 +260,7 @@ class Collector:
         usage.cached += result.cached_tokens or 0
         usage.probe += len(completion.tokens)
         suffix = self._settings.probing.suffix
-        answer = self._reader.probe(suffix, completion.text)
+        answer = self._reader.probe(suffix, completion.text, job.work.unit.question.question).answer
         logprob = 0.0
         if completion.logprobs is not None:
             logprob = answer_logprob(completion.logprobs[: self._answer_length(completion, answer)])
@@ -269,7 +272,9 @@ class Collector:
         tokens, suffix = completion.tokens.tolist(), self._settings.probing.suffix
         lengths = range(1, len(tokens)) if answer is not None else ()
         decode = self._backend.tokenizer.decode
-        return next((n for n in lengths if self._reader.probe(suffix, decode(tokens[:n])) == answer), len(tokens))
+        return next(
+            (n for n in lengths if self._reader.probe(suffix, decode(tokens[:n])).answer == answer), len(tokens)
+        )
 
     def _failed(self, job: _Job, reason: str) -> None:
         if job.tries < TRIES:
@@ -284,15 +289,19 @@ class Collector:
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
         probes = [work.answers[digest] for _, digest in branch.prefixes]
-        final = self._reader.branch(branch.text)
+        opened = THINK if self._probes.is_open(np.array(work.prompt, np.int32)) else ""
+        found = self._reader.branch(opened + branch.text)
+        final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()
-            final = forced.answer if final is None else final
+            if final is None and forced.answer is not None:
+                final, marker = forced.answer, FORCED
         signals = branch.signals | {"answer_logprob": [probe.logprob for probe in probes]}
         return RecordedBranch(
             tokens=max(1, len(branch.tokens)),  # Not every backend tells of the token that ended the branch.
             probe_answers=[probe.answer for probe in probes],
             final_answer=final,
+            marker=marker,
             finish_reason=branch.finish_reason,
             signals={name: signals[name] for name in self.signals},
             probe_text=[probe.text for probe in probes],

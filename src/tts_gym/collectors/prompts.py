@@ -58,8 +58,12 @@ class ProbePrompts:
 
     def suffix(self, prefix: NDArray[np.int32]) -> tuple[int, ...]:
         """The suffix for ``prefix``, prompt included: it closes ``<think>`` where that is open."""
-        opened, closed = (_last(prefix, mark) for mark in self._marks)
-        return self._closing if opened > closed else self._plain
+        return self._closing if self.is_open(prefix) else self._plain
+
+    def is_open(self, tokens: NDArray[np.int32]) -> bool:
+        """Whether ``tokens`` end within ``<think>``."""
+        opened, closed = (_last(tokens, mark) for mark in self._marks)
+        return opened > closed
 
 
 def _last(tokens: NDArray[np.int32], mark: NDArray[np.int32]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -167,9 +168,16 @@ def _reasoning_gym(source: str) -> Iterator[Any]:
     task, _, arguments = source.removeprefix(REASONING_GYM).partition("?")
     options = {name: _number(value) for name, value in _named(arguments, source).items()}
     try:
-        yield from reasoning_gym.create_dataset(task, **options)
+        items = list(reasoning_gym.create_dataset(task, **options))
     except Exception as error:  # Tasks check their arguments with whatever error they like.
         raise CollectionError(f"{source} cannot be made ({' '.join(str(error).split())}).") from error
+    answered = [{"id": str(number), **item} for number, item in enumerate(items) if str(item["answer"] or "").strip()]
+    if len(answered) < len(items):
+        warnings.warn(
+            f"{source}: {len(items) - len(answered)} of {len(items)} questions have no gold answer and are left out.",
+            stacklevel=2,
+        )
+    yield from answered
 
 
 def _named(arguments: str, source: str) -> dict[str, str]:

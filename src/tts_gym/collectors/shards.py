@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ def encode_shard(result: UnitResult) -> bytes:
             **{field.name: field.type for field in probes_schema(signals)},
             **DETAILS,
             "text": pa.string(),
+            "marker": pa.string(),
         }
     )
     rows = [{**vars(branch), **branch.signals} for branch in branches]
@@ -132,6 +134,11 @@ class Shards:
     def branches(self, unit: Unit) -> list[RecordedBranch]:
         """The branches of a finished unit."""
         return decode_shard(self._files[unit.name].read_bytes())
+
+    def markers(self, units: Iterable[Unit]) -> Counter[str]:
+        """How often each mark gave the final answer in finished ``units``; "none" where there is no answer."""
+        branches = (branch for unit in units for branch in self.branches(unit))
+        return Counter(branch.marker or "none" for branch in branches)
 
     def note_failure(self, unit: Unit, reason: str) -> None:
         """Note that a unit failed."""

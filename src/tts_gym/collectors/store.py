@@ -11,13 +11,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tts_gym.answers.equivalence import Counts, Equivalence
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.units import all_units
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
+from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedQuestion
 
 
@@ -27,8 +27,9 @@ def make_store(
     settings: Settings,
     benchmark: str,
     license_name: str,
+    grouping: Grouping,
     name: str | None = None,
-) -> Counts:
+) -> None:
     """Put the store of a finished collection into its directory.
 
     The tables come before ``metadata.json``, without which there is no store, so that the store is there at once or not
@@ -40,10 +41,8 @@ def make_store(
         settings: what was drawn.
         benchmark: name of the questions.
         license_name: licence of the data.
+        grouping: which answers of a question are the same.
         name: name of the store; those of the model and of the questions by default.
-
-    Returns:
-        What it took to group the answers.
 
     Raises:
         StoreError: the records do not make a store.
@@ -51,20 +50,18 @@ def make_store(
     """
     shards.draft.mkdir()
     draft = shards.draft / "store"
-    with Equivalence(shards.equivalence_cache) as equivalence:
-        metadata = _provenance(shards, questions, settings) | {
-            "name": name or f"{Path(settings.model).name}/{benchmark}",
-            "benchmark": benchmark,
-            "license": license_name,
-        }
-        write_store(draft, _records(shards, questions, settings), metadata, equivalence.classes)
+    metadata = _provenance(shards, questions, settings) | {
+        "name": name or f"{Path(settings.model).name}/{benchmark}",
+        "benchmark": benchmark,
+        "license": license_name,
+    }
+    write_store(draft, _records(shards, questions, settings), metadata, grouping)
     files = sorted(draft.iterdir(), key=lambda file: file.name == METADATA_FILE)
     (shards.directory / METADATA_FILE).unlink(missing_ok=True)
     for file in files:
         os.replace(file, shards.directory / file.name)
     sync(shards.directory)
     shutil.rmtree(shards.draft)
-    return equivalence.counts
 
 
 def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
@@ -85,6 +82,7 @@ def _provenance(shards: Shards, questions: Sequence[Question], settings: Setting
         "sampling": {name: plain[name] for name in ("temperature", "top_p", "top_k", "max_tokens", "stop")},
         "seeds": [] if settings.seed is None else [settings.seed],
         "collection": {"settings": plain, "sessions": shards.sessions(), "questions_sha256": _digest(questions)},
+        "markers": shards.markers(all_units(questions, settings.branches, settings.block)),
     }
 
 

@@ -36,12 +36,25 @@ def load_store(name_or_path: str | PathLike[str]) -> ReplayStore:
     whole, mark, selection = spelling.rpartition("?")
     if mark and not os.path.exists(spelling):
         return select_fold(load_store(whole), selection)
-    if spelling in catalogue():
-        return open_store(BUNDLED / spelling)
     if spelling.endswith(".json"):
         return read_published(spelling)
+    return open_store(store_directory(spelling))
+
+
+def store_directory(name_or_path: str | PathLike[str]) -> Path:
+    """The directory of a store.
+
+    Args:
+        name_or_path: a catalogue name or a store directory.
+
+    Raises:
+        StoreError: there is no such store.
+    """
+    spelling = os.fspath(name_or_path)
+    if spelling in catalogue():
+        return BUNDLED / spelling
     if os.path.isdir(spelling):
-        return open_store(spelling)
+        return Path(spelling)
     found = "it is a file without the suffix .json" if os.path.exists(spelling) else "no such path exists either"
     raise StoreError(
         f"there is no store {spelling!r} in the catalogue ({', '.join(catalogue())}) and {found}; "

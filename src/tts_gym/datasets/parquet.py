@@ -30,7 +30,7 @@ from tts_gym.datasets.jsonfile import read_json
 from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_file_metadata, check_provenance, tool_versions
 from tts_gym.datasets.records import Grouping, exact_classes, record_tables
-from tts_gym.datasets.schema import BRANCHES, FORMAT_VERSION, RecordedQuestion, Sources, probes_schema
+from tts_gym.datasets.schema import BRANCHES, FORMAT_VERSION, RecordedBranch, RecordedQuestion, Sources, probes_schema
 from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.errors import StoreError
 
@@ -97,6 +97,33 @@ def read_store(directory: str | PathLike[str]) -> ReplayStore:
     recorded = _open(Path(directory))
     labels = _labels(recorded)
     return replay_store(recorded.metadata, labels, _read_tables(recorded, labels))
+
+
+def read_records(directory: str | PathLike[str]) -> tuple[dict[str, Any], list[RecordedQuestion]]:
+    """Read back the records that a store was written from, with every check.
+
+    Args:
+        directory: a directory that ``write_store`` wrote.
+
+    Returns:
+        The metadata, and the questions with their branches.
+
+    Raises:
+        StoreError: the store is missing, damaged, inconsistent, or of a newer format.
+    """
+    recorded = _open(Path(directory))
+    labels = _labels(recorded)
+    _, signals = _branches(recorded, labels)
+    names = (QUESTIONS_FILE, BRANCHES_FILE, TEXTS_FILE)
+    files = [recorded.directory / name for name in names if (recorded.directory / name).exists()]
+    questions, branches, *texts = (pq.read_table(file).to_pylist() for file in files)
+    said = {(row["question_id"], row["branch"]): row["text"] for table in texts for row in table}
+    recorded_branches: dict[str, list[RecordedBranch]] = {}
+    for row in branches:
+        key = row.pop("question_id"), row.pop("branch")
+        values = {name: row.pop(name) for name in signals}
+        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, text=said.get(key)))
+    return recorded.metadata, [RecordedQuestion(**row, branches=recorded_branches[row["id"]]) for row in questions]
 
 
 def open_store(directory: str | PathLike[str]) -> ReplayStore:

@@ -77,6 +77,7 @@ class RecordedBranch:
         probe_text: what the model said when it was probed, K texts, where that is kept.
         probe_tokens: how many tokens that took, where that is kept.
         text: what the branch says, where that is kept.
+        marker: what marked the final answer, see ``answers.extraction``, where that is known.
     """
 
     tokens: int
@@ -87,6 +88,7 @@ class RecordedBranch:
     probe_text: list[str] | None = None
     probe_tokens: list[int] | None = None
     text: str | None = None
+    marker: str | None = None
 
 
 @dataclass(frozen=True)

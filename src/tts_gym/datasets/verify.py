@@ -28,6 +28,7 @@ class StoreSummary:
         invalid_share: share of the probes that are invalid, in [0, 1]; 0 where there are no probes.
         branch_accuracy: share of the branches that end right, averaged over questions, in [0, 1].
         signals: names of the recorded per-interval signals.
+        markers: how many final answers were found by which mark, where that was recorded.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StoreSummary:
     invalid_share: float
     branch_accuracy: float
     signals: tuple[str, ...]
+    markers: tuple[str, ...]
 
 
 def summarise(store: ReplayStore) -> StoreSummary:
@@ -62,6 +64,7 @@ def summarise(store: ReplayStore) -> StoreSummary:
         invalid_share=float((probes == INVALID).sum() / max(1, len(probes))),
         branch_accuracy=float((right_counts / store.branch_counts).mean()),
         signals=store.signals,
+        markers=tuple(f"{mark} {count:,}" for mark, count in store.metadata.get("markers", {}).items()),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
@@ -18,6 +19,9 @@ from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.proposers.proposer import Proposal
 from tts_gym.discovery.settings import OPEN, Settings
 from tts_gym.discovery.tried import Assessment, Tried, Usage
+
+LONGEST_FAILURE = 400
+"""Characters of a proposer's reason that are kept."""
 
 
 class Archive:
@@ -126,7 +130,7 @@ class Archive:
             write_text(here / "candidate.py", proposal.source)
         kept = {
             "source": proposal.source is not None,
-            "failure": proposal.failure,
+            "failure": None if proposal.failure is None else printable(proposal.failure, LONGEST_FAILURE),
             "usage": asdict(proposal.usage),
             "genome": dict(proposal.genome),
         }

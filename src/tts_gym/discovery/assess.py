@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
 from tts_gym.agents.synthesis.jail import run_jailed, validate
 from tts_gym.agents.synthesis.refusal import CandidateError
@@ -49,9 +50,9 @@ def _assess(
     rivals: pd.DataFrame | None,
     seed_program: bool,
 ) -> Assessment:
-    failure = validate(candidate, stores[0], rules=settings.episode_rules)
-    if failure:
-        return Assessment("validation", _line(failure))
+    checked = validate(candidate, stores[0], settings.limits, rules=settings.episode_rules)
+    if checked.failure:
+        return Assessment("validation", _line(checked.failure), checked.isolation, checked.seconds)
     betas = BETAS if seed_program else settings.betas
     if rivals is None:
         return _run(candidate, stores, betas, range(settings.seeds), settings, last_stage(settings))
@@ -95,7 +96,7 @@ def _run(
     settings: Settings,
     stage: str,
 ) -> Assessment:
-    run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules)
+    run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules, settings.limits)
     if run.rows is None:
         return Assessment(stage, _line(run.failure or "it gave no results"), run.isolation, run.seconds)
     labels = [store.label for store in stores for _ in betas]
@@ -106,4 +107,4 @@ def _run(
 
 
 def _line(reason: str) -> str:
-    return " ".join(reason.split())[:LONGEST_FAILURE]
+    return printable(reason, LONGEST_FAILURE)

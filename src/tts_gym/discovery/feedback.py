@@ -8,6 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from tts_gym.agents.synthesis.boundary import printable_source, quoted
 from tts_gym.discovery.diagnosis import Case, Kind
 from tts_gym.discovery.proposers.proposer import CHARACTERS
 from tts_gym.discovery.tried import Scale, Tried, joint_frontier
@@ -84,7 +85,7 @@ def sources_page(tried: Sequence[Tried]) -> str:
     """The sources of ``tried``, as far as they fit."""
     page = "## The best so far, whole\n"
     for each in tried:
-        block = f"\n`{each.name}`:\n\n```python\n{each.source}```\n"
+        block = f"\n`{each.name}`:\n\n```python\n{printable_source(each.source or '')}```\n"
         if len(page) + len(block) < SOURCE_TOKENS * CHARACTERS:
             page += block
     return page
@@ -146,7 +147,7 @@ def _candidates(findings: Findings, detail: int) -> str:
     parts = ["## This round"]
     for each in here:
         if each.assessment.failure is not None:
-            parts.append(f"- {each.name} failed at {each.assessment.stage}: {each.assessment.failure}")
+            parts.append(f"- {each.name} failed at {each.assessment.stage}: {_reason(each, 400)}")
     parts = [*parts[: 6 + 6 * detail]]
     for each, score in findings.of_round[: 1 + detail]:
         note = ""
@@ -229,9 +230,13 @@ def _history(findings: Findings, detail: int) -> str:
     lines = ["## Earlier candidates"]
     for each in earlier:
         score = scores.get(each.name)
-        told = f"failed at {each.assessment.stage}: {(each.assessment.failure or '')[:160]}"
+        told = f"failed at {each.assessment.stage}: {_reason(each, 160)}"
         lines.append(f"- {each.name}: {told if score is None else f'score {score:.2f}'}")
     return "\n".join(lines)
+
+
+def _reason(tried: Tried, longest: int) -> str:
+    return quoted(tried.assessment.failure or "", longest)
 
 
 _SECTIONS = (_standing, _candidates, _diagnosis, _questions, _history)

@@ -192,7 +192,9 @@ class Discovery:
             for slot, source in work.items()
         )
         jobs = min(self._jobs, max(1, len(work)))
-        for slot, assessment in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(calls):
+        # Threads, which wait for processes that end when this one does.
+        assess_all = joblib.Parallel(jobs, "threading", return_as="generator_unordered", batch_size=1)
+        for slot, assessment in assess_all(calls):
             proposal = self._archive.proposal(number, slot)
             assert proposal is not None
             self._keep(number, slot, proposal, assessment)

@@ -7,6 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from tts_gym.agents.synthesis.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
+from tts_gym.agents.synthesis.vocabulary import ARRAY, BUILTINS, LIST, MEMBERS, MODULES
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.settings import Settings
 from tts_gym.envs.episode import Episode
@@ -66,6 +68,11 @@ def _filled(settings: Settings, low: float, high: float, slot: int, digest: str,
         "slots": settings.candidates_per_round,
         "width": MAX_WIDTH,
         "interface": interface(),
+        "words": words(),
+        "numbers": MOST_NUMBERS,
+        "digits": DIGITS,
+        "listed": MOST_LISTED,
+        "parts": MOST_PARTS,
         "digest": digest,
         "best": best,
     }
@@ -83,6 +90,13 @@ def interface() -> str:
         shown = name if isinstance(member, property) else f"{name}({', '.join(parameters)})"
         lines.append(f"- `episode.{shown}`: {' '.join((inspect.getdoc(member) or '').split())}")
     return "\n".join(lines)
+
+
+def words() -> str:
+    """The functions that a program may call, from the table of what is allowed."""
+    owners = {"Python": BUILTINS} | {f"`{module}`": functions for module, functions in MODULES.items()}
+    owners |= {"an array": MEMBERS[ARRAY], "a list": MEMBERS[LIST]}
+    return "\n".join(f"- Functions of {owner}: {', '.join(sorted(names))}." for owner, names in owners.items())
 
 
 def _default(parameter: inspect.Parameter) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tts_gym.agents.synthesis.boundary import printable, quoted
+from tts_gym.agents.synthesis.jailed import runnable
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
-from tts_gym.discovery.assess import assess, last_stage
+from tts_gym.discovery.assess import LONGEST_FAILURE, assess, last_stage
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.settings import Settings, load_stores
@@ -22,22 +24,6 @@ from tts_gym.evaluation.statistics import compare
 
 FOLDS = 5
 """Folds of the questions in the nested validation."""
-
-RUNNABLE = '''"""Winner of a discovery; runs as -c FILE.py:PROGRAM:beta=0.5."""
-
-import math
-
-import numpy as np
-
-from tts_gym import ACTIVE, ALL, FINISHED, Program
-from tts_gym.envs.state import NO_BUDGET
-
-
-{source}
-
-PROGRAM = Program("winner", program, schedule)
-'''
-"""What a candidate may name without importing it, around its source."""
 
 
 def status_text(path: Path) -> str:
@@ -57,11 +43,16 @@ def status_text(path: Path) -> str:
     for each in tried:
         score = scale.score(each) if scale else None
         if score is None:
-            lines.append(f"{each.name:<20} failed at {each.assessment.stage}: {each.assessment.failure}")
+            lines.append(f"{each.name:<20} failed at {each.assessment.stage}: {_told(each)}")
         else:
             dominated = ", clearly dominated" if each.assessment.dominated else ""
             lines.append(f"{each.title:<20} score {score:.2f} ({each.assessment.stage}{dominated})")
     return "\n".join(lines)
+
+
+def _told(tried: Tried) -> str:
+    """Why a candidate failed, whatever an archive holds."""
+    return printable(tried.assessment.failure or "", LONGEST_FAILURE)
 
 
 def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
@@ -136,7 +127,7 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     write_json(path / "report.json", document)
     write_text(path / "report.md", page)
     source = winner.source or ""
-    write_text(path / "winner.py", RUNNABLE.format(source=source) if winner.assessment.audited else source)
+    write_text(path / "winner.py", runnable(source) if winner.assessment.audited else source)
     return page
 
 
@@ -244,7 +235,7 @@ def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str
     for store, result in document["held_out"].items():
         lines += ["", f"## Held out: {store}", ""]
         if "failure" in result:
-            lines.append(f"The winner failed there: {result['failure']}.")
+            lines.append(f"The winner failed there: {quoted(result['failure'], LONGEST_FAILURE)}.")
             continue
         lines += ["| beta | tokens | accuracy % |", "|---|---|---|"]
         lines += [f"| {each['beta']:g} | {each['tokens']:,.0f} | {each['accuracy']:.2f} |" for each in result["points"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tts_gym.agents.synthesis.jail import Limits
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.errors import DiscoveryError
@@ -42,6 +43,7 @@ class Settings:
         max_usd: dollars to spend at most.
         max_tokens: tokens to spend at most, read and written ones together.
         template: file of the prompt, None for the package's own.
+        allow_weak_isolation: whether candidates run where the jail lacks a layer, see ``synthesis.isolation``.
     """
 
     search: tuple[str, ...]
@@ -64,6 +66,7 @@ class Settings:
     max_usd: float | None = None
     max_tokens: int | None = None
     template: str | None = None
+    allow_weak_isolation: bool = False
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -71,12 +74,17 @@ class Settings:
         return BETAS if self.beta else ONE_POINT
 
     @property
+    def limits(self) -> Limits:
+        """What a candidate may use."""
+        return Limits(allow_weak=self.allow_weak_isolation)
+
+    @property
     def episode_rules(self) -> EpisodeRules:
         """The accounting as episodes take it."""
         return EpisodeRules(published=self.rules == "published")
 
 
-OPEN = ("rounds", "held_out", "max_usd", "max_tokens", "prices", "timeout", "base_url")
+OPEN = ("rounds", "held_out", "max_usd", "max_tokens", "prices", "timeout", "base_url", "allow_weak_isolation")
 """Settings that may change when a discovery goes on."""
 
 

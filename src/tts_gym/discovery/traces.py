@@ -11,13 +11,14 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay_episode
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.trial import names_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules, Note
 from tts_gym.envs.state import ACTIONS, TOKENS
 
-SECONDS = 300
+SECONDS = 60
 """How long the episodes of a store may take. Python's numbers do not overflow: what ends compiled may not end."""
 
 MEMORY = 8 * 2**30
@@ -25,6 +26,13 @@ MEMORY = 8 * 2**30
 
 LOG_SIZE = 20_000
 """Atomic actions that are kept of an episode: 64 branches of 300 intervals."""
+
+
+MOST_NOTES = 500
+"""Notes that are kept of an episode, the first."""
+
+LONGEST_NAME = 32
+"""Characters of the name of a note."""
 
 
 @dataclass(frozen=True)
@@ -101,5 +109,9 @@ def _run(
                 episode, answer = replay_episode(program, arguments, store, question, seed, rules, LOG_SIZE, max_width)
                 counts = episode.count  # type: ignore[attr-defined]
                 log = tuple(episode.log[: min(LOG_SIZE, counts[ACTIONS])])  # type: ignore[attr-defined]
-                traces.append(Trace(question, seed, beta, answer, counts[TOKENS], log, tuple(episode.notes)))
+                traces.append(Trace(question, seed, beta, answer, counts[TOKENS], log, _bounded(episode.notes)))
     return traces
+
+
+def _bounded(notes: Sequence[Note]) -> tuple[Note, ...]:
+    return tuple(replace(note, name=printable(str(note.name), LONGEST_NAME)) for note in notes[:MOST_NOTES])

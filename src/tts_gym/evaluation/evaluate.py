@@ -47,6 +47,7 @@ class Summary:
         sequential_tokens: tokens on the critical path of an episode.
         seconds: time it took, summed over workers.
         upper_bound: whether it is a bound on controllers, not one of them.
+        isolation: layers of the jail of a candidate; empty for a controller that runs without one.
     """
 
     store: str
@@ -60,6 +61,7 @@ class Summary:
     sequential_tokens: Estimate
     seconds: float
     upper_bound: bool
+    isolation: str
 
 
 class Evaluation(NamedTuple):
@@ -149,6 +151,7 @@ def evaluate_many(
                 sequential_tokens=sequential,
                 seconds=sum(part.seconds for part in parts),
                 upper_bound=controller.upper_bound,
+                isolation=", ".join({part.rows.attrs.get("isolation", ""): None for part in parts}),
             ),
         )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import uuid
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +15,21 @@ import pandas as pd
 from pyarrow import ArrowInvalid
 
 from tts_gym.agents.controller import Controller
-from tts_gym.agents.fingerprint import fingerprint
+from tts_gym.agents.fingerprint import class_fingerprint, fingerprint
+from tts_gym.agents.sources import package_digest, sources_digest
 from tts_gym.datasets.digest import store_digest
-from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.jit import kernel_fingerprint
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult
+
+TOOLS = ("tts-gym", "numba", "numpy", "torch", "stable-baselines3", "sb3-contrib")
+"""Packages whose versions the rows depend on."""
 
 
 class FinishedBlocks:
     """A directory with one Parquet file a block, named by a hash of all that its rows depend on.
+
+    That is the block itself (controller with its code or model, store, seeds, rules), the sources of this package, and
+    the versions of Python and of ``TOOLS``.
 
     Any number of evaluations may use it at the same time. A damaged file counts as absent.
     """
@@ -34,7 +42,8 @@ class FinishedBlocks:
         """
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._stores: dict[int, str] = {}
+        self._identities: dict[int, tuple[Any, str]] = {}
+        self._code = (package_digest(), platform.python_version(), *map(_version, TOOLS))
 
     def find(self, block: Block) -> BlockResult | None:
         """The result of ``block`` if it was kept."""
@@ -48,7 +57,7 @@ class FinishedBlocks:
     def keep(self, block: Block, result: BlockResult) -> None:
         """Write the result of ``block``, whole or not at all."""
         rows = result.rows.copy(deep=False)
-        rows.attrs = {"seconds": result.seconds, "messages": list(result.messages)}
+        rows.attrs |= {"seconds": result.seconds, "messages": list(result.messages)}
         file = self._file(block)
         part = file.with_suffix(f".{uuid.uuid4().hex}.part")
         try:
@@ -58,32 +67,48 @@ class FinishedBlocks:
             part.unlink(missing_ok=True)
 
     def _file(self, block: Block) -> Path:
-        key = (self._store_identity(block.store), _identity(block.controller), list(block.seeds), block.rules)
-        return self.directory / f"{hashlib.sha256(repr((kernel_fingerprint(), key)).encode()).hexdigest()[:32]}.parquet"
+        parts = (
+            self._code,
+            self._known(block.store, store_digest),
+            self._known(block.controller, _identity),
+            list(block.seeds),
+            block.rules,
+        )
+        return self.directory / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.parquet"
 
-    def _store_identity(self, store: ReplayStore) -> str:
-        if id(store) not in self._stores:
-            self._stores[id(store)] = store_digest(store)
-        return self._stores[id(store)]
+    def _known(self, value: Any, identity: Callable[[Any], str]) -> str:
+        """``identity(value)``, found out once: what was loaded stays the same, and files may change meanwhile."""
+        if id(value) not in self._identities:
+            self._identities[id(value)] = (value, identity(value))
+        return self._identities[id(value)][1]
 
 
-def _identity(controller: Controller) -> tuple[str, ...]:
+def _identity(controller: Controller) -> str:
     """What ``controller`` computes: its parameters and its code.
 
     Raises:
         ControllerError: its code is not to be had.
     """
     loaded: Any = getattr(controller, "loaded", controller)
-    named = (loaded.name, repr(sorted(loaded.parameters.items())))
+    named = (loaded.name, sorted(loaded.parameters.items()), loaded.upper_bound)
     if hasattr(loaded, "digest"):
-        return (*named, loaded.digest)
-    if hasattr(loaded, "program"):
-        arguments = loaded.program.arguments(loaded.parameters)
-        return (*named, repr(arguments), fingerprint(loaded.program.function))
+        return repr((*named, loaded.digest))
     try:
-        return (*named, Path(loaded.solver.solve.__code__.co_filename).read_text(encoding="utf-8"))
-    except (AttributeError, OSError) as error:
+        if hasattr(loaded, "program"):
+            function = loaded.program.function
+            file = Path(function.__code__.co_filename)
+            code = fingerprint(function), sources_digest(file) if file.is_file() else ""
+            return repr((*named, loaded.program.arguments(loaded.parameters), code))
+        return repr((*named, class_fingerprint(getattr(loaded, "solver", type(loaded)))))
+    except OSError as error:
         raise ControllerError(
             f"The blocks of controller {loaded.name} cannot be kept because its code is not in a file: "
             "evaluate it without resuming."
         ) from error
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from tts_gym.agents.synthesis.isolation import is_weak
 from tts_gym.errors import TTSGymError
 from tts_gym.evaluation.evaluate import Evaluation
 from tts_gym.evaluation.frontier import frontier
@@ -36,7 +37,11 @@ def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:
     for name in ("accuracy", "tokens", "sequential_tokens"):
         estimate = getattr(summary, name)
         values |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return values | {"upper_bound": summary.upper_bound, "seconds": summary.seconds}
+    return values | {
+        "upper_bound": summary.upper_bound,
+        "isolation": summary.isolation or None,
+        "seconds": summary.seconds,
+    }
 
 
 def results_table(evaluations: Sequence[Evaluation]) -> Table:
@@ -47,7 +52,9 @@ def results_table(evaluations: Sequence[Evaluation]) -> Table:
     for rows, summary in evaluations:
         table.add_row(
             summary.store,
-            rows["controller"].iloc[0] + (" (upper bound)" if summary.upper_bound else ""),
+            rows["controller"].iloc[0]
+            + (" (upper bound)" if summary.upper_bound else "")
+            + (" (weak isolation)" if is_weak(summary.isolation) else ""),
             f"{summary.accuracy.mean:.2f}",
             f"{summary.accuracy.low:.1f} to {summary.accuracy.high:.1f}",
             f"{summary.tokens.mean:,.0f}",

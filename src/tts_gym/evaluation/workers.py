@@ -1,16 +1,22 @@
-"""Running blocks: in this process, in processes of this machine (loky), or on a Ray cluster."""
+"""Running blocks: in this process, in processes of this machine (loky), or on a Ray cluster.
+
+Candidates have processes of their own, their jails, which end with this process; threads wait for them.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import time
 import warnings
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from tts_gym.agents.synthesis.jailed import JailedController
 from tts_gym.clusters import ray_cluster
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult, run_block
@@ -65,12 +71,34 @@ class Workers:
             ControllerError: if a controller takes too long, or takes its worker down every time.
             TTSGymError: if Ray is not installed or not reached.
         """
+        jailed = {key: block for key, block in blocks.items() if isinstance(block.controller, JailedController)}
+        yield from _run_in_jails(jailed, self.jobs)
+        blocks = {key: block for key, block in blocks.items() if key not in jailed}
+        if not blocks:
+            return
         if self.backend == "ray":
             yield from _run_on_ray(blocks, self)
         elif self.jobs == 1 and self.timeout is None and not self.isolate:
             yield from (_run_numbered(key, block) for key, block in blocks.items())
         else:
             yield from _run_in_processes(blocks, self)
+
+
+def _run_in_jails(blocks: Mapping[int, Block], jobs: int) -> Generator[tuple[int, Outcome], None, None]:
+    parallel = joblib.Parallel(jobs, "threading", return_as="generator_unordered", batch_size=1)
+    with _left(parallel(joblib.delayed(_run_in_jail)(*item) for item in blocks.items())) as outcomes:
+        for outcome in outcomes:  # noqa: UP028 - yield from would close them first
+            yield outcome
+
+
+def _run_in_jail(key: int, block: Block) -> tuple[int, Outcome]:
+    """``_run_numbered`` for a thread: warnings, which a jail has none of, are recorded for all threads together."""
+    start = time.perf_counter()
+    try:
+        rows = block.controller.run(block.store, block.seeds, block.rules)
+    except ControllerError as error:
+        return key, error
+    return key, BlockResult(rows, time.perf_counter() - start, ())
 
 
 def _run_in_processes(blocks: Mapping[int, Block], workers: Workers) -> Generator[tuple[int, Outcome], None, None]:
@@ -94,16 +122,23 @@ def _run_together(waiting: dict[int, Block], workers: Workers) -> Generator[tupl
     parallel = joblib.Parallel(
         n_jobs=max(2, workers.jobs), timeout=workers.timeout, return_as="generator_unordered", batch_size=1
     )
-    outcomes = parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items()))
+    with _left(parallel(joblib.delayed(_run_numbered)(*item) for item in list(waiting.items()))) as outcomes:
+        try:
+            for key, outcome in outcomes:
+                del waiting[key]
+                yield key, outcome
+        except (TimeoutError, multiprocessing.TimeoutError) as error:
+            raise _too_slow(next(iter(waiting.values())), workers) from error
+
+
+@contextmanager
+def _left(outcomes: Any) -> Generator[Any, None, None]:
+    """``outcomes`` of joblib, which may be left before they end, say because a controller failed."""
     try:
-        for key, outcome in outcomes:
-            del waiting[key]
-            yield key, outcome
-    except (TimeoutError, multiprocessing.TimeoutError) as error:
-        raise _too_slow(next(iter(waiting.values())), workers) from error
+        yield outcomes
     finally:
         with warnings.catch_warnings():
-            # Whoever stops early, say because a controller failed, knows that results are left.
+            # Whoever stops early knows that results are left.
             warnings.filterwarnings("ignore", r"\d+ tasks", UserWarning)
             outcomes.close()
 

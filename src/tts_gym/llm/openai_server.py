@@ -7,14 +7,16 @@ import queue
 import threading
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
-import numpy as np
 import openai
-from numpy.typing import NDArray
 
 from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Completion, Pending, Request, Result, Signals
+from tts_gym.llm.openai_answer import Answer, AnswerError, Part, completion
+from tts_gym.llm.openai_connection import Connection, LostError
+from tts_gym.llm.openai_pulse import DownError, SilenceError
 from tts_gym.llm.tokenizer import Tokenizer, in_a_line
 
 VLLM_OPTIONS = {
@@ -36,12 +38,24 @@ PROBES: tuple[tuple[dict[str, Any], int | None], ...] = (
 )
 """Further options and numbers of log-probabilities that a server is tried with, until it takes them."""
 
+STREAMED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+"""What has an answer come in chunks, where the server takes it."""
+
+STREAM_TIMEOUT, WHOLE_TIMEOUT = 120.0, 600.0
+"""Seconds that a server may be silent, where it streams and where it does not."""
+
+FIRST = 60.0
+"""Most seconds that the first request, for one token, may take."""
+
 
 class OpenAIServer:
     """A model behind ``/v1/completions`` of a vLLM server or any other that takes prompts as token ids.
 
-    Requests run concurrently. One that meets a rate limit, a server error, a lost connection or a time-out is tried
-    again after a delay that doubles from half a second to eight, less a random part of it.
+    Requests run concurrently, and their answers are streamed where the server can. One that meets a rate limit, a
+    server error, a lost connection or silence is tried again once the server is healthy, after a delay that doubles
+    from half a second to eight, less a random part of it. A server that does not get healthy is given up: what is
+    pending fails, and nothing further is taken. One that gives fewer continuations than it is asked for is asked for
+    them one by one.
 
     Attributes:
         model: name of the model on the server.
@@ -58,7 +72,7 @@ class OpenAIServer:
         api_key: str | None = None,
         concurrency: int = 64,
         retries: int = 6,
-        timeout: float = 600.0,
+        timeout: float | None = None,
         seeds: bool = False,
     ) -> None:
         """Reach the server and find out what it can give.
@@ -70,24 +84,28 @@ class OpenAIServer:
             api_key: key of the server; None for the one in the environment variable ``OPENAI_API_KEY``, if any.
             concurrency: most requests at a time.
             retries: how often a request is tried again.
-            timeout: seconds until an attempt is given up.
+            timeout: seconds until the next chunk of an answer, to whatever request, or until a whole one where the
+                server does not stream; None for 120, or 600.
             seeds: whether seeds of requests may be sent; one can kill a vLLM server on the CPU.
 
         Raises:
             BackendError: the server is not reached or refuses a simple request, or there is no such tokenizer.
         """
         self.model = model
-        self.tokenizer = Tokenizer(tokenizer or model)
+        self.tokenizer = _tokenizer(model, tokenizer)
         self._url = base_url
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"requests to {base_url}", daemon=True)
         self._thread.start()
-        key = {} if api_key is None else {"api_key": api_key}
-        self._client = _client(base_url, timeout, retries, key)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._connection = Connection(base_url, timeout or STREAM_TIMEOUT, retries, concurrency, api_key)
+        self._client, self._pulse = self._connection.client, self._connection.pulse
+        self._retries = retries
+        self._one_by_one = False
         self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         try:
-            self.signals, self._options = self._wait(self._probe(seeds))
+            self.signals, self._told, streams = self._wait(self._probe(seeds))
+            if timeout is None and not streams:
+                self._pulse.timeout = WHOLE_TIMEOUT
             self.context: int | None = self._wait(self._context())
         except BackendError:
             self._disconnect()
@@ -98,6 +116,8 @@ class OpenAIServer:
         """See ``Backend.submit``."""
         if self._loop.is_closed():
             raise BackendError(f"The connection to {self._url} is closed: make a new backend.")
+        if self._pulse.down is not None:
+            raise BackendError(f"The server at {self._url} is given up: {self._pulse.down}.")
         for request in self._pending.add(requests):
             asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
 
@@ -135,113 +155,113 @@ class OpenAIServer:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.close()
 
-    async def _probe(self, seeds: bool) -> tuple[Signals, dict[str, Any]]:
-        """What the server can give, and the options to send it."""
+    async def _probe(self, seeds: bool) -> tuple[Signals, dict[str, Any], bool]:
+        """What the server can give, what to send it beside a request, and whether it streams."""
         prompt = self.tokenizer.encode_prompt("The answer is")
+        client = self._client.with_options(max_retries=1)
+        where = f"The server at {self._url}"
         refusal: Exception | None = None
-        for options, top in PROBES:
-            arguments = {} if top is None else {"logprobs": top}
+        for streaming, (options, top) in product((STREAMED, {}), PROBES):
+            told = {**streaming, "extra_body": options}
+            wanted = told if top is None else {**told, "logprobs": top}
+            request = {"model": self.model, "prompt": prompt, "max_tokens": 1, "temperature": 0, **wanted}
             try:
-                answer = await self._client.with_options(max_retries=1).completions.create(
-                    model=self.model, prompt=prompt, max_tokens=1, temperature=0, extra_body=options, **arguments
-                )
+                answer = await asyncio.wait_for(self._connection.ask(client, request), FIRST)
                 break
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 refusal = error
+            except TimeoutError as error:
+                raise BackendError(f"{where} does not answer a request for one token within {FIRST:g} s.") from error
             except openai.APIConnectionError as error:
                 raise BackendError(f"No server answers at {self._url}: start it, or correct the address.") from error
-            except openai.OpenAIError as error:
-                raise BackendError(f"The server at {self._url} does not take requests: {in_a_line(error)}") from error
-            except ValueError as error:
-                raise BackendError(
-                    f"The server at {self._url} does not answer in JSON: correct the address."
-                ) from error
+            except (openai.OpenAIError, LostError) as error:
+                raise BackendError(f"{where} does not take requests: {in_a_line(error)}") from error
+            except AnswerError as error:
+                raise BackendError(f"{where} gave no usable answer ({error}): correct the address.") from error
         else:
             assert refusal is not None
-            raise BackendError(f"The server at {self._url} refuses a prompt of token ids: {in_a_line(refusal)}")
-        if not getattr(answer, "choices", None):
-            raise BackendError(f"The server at {self._url} does not answer with completions: correct the address.")
-        choice = answer.choices[0]
-        logprobs = choice.logprobs
-        told = logprobs is not None and bool(logprobs.token_logprobs)
-        given = len(logprobs.top_logprobs[0] or ()) if told and logprobs.top_logprobs else 0
+            raise BackendError(f"{where} refuses a prompt of token ids: {in_a_line(refusal)}")
+        if not answer.parts:
+            raise BackendError(f"{where} does not answer with completions: correct the address.")
+        part = answer.parts[min(answer.parts)]
+        given = len(part.top_logprobs[0] or ()) if part.logprobs and part.top_logprobs else 0
         signals = Signals(
-            token_ids=getattr(choice, "token_ids", None) is not None,
-            logprobs=told,
+            token_ids=part.token_ids is not None,
+            logprobs=bool(part.logprobs),
             top_logprobs=min(given, top or 0),
             self_certainty=False,
-            cached_tokens=_cached_tokens(answer) is not None,
+            cached_tokens=answer.cached_tokens is not None,
             seeds=seeds,
         )
-        return signals, options
+        return signals, told, answer.documents > 1
 
     async def _context(self) -> int | None:
         try:
-            listed = await self._client.with_options(max_retries=1).models.list()
-        except openai.OpenAIError:
+            listed = await self._client.with_options(max_retries=1, timeout=FIRST).models.list()
+            return next((getattr(m, "max_model_len", None) for m in listed.data if m.id == self.model), None)
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError):
             return None
-        return next((getattr(m, "max_model_len", None) for m in listed.data if m.id == self.model), None)
 
     async def _run(self, request: Request) -> None:
         """Send a request and put what it comes to into the queue."""
         try:
-            async with self._slots:
-                answer = await self._client.completions.create(**self._arguments(request))
-            self._outcomes.put(self._outcome(request, answer))
-        except openai.APIConnectionError as error:
+            parts, cached = await self._continuations(request)
+            logprobs = self.signals.logprobs
+            completions = tuple(completion(part, request, self.tokenizer, logprobs) for part in parts)
+            self._outcomes.put(_Outcome(request.key, completions, cached))
+        except (openai.APIConnectionError, SilenceError, LostError) as error:
             cause = in_a_line(error.__cause__ or error)
-            reason = f"no answer from {self._url} in {self._client.max_retries + 1} attempts: {cause}"
+            reason = f"no answer from {self._url} in {self._retries + 1} attempts: {cause}"
             self._outcomes.put(_Outcome(request.key, error=reason))
+        except DownError as error:
+            self._outcomes.put(_Outcome(request.key, error=f"the server at {self._url} is given up: {error}"))
         except Exception as error:  # Whatever a server answers, the caller must not wait for ever.
             reason = f"the server at {self._url} gave no usable answer: {in_a_line(error)}"
             self._outcomes.put(_Outcome(request.key, error=reason))
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    async def _continuations(self, request: Request) -> tuple[list[Part], int | None]:
+        """The continuations of a request, and how much of its prompt was cached; one by one where need be."""
+        parts: list[Part] = []
+        cached: int | None = None
+        if request.n > 1 and not self._one_by_one:
+            try:
+                answer = await self._connection.answer(self._arguments(request, request.n))
+                parts, cached = [answer.parts[index] for index in sorted(answer.parts)], answer.cached_tokens
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                pass  # Asked for one, it tells whether that was the reason.
+        missing = range(len(parts), request.n)
+        asked = [self._connection.answer(self._arguments(request, 1, index)) for index in missing]
+        for answer in await _all(asked):
+            if not answer.parts:
+                raise AnswerError(f"{len(parts)} continuations instead of {request.n}")
+            parts += answer.parts.values()
+            cached = cached or answer.cached_tokens
+        if len(parts) != request.n:
+            raise AnswerError(f"{len(parts)} continuations instead of {request.n}")
+        self._one_by_one |= request.n > 1 and len(missing) > 0
+        return parts, cached
+
+    def _arguments(self, request: Request, n: int, index: int = 0) -> dict[str, Any]:
+        """What is sent for ``n`` continuations, of which ``index`` is the first."""
         sampling = request.sampling
+        extra = self._told["extra_body"] | ({"top_k": sampling.top_k} if sampling.top_k else {})
         arguments: dict[str, Any] = {
+            **self._told,
             "model": self.model,
             "prompt": request.prompt,
-            "n": request.n,
+            "n": n,
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "extra_body": self._options | ({"top_k": sampling.top_k} if sampling.top_k else {}),
+            "extra_body": extra,
         }
         if self.signals.logprobs:
             arguments["logprobs"] = sampling.top_logprobs
         if sampling.stop:
             arguments["stop"] = list(sampling.stop)
         if sampling.seed is not None:
-            arguments["seed"] = sampling.seed
+            arguments["seed"] = sampling.seed + index
         return arguments
-
-    def _outcome(self, request: Request, answer: Any) -> _Outcome:
-        choices = sorted(answer.choices, key=lambda choice: choice.index)
-        if len(choices) != request.n:
-            raise ValueError(f"{len(choices)} continuations instead of {request.n}")
-        ends = {choice.finish_reason for choice in choices} - {"stop", "length"}
-        if ends:
-            raise ValueError(f"a continuation ended with {ends.pop()!r}")
-        completions = tuple(self._completion(choice, request) for choice in choices)
-        return _Outcome(request.key, completions, _cached_tokens(answer))
-
-    def _completion(self, choice: Any, request: Request) -> Completion:
-        sampling, text, reason = request.sampling, choice.text, choice.finish_reason
-        ids = getattr(choice, "token_ids", None)
-        # Ids read back from the text lack the token that ended it, and may be split in another way.
-        spare = 0 if ids is not None else 1
-        if ids is None:
-            ids = self.tokenizer.encode(text)
-        else:
-            text = self.tokenizer.continuation(request.prompt, ids, reason, sampling.stop)
-        logprobs: NDArray[np.float32] | None = None
-        top: NDArray[np.float32] | None = None
-        given = choice.logprobs.token_logprobs if self.signals.logprobs else []
-        if self.signals.logprobs and 0 <= len(given) - len(ids) <= spare:
-            logprobs = np.array(given[: len(ids)], np.float32)
-            if sampling.top_logprobs:
-                top = _largest(choice.logprobs.top_logprobs[: len(ids)], sampling.top_logprobs)
-        return Completion(np.array(ids, np.int32), text, reason, logprobs, top)
 
 
 @dataclass(frozen=True)
@@ -252,24 +272,18 @@ class _Outcome:
     error: str | None = None
 
 
-def _client(base_url: str, timeout: float, retries: int, key: dict[str, str]) -> openai.AsyncOpenAI:
-    limits = openai.Timeout(timeout, connect=min(timeout, 10.0))
+async def _all(asked: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """The answers to requests that run together; the first error once all have ended."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if isinstance(answer, Answer)]
+
+
+def _tokenizer(model: str, name: str | None) -> Tokenizer:
     try:
-        return openai.AsyncOpenAI(base_url=base_url, timeout=limits, max_retries=retries, **key)
-    except openai.OpenAIError:
-        # Servers of one's own mostly want no key, but the client does.
-        return openai.AsyncOpenAI(base_url=base_url, timeout=limits, max_retries=retries, api_key="none")
-
-
-def _cached_tokens(answer: Any) -> int | None:
-    details = getattr(answer.usage, "prompt_tokens_details", None)
-    return None if details is None else details.cached_tokens
-
-
-def _largest(positions: Sequence[dict[str, float] | None], number: int) -> NDArray[np.float32]:
-    """[length, number] float32, the largest values at each position, NaN where there are fewer."""
-    rows = np.full((len(positions), number), np.nan, np.float32)
-    for row, values in zip(rows, positions, strict=True):
-        largest = sorted((values or {}).values(), reverse=True)[:number]
-        row[: len(largest)] = largest
-    return rows
+        return Tokenizer(name or model)
+    except BackendError as error:
+        hint = "" if name else " Where that is only the server's name of it, say whose it is with -o tokenizer=PATH."
+        raise BackendError(f"{error}{hint}") from error

@@ -9,8 +9,8 @@ from candidates import READER, SOLVER, shipped_cmc
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tts_gym.agents.synthesis.allowed import BUILTINS, CONSTANTS, MODULES
 from tts_gym.agents.synthesis.candidate import LONGEST, CandidateError, read_candidate
+from tts_gym.agents.synthesis.vocabulary import BUILTINS, CONSTANTS, MODULES
 
 HEAD = "def schedule(beta):\n    return {}\n\n\n"
 

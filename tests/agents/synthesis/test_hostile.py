@@ -23,13 +23,14 @@ PATIENT = Limits(seconds=120)
 
 
 def jails(parent):
-    """Ids of the processes that the nurseries of ``parent`` have forked, and of those that these have."""
+    """Ids of the processes that the nurseries of ``parent`` have forked, beside their own two, and that these have."""
     parents = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
     nurseries = {process for process, above in parents.items() if above == parent and is_nursery(process)}
-    return [process for process in parents if nurseries & set(above(process, parents))]
+    servers = {process for process, above in parents.items() if above in nurseries}
+    return [process for process in parents if servers & set(above(process, parents))]
 
 
 def above(process, parents):

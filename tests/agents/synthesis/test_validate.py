@@ -17,7 +17,7 @@ def store():
 
 @pytest.mark.parametrize("source", [READER, SOLVER, shipped_cmc()], ids=["reader", "solver", "cmc"])
 def test_a_good_candidate_passes(source, store):
-    assert validate(read_candidate(source), store) is None
+    assert validate(read_candidate(source), store).failure is None
 
 
 SCHEDULE = READER.index("    return {")
@@ -57,7 +57,7 @@ def with_schedule(*lines):
     ],
 )  # fmt: skip
 def test_a_broken_promise_is_told(source, words, store):
-    reason = validate(read_candidate(source), store)
+    reason = validate(read_candidate(source), store).failure
     assert reason is not None and words in reason and "\n" not in reason
 
 

@@ -1,12 +1,4 @@
-"""Winner of a discovery; runs as -c FILE.py:PROGRAM:beta=0.5."""
-
-import math
-
-import numpy as np
-
-from tts_gym import ACTIVE, ALL, FINISHED, Program
-from tts_gym.envs.state import NO_BUDGET
-
+from __future__ import annotations
 
 def schedule(beta):
     return {
@@ -68,4 +60,13 @@ def program(episode, width, crew, complete, level, limit, sharpness):
     return heaviest(episode, found, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
 
 
-PROGRAM = Program("winner", program, schedule)
+# What follows runs it without a jail, as one's own code: --trust -c FILE.py:PROGRAM:beta=0.5
+import math
+
+import numpy as np
+
+from tts_gym import ACTIVE, ALL, FINISHED
+from tts_gym import Program as _Program
+from tts_gym.envs.state import NO_BUDGET
+
+PROGRAM = _Program("winner", program, schedule)

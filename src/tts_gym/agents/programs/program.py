@@ -104,7 +104,7 @@ class Program:
         source = self.schedule or self.function
         try:
             hints = get_type_hints(source, include_extras=True)
-        except NameError:
+        except (NameError, TypeError):
             hints = {}
         declared = list(inspect.signature(source).parameters.values())
         if not self.schedule:

@@ -101,6 +101,8 @@ class PolicyController:
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """Play the policy; see ``Controller.run``."""
         content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise ControllerError(f"The model {self.path} has changed since it was loaded: load it again.")
         training = read_training(content, self.path)
         _tell_seen(training, store, self.path)
         model = _load_model(content, training.algorithm)

@@ -2,59 +2,39 @@
 
 What is not listed is refused. A file holds functions and named numbers. A function has arithmetic, comparisons, ``if``,
 ``for``, ``while``, local numbers, arrays, lists and tuples; it calls the episode's methods, functions that stand above
-it, and those listed below, which are there without an import. Text is the name of a signal or note, and, in
+it, and those of ``vocabulary``, which are there without an import. Text is the name of a signal or note, and, in
 ``schedule``, a key of the dict. There is no way to name a module, a private attribute, or anything else of the process.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
 from tts_gym.agents.synthesis.refusal import CandidateError
-from tts_gym.envs.episode import METHODS, PROPERTIES
-from tts_gym.envs.state import NO_BUDGET
-from tts_gym.envs.votes import ACTIVE, ALL, FINISHED
+from tts_gym.agents.synthesis.vocabulary import (
+    ATTRIBUTES,
+    BUILTINS,
+    CONSTANTS,
+    MEMBERS,
+    MODULES,
+    POOLS,
+    RESERVED,
+    TYPE,
+)
 
-POOLS = {"FINISHED": FINISHED, "ACTIVE": ACTIVE, "ALL": ALL, "NO_BUDGET": NO_BUDGET}
-"""Constants of the episode's interface."""
-
-BUILTINS = ("abs", "bool", "enumerate", "float", "int", "len", "max", "min", "range", "round", "sum", "zip")
-
-MODULES = {
-    "math": (
-        "ceil", "copysign", "cos", "erf", "erfc", "exp", "expm1", "floor", "fmod", "gamma", "hypot",
-        "isfinite", "isinf", "isnan", "lgamma", "log", "log10", "log1p", "log2", "pow", "sin", "sqrt",
-        "tan", "tanh", "trunc",
-    ),
-    "np": (
-        "abs", "all", "any", "arange", "argmax", "argmin", "argsort", "array", "bincount", "ceil", "clip",
-        "concatenate", "cumsum", "exp", "floor", "full", "isfinite", "isnan", "linspace", "log", "log1p",
-        "max", "maximum", "mean", "median", "min", "minimum", "ones", "prod", "searchsorted", "sign",
-        "sort", "sqrt", "std", "sum", "unique", "var", "where", "zeros",
-    ),
-}  # fmt: skip
-"""Functions of each module."""
-
-CONSTANTS = {
-    "math": ("e", "inf", "pi"),
-    "np": ("bool_", "float64", "inf", "int32", "int64", "pi"),
-}
-"""What is not called in each module: numbers and array types."""
-
-ARRAY_METHODS = (
-    "all", "any", "append", "argmax", "argmin", "argsort", "astype", "copy", "cumsum", "fill", "max", "mean",
-    "min", "pop", "prod", "sort", "std", "sum", "var",
-)  # fmt: skip
-ARRAY_PROPERTIES = ("shape", "size")
-
-RESERVED = (*POOLS, *BUILTINS, *MODULES)
-"""Names that mean something already."""
+LONGEST_NAME = 64
+"""Characters of a name, and of the text that names a signal, a note or an argument."""
 
 _NAMING = ("note", "signal")
+_NAME = re.compile(rf"[A-Za-z0-9 _.:/()-]{{1,{LONGEST_NAME}}}")
+_ARRAY_TYPES = ("np.ndarray", *(f"np.{name}" for name, kind in CONSTANTS["np"].items() if kind == TYPE))
+_METHODS = {name for methods in MEMBERS.values() for name in methods}
+_ATTRIBUTES = {name for attributes in ATTRIBUTES.values() for name in attributes}
 _OPERATORS = (
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
-    ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift,
+    ast.BitAnd, ast.BitOr,
     ast.UAdd, ast.USub, ast.Not, ast.Invert,
     ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
 )  # fmt: skip
@@ -89,8 +69,8 @@ def check_allowed(tree: ast.Module) -> None:
 
 
 def _check_function(node: ast.FunctionDef, functions: Sequence[str], constants: Sequence[str]) -> None:
-    if node.decorator_list:
-        raise CandidateError("decorators are not allowed", node.lineno)
+    if node.decorator_list or getattr(node, "type_params", None):
+        raise CandidateError("decorators and parameters of types are not allowed", node.lineno)
     arguments = node.args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         raise CandidateError(f"{node.name} takes plain arguments only: no *, ** or /", node.lineno)
@@ -112,19 +92,23 @@ def _check_function(node: ast.FunctionDef, functions: Sequence[str], constants: 
 def _check_new(name: str, taken: Sequence[str], node: ast.AST) -> None:
     if name in RESERVED or name in taken:
         raise CandidateError(f"{name} has a meaning already: choose another name", _at(node))
+    if not name.isascii() or len(name) > LONGEST_NAME:
+        raise CandidateError(f"a name has up to {LONGEST_NAME} letters of ASCII", _at(node))
     if name.startswith("_") and name != "_":
         raise CandidateError(f"{name} is a private name: choose one without the underscore", _at(node))
 
 
 def _check_annotation(annotation: ast.expr | None) -> None:
-    """Annotations are never evaluated; they hold names of types."""
+    """Annotations hold plain names and types of arrays: whoever evaluates them looks into no module."""
     for node in ast.walk(annotation) if annotation is not None else ():
-        if isinstance(node, ast.Constant) and node.value is None:
-            continue
-        if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Tuple, ast.Load)) or (
-            isinstance(node, (ast.Name, ast.Attribute)) and _name_of(node).startswith("_")
-        ):
-            raise CandidateError("an annotation is the name of a type", _at(node))
+        known = (
+            isinstance(node, (ast.Subscript, ast.Tuple, ast.Load))
+            or (isinstance(node, ast.Constant) and node.value is None)
+            or (isinstance(node, ast.Name) and not node.id.startswith("_"))
+            or (isinstance(node, ast.Attribute) and ast.unparse(node) in _ARRAY_TYPES)
+        )
+        if not known:
+            raise CandidateError(f"an annotation is the name of a type, or {', '.join(_ARRAY_TYPES)}", _at(node))
 
 
 class _Checker(ast.NodeVisitor):
@@ -185,14 +169,16 @@ class _Checker(ast.NodeVisitor):
             if node.attr not in CONSTANTS[node.value.id]:
                 raise CandidateError(_unlisted(node.value.id, node.attr), node.lineno)
             return
-        if node.attr not in (*PROPERTIES, *ARRAY_PROPERTIES):
+        if node.attr not in _ATTRIBUTES:
             raise CandidateError(f"there is no attribute {node.attr} here", node.lineno)
         self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
         naming = self._check_called(node.func)
         for place, argument in enumerate(node.args):
-            if not (naming and place == 0 and _is_string(argument)):
+            if naming and place == 0:
+                self._check_name(argument)
+            else:
                 self.visit(argument)
         for keyword in node.keywords:
             if keyword.arg is None:
@@ -213,6 +199,13 @@ class _Checker(ast.NodeVisitor):
         if not (self.keys and _is_string(node.slice)):
             self.visit(node.slice)
 
+    def _check_name(self, node: ast.expr) -> None:
+        if not _is_string(node):
+            raise CandidateError(
+                f'a signal or note is named by text: up to {LONGEST_NAME} letters, figures and spaces, as in "ema"',
+                _at(node),
+            )
+
     def _check_called(self, function: ast.expr) -> bool:
         """Whether the first argument of ``function``, which may be called, may be text."""
         if isinstance(function, ast.Name):
@@ -229,7 +222,7 @@ class _Checker(ast.NodeVisitor):
             if function.attr not in MODULES[function.value.id]:
                 raise CandidateError(_unlisted(function.value.id, function.attr), function.lineno)
             return False
-        if function.attr not in (*METHODS, *ARRAY_METHODS):
+        if function.attr not in _METHODS:
             raise CandidateError(f"there is no method {function.attr} here", function.lineno)
         self.visit(function.value)
         return function.attr in _NAMING
@@ -247,19 +240,16 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _is_string(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    """Whether ``node`` is text that names something."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_NAME.fullmatch(node.value))
 
 
 def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and _is_string(node.value)
-
-
-def _name_of(node: ast.Name | ast.Attribute) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _unlisted(module: str, name: str) -> str:
-    return f"{module}.{name} is not one of the functions that may be used: {', '.join(MODULES[module])}"
+    return f"{module}.{name} is not one of the functions that may be used: {', '.join(sorted(MODULES[module]))}"
 
 
 def _short(value: object) -> str:

@@ -7,7 +7,9 @@ import hashlib
 from dataclasses import dataclass
 
 from tts_gym.agents.synthesis.allowed import check_allowed
+from tts_gym.agents.synthesis.meaning import check_meaning
 from tts_gym.agents.synthesis.refusal import CandidateError
+from tts_gym.agents.synthesis.size import check_size
 
 LONGEST = 2**16
 """Bytes that a candidate may have."""
@@ -33,8 +35,8 @@ def read_candidate(source: str) -> Candidate:
     """Look at ``source`` without running it.
 
     A candidate is a file with ``schedule(beta)``, which returns a dict, and ``program(episode, ...)``, which takes the
-    entries of that dict; both and their helpers keep to ``allowed``. Or it is a file with a class with a method
-    ``solve(self, question)``, which may contain anything.
+    entries of that dict; both and their helpers keep to ``allowed``, ``size`` and ``meaning``. Or it is a file with a
+    class with a method ``solve(self, question)``, which may contain anything.
 
     Raises:
         CandidateError: in one line that names the line of the source.
@@ -45,9 +47,11 @@ def read_candidate(source: str) -> Candidate:
     if audited:
         try:
             check_allowed(tree)
+            _check_signatures(functions)
+            check_size(tree)
+            check_meaning(tree)
         except RecursionError:
             raise CandidateError("the source is nested too deeply; break long expressions up") from None
-        _check_signatures(functions)
     return Candidate(source, audited, hashlib.sha256(source.encode()).hexdigest())
 
 

@@ -18,12 +18,18 @@ import pandas as pd
 
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.synthesis import contract
-from tts_gym.agents.synthesis.blind import MalformedError, blind, describe
+from tts_gym.agents.synthesis.blind import blind, describe
+from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
+from tts_gym.agents.synthesis.isolation import described, lacking, may_run
 from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
 from tts_gym.agents.synthesis.process import run_jail
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
+from tts_gym.errors import TTSGymError
+
+LONGEST_REASON = 700
+"""Characters of a reason."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,14 @@ class Limits:
         memory: bytes of address space, that of the interpreter included.
         file_size: bytes that a file may have.
         processes: processes that the user may have; it does not bind the superuser.
+        allow_weak: whether an audited candidate may run where a layer of strong isolation is missing.
     """
 
     seconds: float = 60.0
     memory: int = 4 * 2**30
     file_size: int = 0
     processes: int = 0
+    allow_weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def run_jailed(
         schedule_betas: values of the knob for which the parameters are wanted.
 
     Raises:
-        TTSGymError: if no jail starts on this machine.
+        TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
@@ -114,7 +122,10 @@ def run_jailed(
         file.seek(0)
         answers = run_jail(file, LONGEST_OUTCOME + 8 * len(COLUMNS) * sum(episodes), limits.seconds)
     compiled = candidate.audited and not numba.config.DISABLE_JIT
-    run = JailRun(None, answers.failure, answers.isolation, 0.0, compiled)
+    failure = answers.failure
+    if not may_run(answers.layers, candidate.audited, limits.allow_weak):
+        failure = _too_weak(answers.layers, candidate)
+    run = JailRun(None, failure, described(answers.layers), 0.0, compiled)
     if run.failure is None:
         try:
             failure, schedule, results = read_outcome(answers.message, len(schedule_betas), episodes)
@@ -124,9 +135,21 @@ def run_jailed(
             ]
             failure = failure or too_wide(rows, max_width)
             run = replace(run, rows=None if failure else rows, failure=failure, schedule=schedule)
-        except MalformedError as error:
-            run = replace(run, failure=f"crashed: it returned no results: {error}")
+        except Exception as error:
+            reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
+            run = replace(run, rows=None, failure=reason, schedule=[])
     return replace(run, seconds=time.monotonic() - start)
+
+
+def _too_weak(layers: Sequence[str], candidate: Candidate) -> str:
+    """Why a class does not run behind ``layers``; for an audited candidate the machine has to change, or its user."""
+    missing = ", ".join(lacking(layers))
+    if candidate.audited:
+        raise TTSGymError(
+            f"The jail for candidates is weak on this machine, without {missing}: run it where these are to be had, or "
+            "with --allow-weak-isolation."
+        )
+    return f"refused: it is a class, which runs behind strong isolation only, and this machine lacks {missing}"
 
 
 def validate(
@@ -135,7 +158,7 @@ def validate(
     limits: Limits = Limits(),  # noqa: B008
     max_width: int = 64,
     rules: EpisodeRules = EpisodeRules(),  # noqa: B008
-) -> str | None:
+) -> JailRun:
     """Check what only running tells, on a quick replay of ``store`` in a jail.
 
     The candidate compiles; its schedule is total on [0, 1] and each parameter monotone; mean tokens do not fall as the
@@ -143,10 +166,10 @@ def validate(
     what it returns is an answer of the episode, or none.
 
     Returns:
-        None if all this holds, else one line that tells what does not.
+        Its rows, or the failure that tells what does not hold.
 
     Raises:
-        TTSGymError: if no jail starts on this machine.
+        TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
     betas = contract.REPLAY_BETAS
     run = run_jailed(
@@ -154,8 +177,9 @@ def validate(
         contract.SCHEDULE_BETAS,
     )  # fmt: skip
     if run.rows is None:
-        return run.failure
+        return run
     first, again = run.rows[: len(betas)], run.rows[: len(betas) - 1 : -1]
-    return (
+    failure = (
         contract.not_monotone(run.schedule) or contract.not_deterministic(first, again) or contract.tokens_fall(first)
     )
+    return replace(run, rows=None if failure else run.rows, failure=failure)

@@ -6,11 +6,10 @@ import ctypes
 import os
 import struct
 
-from tts_gym.agents.synthesis.system import call, libc
+from tts_gym.agents.synthesis.system import NO_NEW_PRIVILEGES, call, libc
 
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _ASK_VERSION = 1
-_NO_NEW_PRIVILEGES = 38
 
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 """Number of rights to files that exist from each version on."""
@@ -36,7 +35,7 @@ def deny_files() -> None:
         syscall, _CREATE_RULESET, ctypes.create_string_buffer(attributes, len(attributes)), len(attributes), 0
     )
     try:
-        call(libc().prctl, _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        call(libc().prctl, NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         call(syscall, _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)

@@ -1,4 +1,7 @@
-"""Processes that have loaded what candidates need, and fork a jail for each; one jail at a time each."""
+"""Processes that have loaded what candidates need, and fork a jail for each; one jail at a time each.
+
+They end when this process does, however it does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import tts_gym
 from tts_gym.agents.synthesis import nursery_main
 from tts_gym.errors import TTSGymError
 
@@ -26,7 +28,7 @@ REPLY_SECONDS = 30.0
 END_SECONDS = 3.0
 """How long a nursery may take to end by itself."""
 
-_PASSED_ON = ("NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT")
+_PASSED_ON = ("NUMBA_CACHE_DIR", "NUMBA_DISABLE_JIT", "TMPDIR")
 
 
 class Nursery:
@@ -42,7 +44,7 @@ class Nursery:
         self._socket, its_end = socket.socketpair()
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", nursery_main.__file__, str(Path(tts_gym.__file__).parents[1])],
+                [sys.executable, "-I", nursery_main.__file__, str(Path(__file__).parents[3]), str(os.getpid())],
                 stdin=its_end.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -58,13 +60,13 @@ class Nursery:
                 said = errors.read().decode(errors="replace").strip().splitlines() or [str(error)]
                 raise TTSGymError(f"No jail for candidates starts on this machine: {said[-1]}") from error
 
-    def start_jail(self, room: str, descriptors: Sequence[int]) -> int:
-        """Fork a jail in the directory ``room`` with the descriptors that ``nursery_main`` tells of; return its id.
+    def start_jail(self, descriptors: Sequence[int]) -> int:
+        """Fork a jail with the descriptors that ``nursery_main`` tells of; return its id.
 
         Raises:
             OSError: if the nursery is gone.
         """
-        socket.send_fds(self._socket, [os.fsencode(room)], descriptors)
+        socket.send_fds(self._socket, [nursery_main.JAIL], descriptors)
         return int(self._receive(REPLY_SECONDS))
 
     def end_jail(self, wait: bool) -> int:

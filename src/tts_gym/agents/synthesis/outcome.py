@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,17 @@ from tts_gym.agents.controller import graded_rows
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
+from tts_gym.agents.synthesis.boundary import are_parameters, printable
 from tts_gym.datasets.store import ReplayStore
 
 LONGEST_OUTCOME = 2**20
 """Bytes of the line before the results."""
 
+MOST_COUNTED = 2**40
+"""Tokens, probes or steps of an episode at most."""
+
 _LONGEST_FAILURE = 700
-_TOKENS, _WIDTH = COLUMNS.index("tokens"), COLUMNS.index("width")
+_TOKENS, _SEQUENTIAL, _WIDTH, _PROBES = range(1, 5)
 
 
 def read_outcome(
@@ -53,25 +55,25 @@ def read_outcome(
         raise MalformedError("its first line tells no outcome")
     failure, schedule = outcome["failure"], outcome["schedule"]
     if isinstance(failure, str):
-        return " ".join(failure.split())[:_LONGEST_FAILURE] or "failed", [], []
+        return printable(failure, _LONGEST_FAILURE) or "failed", [], []
     if failure is not None or not isinstance(schedule, list) or len(schedule) != parameters:
         raise MalformedError("its first line tells no outcome")
-    if not all(_are_parameters(entry) for entry in schedule):
-        raise MalformedError("parameters are not numbers")
+    if not all(map(are_parameters, schedule)):
+        raise MalformedError("parameters are not finite numbers of bounded size with short names")
+    if any(entry.keys() != schedule[0].keys() for entry in schedule):
+        raise MalformedError("parameters have other names at another value of the knob")
     if len(data) != 8 * sum(episodes) * len(COLUMNS):
         raise MalformedError(f"there are {len(data)} bytes of results")
     rows = np.frombuffer(data, np.int64).reshape(-1, len(COLUMNS))
     return None, schedule, np.split(rows, np.cumsum(episodes)[:-1])
 
 
-def _are_parameters(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(
-        isinstance(value, (bool, int, float)) and math.isfinite(value) for value in entry.values()
-    )
-
-
 def grade(
-    results: NDArray[np.int64], store: ReplayStore, blinded: BlindStore, seeds: Sequence[int], beta: float
+    results: NDArray[np.int64],
+    store: ReplayStore,
+    blinded: BlindStore,
+    seeds: Sequence[int],
+    beta: float,
 ) -> pd.DataFrame:
     """The rows of a block of results: the answers graded, with the knob's value in the column ``beta``.
 
@@ -89,6 +91,8 @@ def _check_counts(results: NDArray[np.int64], store: ReplayStore, seeds: Sequenc
     """Refuse more branches than there are, fewer tokens than their first intervals have, and answers out of nothing."""
     if (results[:, 1:] < 0).any():
         raise MalformedError("a count is negative")
+    if (results > MOST_COUNTED).any():
+        raise MalformedError("a count is larger than any episode's")
     widths = results[:, _WIDTH].reshape(len(store), len(seeds))
     if (widths > store.branch_counts[:, np.newaxis]).any():
         raise MalformedError("an episode has more branches than the question")
@@ -100,6 +104,11 @@ def _check_counts(results: NDArray[np.int64], store: ReplayStore, seeds: Sequenc
             least[question, place] = opened[first + order].sum()
     if (results[:, _TOKENS] < least.reshape(-1)).any():
         raise MalformedError("an episode spent less than its branches cost")
+    if (results[:, _SEQUENTIAL] > results[:, _TOKENS]).any():
+        raise MalformedError("an episode has more sequential tokens than tokens")
+    probes = np.diff(store.tables.answer_start)
+    if (results[:, _PROBES] > np.repeat(np.add.reduceat(probes, store.tables.branch_start[:-1]), len(seeds))).any():
+        raise MalformedError("an episode has more probes than the question")
     if ((results[:, 0] >= 0) & (results[:, _WIDTH] == 0)).any():
         raise MalformedError("an episode has an answer and no branch")
 

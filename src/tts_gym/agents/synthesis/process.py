@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import shutil
 import signal
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import IO
@@ -32,12 +30,12 @@ class Answers:
     """What a jail sent.
 
     Attributes:
-        isolation: its layers.
+        layers: of its isolation.
         message: what came after them.
         failure: why there is no message, in one line.
     """
 
-    isolation: str
+    layers: list[str]
     message: bytes
     failure: str | None
 
@@ -65,26 +63,21 @@ def run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
 
 
 def _run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
-    room = tempfile.mkdtemp(prefix="tts_gym_jail_")
-    os.chmod(room, 0o555)
-    try:
-        with a_nursery() as nursery, _Ears() as ears:
-            nursery.start_jail(room, [request.fileno(), *ears.their_ends])
-            ears.close_their_ends()
-            return _hear(ears, nursery, longest, seconds)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
+    with a_nursery() as nursery, _Ears() as ears:
+        nursery.start_jail([request.fileno(), *ears.their_ends])
+        ears.close_their_ends()
+        return _hear(ears, nursery, longest, seconds)
 
 
 def _hear(ears: _Ears, nursery: Nursery, longest: int, seconds: float) -> Answers:
-    isolation = ears.hear_start()
+    layers = ears.hear_start()
     message, failure = ears.hear_rest(longest, seconds)
     try:
         status = nursery.end_jail(wait=failure is None)
     except OSError:
         nursery.close()
-        return Answers(isolation, b"", "crashed: it took its nursery down")
-    return Answers(isolation, message, failure or (None if message else _how_it_ended(status)))
+        return Answers(layers, b"", "crashed: it took its nursery down")
+    return Answers(layers, message, failure or (None if message else _how_it_ended(status)))
 
 
 def _how_it_ended(status: int) -> str:
@@ -125,7 +118,7 @@ class _Ears:
         while self.their_ends:
             os.close(self.their_ends.pop())
 
-    def hear_start(self) -> str:
+    def hear_start(self) -> list[str]:
         """The layers of the jail, from its first line, sent before it looks at the candidate."""
         end = time.monotonic() + SHUT_SECONDS
         heard = self._heard[self._answers]
@@ -137,7 +130,7 @@ class _Ears:
                 )
         line, _, rest = heard.partition(b"\n")
         heard[:] = rest
-        return " + ".join(json.loads(line)["isolation"])
+        return list(json.loads(line)["isolation"])
 
     def hear_rest(self, longest: int, seconds: float) -> tuple[bytes, str | None]:
         """What comes until the answers end, and why it is cut short."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tts_gym.errors import ControllerError
 
+LONGEST_REASON = 600
+"""Characters of a reason, which may show what a candidate holds."""
+
 
 class CandidateError(ControllerError):
     """A candidate is not what a candidate has to be."""
@@ -15,6 +18,8 @@ class CandidateError(ControllerError):
             reason: what is wrong and what to do.
             line: where in the source, if it is somewhere.
         """
-        text = " ".join(reason.split())
+        text = " ".join(reason.split()).encode("ascii", "backslashreplace").decode("ascii")
+        if len(text) > LONGEST_REASON:
+            text = f"{text[: LONGEST_REASON - 3]}..."
         super().__init__(text if line is None else f"line {line}: {text}")
         self.line = line

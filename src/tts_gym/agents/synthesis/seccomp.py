@@ -11,9 +11,9 @@ import errno
 import os
 import struct
 
-from tts_gym.agents.synthesis.system import call, libc
+from tts_gym.agents.synthesis.system import NO_NEW_PRIVILEGES, call, libc
 
-_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+_SET_SECCOMP, _FILTER = 22, 2
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 _NUMBER, _ARCHITECTURE = 0, 4
@@ -59,7 +59,7 @@ def filter_system_calls() -> None:
     code = _program(*_MACHINES[machine])
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    call(libc().prctl, _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    call(libc().prctl, NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     call(libc().prctl, _SET_SECCOMP, _FILTER, ctypes.create_string_buffer(header, len(header)), 0, 0)
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+
+NO_NEW_PRIVILEGES = 38
+"""Option of ``prctl``: programs that are run from here on give no privileges."""
+
+_CAPABILITIES_VERSION = 0x20080522
 
 
 @cache
@@ -27,3 +33,14 @@ def call(function: Callable[..., int], *arguments: Any) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return result
+
+
+def give_up_capabilities() -> None:
+    """Take from this process, for good, the privileges of the superuser; Linux.
+
+    Raises:
+        OSError: if the system does not let it.
+    """
+    header = struct.pack("=Ii", _CAPABILITIES_VERSION, 0)
+    call(libc().prctl, NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    call(libc().capset, ctypes.create_string_buffer(header, len(header)), ctypes.create_string_buffer(24))

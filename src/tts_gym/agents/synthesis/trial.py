@@ -20,8 +20,9 @@ from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.published import PublishedQuestion
 from tts_gym.agents.replay import branch_order, replay
-from tts_gym.agents.synthesis.allowed import BUILTINS, POOLS
 from tts_gym.agents.synthesis.blind import describe, rebuild
+from tts_gym.agents.synthesis.boundary import is_number, printable
+from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
 from tts_gym.envs import transitions
 from tts_gym.envs.compiled import compiled_episode
@@ -42,13 +43,16 @@ LOADED = (
 )  # fmt: skip
 """Modules of the standard library that a class may import, beside numpy: no file can be read any more by then."""
 
+CHECKED = "tts_gym.agents.synthesis.arithmetic"
+"""Loaded in jails only, as it changes the compiler."""
+
 
 class TrialError(Exception):
     """Why a candidate has no results: a category and a reason."""
 
     def __init__(self, category: str, reason: str) -> None:
         """Join the two."""
-        super().__init__(f"{category}: {' '.join(reason.split())[:LONGEST_REASON]}")
+        super().__init__(f"{category}: {printable(reason, LONGEST_REASON)}")
 
 
 def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
@@ -62,7 +66,7 @@ def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
 
 def warm_up() -> None:
     """Load and compile what candidates need, while files can still be read."""
-    for name in LOADED:
+    for name in (*LOADED, CHECKED):
         importlib.import_module(name)
     if numba.config.DISABLE_JIT:
         return
@@ -178,7 +182,7 @@ def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> 
             f"{', '.join(expected) or 'none'}",
         )
     for name, value in parameters.items():
-        if type(value) not in (bool, int, float) or not math.isfinite(value) or abs(value) >= 2**63:
+        if not is_number(value):
             raise TrialError("refused", f"{call} gives {name} = {value!r:.100}: return finite numbers")
 
 

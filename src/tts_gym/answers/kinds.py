@@ -1,0 +1,164 @@
+r"""What kind of answer a question asks for, told by its gold answer, and how the answers to it are read then.
+
+What the gold shows is implied in every answer: its unit, its base, the name in "x = 5". What it does not show does not
+count. Beyond that a reading is strict; ``alternatives`` are further readings that count against the gold only.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from tts_gym.answers.asked import NOTHING, Asked
+from tts_gym.answers.calendar import other_half_of_day
+from tts_gym.answers.numbers import PREFIXED, Number, join_thousands, number, positional
+from tts_gym.answers.quantities import Quantity, read_quantity
+from tts_gym.answers.reading import Reading, Word, of_number
+from tts_gym.answers.spelling import spell
+from tts_gym.answers.structure import (
+    nesting,
+    read_list,
+)
+from tts_gym.answers.units import read_unit
+from tts_gym.answers.values import (
+    EQUALS,
+    PERCENT,
+    TRUTH,
+    grouped,
+    has_variables,
+    is_words,
+    named,
+    read_bare,
+    read_equation,
+    read_value,
+)
+from tts_gym.answers.wording import plain_words
+
+LABELLED = re.compile(r"\(?([A-J])(?:\)|\.(?= )|:)\s*(.*)")
+LETTER = re.compile(r"(?:(?:option|choice|answer) )?\(?([A-J])\)?[.:]?", re.IGNORECASE)
+CALCULATION = re.compile(r"[-( ]*+[0-9]++(?:[) ]*+[-+*/][-( ]*+[0-9]++){3,}[) ]*+")
+PREFACE = re.compile(r"(?:≈|approximately|approx\.?|about|roughly|exactly|around|=|~|\\sim(?![a-z])) ?", re.IGNORECASE)
+SPACED_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+GLUED_UNIT = re.compile(r"(.*[0-9}]) ?([a-zA-Z].*)")
+DEEPEST = 30
+"""Brackets in brackets from which on a text is compared as it stands."""
+
+
+def what_is_asked(gold: str) -> Asked:
+    """What ``gold``, as ``wording.clean`` spells it, shows of the answers to its question."""
+    text = _spelled(gold)
+    if nesting(text) > DEEPEST or plain_words(text) in TRUTH or is_words(text):
+        return Asked("words")
+    if CALCULATION.fullmatch(text):
+        return Asked("calculation")
+    if LETTER.fullmatch(text) and text.upper() == text or LABELLED.fullmatch(text):
+        return Asked("choice")
+    in_base = positional(text)
+    if in_base is not None:
+        return Asked(prefix=text[:2]) if PREFIXED.match(text) else Asked(base=in_base.base)
+    name, value = named(text)
+    if name is None and len(EQUALS.split(text)) > 1:
+        return Asked("equation")
+    if name is not None and has_variables(value):
+        return Asked("equation", name=name)
+    quantity = None if number(value) else read_quantity(value)
+    exact = number(value)
+    enclosed = read_list(value)
+    return Asked(
+        unit=quantity.unit if quantity else None,
+        name=name,
+        share=exact is not None and 0 < abs(exact.value) < 1,
+        brackets=enclosed.brackets if enclosed else None,
+    )
+
+
+def read(answer: str, asked: Asked = NOTHING) -> Reading:
+    """What ``answer``, as ``wording.clean`` spells it, says where the gold answer is as ``asked``."""
+    text = _spelled(answer)
+    if asked.kind == "words" or nesting(text) > DEEPEST:
+        return Word("text", plain_words(text))
+    if asked.kind == "calculation":
+        return Word("calculation", text.replace(" ", ""))
+    if asked.kind == "choice":
+        return _choice(text) or read_value(text, NOTHING)
+    if asked.kind == "equation" and len(EQUALS.split(text)) > 1:
+        return read_equation(text)
+    return read_value(text, asked)
+
+
+def alternatives(answer: str, asked: Asked) -> list[Reading]:
+    """Further readings of ``answer`` that count where one of them is the gold answer."""
+    text = _spelled(answer)
+    if nesting(text) > DEEPEST:
+        return []
+    found: list[Reading | None] = []
+    if (labelled := LABELLED.fullmatch(text)) is not None:
+        found += [Word("choice", labelled[1]), read_value(labelled[2], asked) if labelled[2] else None]
+    name, value = named(text)
+    if asked.kind == "equation" and name is None:
+        found.append(read_value(value, NOTHING))
+    found += [*_percentages(value, asked), *_other_bases(value, asked), *_other_lists(value, asked)]
+    found.append(other_half_of_day(value))
+    joined = SPACED_THOUSANDS.sub("", value)
+    if joined != value:
+        found.append(read_value(joined, asked))
+    glued = GLUED_UNIT.fullmatch(value)
+    if asked.unit is not None and glued is not None and read_unit(glued[2]) == asked.unit:
+        found.append(read_value(glued[1], NOTHING))
+    if not value.isascii() or "." in value:
+        found.append(Word("text", plain_words(value)))
+    return [reading for reading in found if reading is not None]
+
+
+def read_gold(gold: str, asked: Asked) -> list[Reading]:
+    """All that the gold answer says; its first reading is that of the answers as they are asked for."""
+    name, value = named(_spelled(gold))
+    values = [read_value(value, NOTHING)] if asked.kind == "equation" and name is not None else []
+    return [read(gold, asked), *alternatives(gold, asked), *values]
+
+
+def _spelled(text: str) -> str:
+    spelled = spell(join_thousands(text))
+    if spelled.endswith(".") and not spelled.endswith((" p.m.", " a.m.")):
+        spelled = spelled[:-1].rstrip()
+    return PREFACE.sub("", spelled, count=1) if PREFACE.match(spelled) else spelled
+
+
+def _choice(text: str) -> Word | None:
+    letter = LETTER.fullmatch(text) or LABELLED.fullmatch(text)
+    return Word("choice", letter[1].upper()) if letter else None
+
+
+def _percentages(text: str, asked: Asked) -> list[Reading | None]:
+    """A percentage as a share, and a share as a percentage, where the gold is one of the two."""
+    exact = number(text)
+    if asked.unit == PERCENT and exact is not None:
+        return [of_number(exact.scaled(Fraction(100)))]
+    quantity: Quantity | None = read_quantity(text)
+    if asked.unit is None and quantity is not None and quantity.unit == PERCENT and quantity.number is not None:
+        return [of_number(quantity.number.scaled(Fraction(1, 100))), of_number(quantity.number)]
+    return []
+
+
+def _other_bases(text: str, asked: Asked) -> list[Reading | None]:
+    """The digits alone where the gold names no base, and digits without the prefix that the gold has."""
+    in_base = positional(text)
+    if in_base is None and asked.prefix:
+        in_base = positional(asked.prefix + text)
+        return [] if in_base is None else [of_number(Number(Fraction(in_base.value)))]
+    if in_base is None or asked.base is not None or not in_base.digits.isdigit() or PREFIXED.match(text):
+        return []
+    return [of_number(Number(Fraction(int(in_base.digits))))]
+
+
+def _other_lists(text: str, asked: Asked) -> list[Reading | None]:
+    """A list in other brackets where the gold has none, and values of assignments where it is a tuple."""
+    listed = read_list(text)
+    if listed is None:
+        return []
+    if asked.brackets == "" and listed.brackets == "[]":
+        return [grouped("", listed.parts, asked)]
+    names = [name for name, _ in map(named, listed.parts)]
+    if asked.brackets == "()" and not listed.brackets and all(names) and len(set(names)) == len(names):
+        return [grouped("()", tuple(named(part)[1] for part in listed.parts), asked)]
+    return [read_bare(listed.parts[0], asked)] if listed.brackets == "[]" and len(listed.parts) == 1 else []

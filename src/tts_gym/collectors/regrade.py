@@ -1,0 +1,79 @@
+"""Other rules for answers applied to a store that is there, without a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tts_gym.answers.equivalence import Equivalence
+from tts_gym.answers.gold import check_gold
+from tts_gym.answers.pool import Counts
+from tts_gym.answers.reader import AnswerReader, answer_reader
+from tts_gym.collectors.errors import CollectionError
+from tts_gym.datasets.catalogue import store_directory
+from tts_gym.datasets.parquet import read_records, write_store
+from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
+
+
+def regrade(store: str, out: Path, rule: str | None = None) -> Counts:
+    """Write the store anew, its answers found and grouped by the rules of now.
+
+    Args:
+        store: catalogue name or directory of a store.
+        out: the directory to write; it must not exist.
+        rule: how answers are recognised; that of the collection by default. Where a store keeps no texts, its recorded
+            answers are only grouped anew.
+
+    Returns:
+        What it took to group the answers.
+
+    Raises:
+        CollectionError: a rule is given and the store keeps no texts to apply it to.
+        AnswerError: there is no such rule, or it can never find a gold answer.
+        StoreError: the store is missing or damaged, or the directory exists or cannot be written.
+    """
+    metadata, questions = read_records(store_directory(store))
+    settings = metadata.get("collection", {}).get("settings", {})
+    suffix = settings.get("probing", {}).get("suffix")
+    keeps_texts = suffix is not None and all(map(_keeps_texts, questions))
+    if rule is not None and not keeps_texts:
+        raise CollectionError(f"{store} does not keep the texts of its branches and probes: leave out --answers.")
+    described: dict[str, Any] = {}
+    if keeps_texts:
+        rule = rule or settings["answers"]
+        with answer_reader(rule) as reader:
+            questions = list(_read_anew(questions, reader, rule, suffix))
+        described["markers"] = Counter(branch.marker or "none" for one in questions for branch in one.branches)
+    with Equivalence() as equivalence:
+        write_store(out, questions, metadata | described | {"regraded": {"answers": rule}}, equivalence.classes)
+        return equivalence.counts
+
+
+def _keeps_texts(question: RecordedQuestion) -> bool:
+    return all(branch.text is not None and branch.probe_text is not None for branch in question.branches)
+
+
+def _read_anew(
+    questions: Sequence[RecordedQuestion], reader: AnswerReader, rule: str, suffix: str
+) -> Iterator[RecordedQuestion]:
+    for question in questions:
+        gold = check_gold(question.gold, rule, f"question {question.id!r}")
+        branches = [_branch(branch, reader, suffix, question.question) for branch in question.branches]
+        yield replace(question, gold=gold, branches=branches)
+
+
+def _branch(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
+    """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays."""
+    assert branch.text is not None and branch.probe_text is not None
+    found = reader.branch(branch.text)
+    probes = [reader.probe(suffix, text, question).answer for text in branch.probe_text]
+    forced = found.answer is None and branch.finish_reason == "length"
+    return replace(
+        branch,
+        probe_answers=probes,
+        final_answer=branch.final_answer if forced else found.answer,
+        marker="forced" if forced else found.marker,
+    )

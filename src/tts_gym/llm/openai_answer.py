@@ -1,0 +1,163 @@
+"""What a server with the OpenAI completions interface answers, in chunks or whole: put together and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.llm.backend import Completion, Request
+from tts_gym.llm.tokenizer import Tokenizer
+
+
+class AnswerError(ValueError):
+    """A server's answer is of no use; the message says why, without naming the server."""
+
+
+@dataclass
+class Part:
+    """One continuation, as far as it has come.
+
+    Attributes:
+        text: what it says.
+        token_ids: ids of its tokens; None where the server does not tell.
+        logprobs: log-probability of each token; None where the server does not tell.
+        top_logprobs: the most likely tokens at each position with their log-probabilities.
+        finish_reason: why it ended.
+    """
+
+    text: str = ""
+    token_ids: list[int] | None = None
+    logprobs: list[float | None] | None = None
+    top_logprobs: list[dict[str, float] | None] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    def add(self, choice: dict[str, Any]) -> None:
+        """Append what a chunk says, or all that an answer says that comes whole."""
+        self.text += choice.get("text") or ""
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        if choice.get("token_ids") is not None:
+            self.token_ids = (self.token_ids or []) + choice["token_ids"]
+        told = choice.get("logprobs") or {}
+        if told.get("token_logprobs") is not None:
+            self.logprobs = (self.logprobs or []) + told["token_logprobs"]
+            self.top_logprobs += told.get("top_logprobs") or []
+
+
+@dataclass
+class Answer:
+    """What a server says to a request.
+
+    Attributes:
+        parts: the continuations by index.
+        cached_tokens: tokens of the prompt found in the prefix cache; None where the server does not tell.
+        documents: number of chunks; 1 where it came whole.
+    """
+
+    parts: dict[int, Part] = field(default_factory=dict)
+    cached_tokens: int | None = None
+    documents: int = 0
+
+    def add(self, document: Any) -> None:
+        """Take a chunk, or an answer that comes whole.
+
+        Raises:
+            AnswerError: it is no completion, or tells of an error.
+        """
+        self.documents += 1
+        try:
+            if document.get("error"):
+                error = document["error"]
+                raise AnswerError(_excerpt(str(error.get("message") if isinstance(error, dict) else error)))
+            for choice in document.get("choices") or ():
+                self.parts.setdefault(choice.get("index") or 0, Part()).add(choice)
+            cached = ((document.get("usage") or {}).get("prompt_tokens_details") or {}).get("cached_tokens")
+        except (AttributeError, TypeError) as error:
+            raise AnswerError(f"it is no completion: {_excerpt(json.dumps(document))}") from error
+        self.cached_tokens = self.cached_tokens if cached is None else cached
+
+
+async def documents(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """The JSON documents of an answer: each event of a stream, or the one of a body that is no stream.
+
+    Raises:
+        AnswerError: something is not JSON.
+    """
+    rest, whole = b"", b""
+    async for piece in body:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                if line[5:].strip() != b"[DONE]":
+                    yield _document(line[5:])
+            elif not line.startswith((b":", b"event:", b"id:", b"retry:")):
+                whole += line + b"\n"
+    if rest.startswith(b"data:"):
+        if rest[5:].strip() != b"[DONE]":
+            yield _document(rest[5:])
+    elif (whole + rest).strip():
+        yield _document(whole + rest)
+
+
+def completion(part: Part, request: Request, tokenizer: Tokenizer, logprobs: bool) -> Completion:
+    """A continuation, checked.
+
+    Args:
+        part: what the server said.
+        request: what it was asked.
+        tokenizer: that of the model.
+        logprobs: whether it was asked for log-probabilities.
+
+    Raises:
+        AnswerError: it did not end as continuations end, is empty, or its log-probabilities do not fit its tokens.
+    """
+    sampling, reason = request.sampling, part.finish_reason
+    if reason not in ("stop", "length"):
+        raise AnswerError(f"a continuation ended with finish_reason {reason!r} instead of 'stop' or 'length'")
+    if part.token_ids is not None:
+        ids: Sequence[int] = part.token_ids
+        text = tokenizer.continuation(request.prompt, ids, reason, sampling.stop)
+    else:
+        ids, text = tokenizer.encode(part.text), part.text
+    # Without ids the tokens of a stop text are not seen, which may come at once.
+    if not ids and not (part.token_ids is None and reason == "stop" and sampling.stop):
+        raise AnswerError(f"a continuation is empty and ended with finish_reason {reason!r}")
+    values: NDArray[np.float32] | None = None
+    top: NDArray[np.float32] | None = None
+    if logprobs:
+        given, largest = part.logprobs or [], part.top_logprobs
+        # Ids read back from the text lack the token that ended it, and may be split in another way.
+        spare = 0 if part.token_ids is not None else 1
+        if 0 <= len(given) - len(ids) <= spare and (not sampling.top_logprobs or len(largest) == len(given)):
+            values = np.array(given[: len(ids)], np.float32)
+            top = _largest(largest[: len(ids)], sampling.top_logprobs) if sampling.top_logprobs else None
+        elif part.token_ids is not None:
+            raise AnswerError(
+                f"log-probabilities do not fit the tokens: {len(given)} and those of the most likely tokens at "
+                f"{len(largest)} positions came with {len(ids)} tokens"
+            )
+    return Completion(np.array(ids, np.int32), text, reason, values, top)
+
+
+def _document(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise AnswerError(f"it is not JSON: {_excerpt(data.decode(errors='replace'))!r}") from error
+
+
+def _largest(positions: Sequence[dict[str, float] | None], number: int) -> NDArray[np.float32]:
+    """[length, number] float32, the largest values at each position, NaN where there are fewer."""
+    rows = np.full((len(positions), number), np.nan, np.float32)
+    for row, values in zip(rows, positions, strict=True):
+        largest = sorted((values or {}).values(), reverse=True)[:number]
+        row[: len(largest)] = largest
+    return rows
+
+
+def _excerpt(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,114 @@
+"""Whatever a jail sends is data: a result, or a failure with a reason in one printable line."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts_gym.agents.synthesis.blind import MalformedError, blind
+from tts_gym.agents.synthesis.boundary import printable, printable_source, quoted
+from tts_gym.agents.synthesis.candidate import Candidate
+from tts_gym.agents.synthesis.jail import run_jailed
+from tts_gym.agents.synthesis.outcome import grade, read_outcome
+from tts_gym.datasets import load_store
+from tts_gym.discovery.traces import MOST_NOTES, trace
+from tts_gym.envs.episode import EpisodeRules
+
+CODES = "\x1b]0;owned\x07\x1b[2J\ud800\u202e"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_text_is_one_printable_line(text, longest):
+    line = printable(text + CODES, longest)
+    assert len(line) <= longest and line.isascii() and line.isprintable()
+    assert quoted(text, longest).count("`") == 2
+    assert "```" not in printable_source(text + "```\n````")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        [{"a": 10**400}],
+        [{"a": 2**63}],
+        [{"a": float("nan")}],
+        [{"a": 1}, {"b": 1}],
+        [{"a": 1}, {"a": 1, "b": 1}],
+        [{"\x1b[2J": 1}],
+        [{"a" * 100: 1}],
+        [{f"a{k}": 1 for k in range(100)}],
+    ],
+)
+def test_parameters_that_nothing_can_take_are_no_result(schedule):
+    message = json.dumps({"failure": None, "schedule": schedule}).encode() + b"\n" + bytes(48)
+    with pytest.raises(MalformedError):
+        read_outcome(message, len(schedule), [1])
+
+
+def test_a_failure_is_printable():
+    failure, _, _ = read_outcome(json.dumps({"failure": CODES, "schedule": []}).encode() + b"\n", 0, [1])
+    assert failure.isascii() and failure.isprintable()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [-1, 2**63 - 1, 500, 1, 1, 1],
+        [-1, 500, 2**62, 1, 1, 1],
+        [-1, 500, 500, 1, 10**6, 1],
+    ],
+)
+def test_counts_beyond_what_the_question_holds_are_no_result(row, store_file):
+    store = load_store(store_file)
+    results = np.array([row, [-1, 0, 0, 0, 0, 0]])
+    with pytest.raises(MalformedError):
+        grade(results, store, blind(store, np.random.default_rng(0)), [0], 0.5)
+
+
+PROGRAM = "def schedule(beta):\n    return {entries}\n\n\ndef program(episode):\n{body}    return -1\n"
+FORGING = """
+import json, os, sys
+class Hostile:
+    def __init__(self, config):
+        frame = sys._getframe()
+        while "request" not in frame.f_locals:
+            frame = frame.f_back
+        entries = [{"a": 10**400} for _ in frame.f_locals["request"]["schedule_betas"]]
+        os.write(3, json.dumps({"failure": None, "schedule": entries}).encode() + b"\\n")
+        os._exit(0)
+    def solve(self, question):
+        return None
+"""
+RAISING = """
+class Hostile:
+    def __init__(self, config):
+        raise ValueError("\\x1b]52;c;cm0gLXJmIH4=\\x07\\x1b[2J\\x1b[H99.9 % for 1 token")
+    def solve(self, question):
+        return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "audited"),
+    [
+        (PROGRAM.format(entries='{"\\x1b]0;owned\\x07": 1}', body=""), True),
+        (FORGING, False),
+        (RAISING, False),
+    ],
+    ids=["a parameter named by codes", "a huge integer", "a reason of codes"],
+)
+def test_what_a_jail_says_is_a_printable_failure(source, audited, store_file):
+    run = run_jailed(
+        Candidate(source, audited, ""), [load_store(store_file)], [0.5], [0], EpisodeRules(), schedule_betas=[0.0]
+    )
+    assert run.rows is None and run.failure.isascii() and run.failure.isprintable()
+
+
+@pytest.mark.parametrize("name", ["7", '"x"'])
+def test_notes_are_bounded_in_number_and_name(name, store_file):
+    body = f"    for i in range(5000):\n        episode.note({name}, 1.0)\n"
+    candidate = Candidate(PROGRAM.format(entries="{}", body=body), True, "")
+    (first, *_) = trace(candidate, load_store(store_file), [0.5], [0], EpisodeRules(), 64)
+    assert len(first.notes) == MOST_NOTES
+    assert {note.name for note in first.notes} == {name.strip('"')}
