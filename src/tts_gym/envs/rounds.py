@@ -71,7 +71,7 @@ def _branches_opened(action: int) -> int:
 
 @kernel
 def _intervals(e: Any, action: int, i: int, place: int, leader: int) -> int:
-    """Intervals that the round ``action`` asks at a time of branch ``i``, the ``place``-th deepest unfinished one."""
+    """Intervals that the round ``action`` asks of branch ``i``, the ``place``-th deepest unfinished one."""
     if action == DEEPEN_ALL_4:
         return 4
     if action == DEEPEN_AGREEING:
@@ -101,31 +101,43 @@ def take_round(e: Any, action: int, leader: int) -> None:
     opened = _branches_opened(action)
     if opened > 0:
         transitions.branch(e, opened)
-    spent = np.zeros(e.count[WIDTH], np.int64)
-    began, completed = e.count[TOKENS], e.count[COMPLETED]
-    reading, advanced, moved = transitions.line_up(e), 0, 1
-    while moved > 0:
-        moved = 0
-        for place in range(reading):
-            i = int(e.scratch[place])
-            if i < earlier:
-                before = e.count[TOKENS]
-                moved += _advance(e, i, _intervals(e, action, i, place, leader))
-                spent[i] += e.count[TOKENS] - before
-        advanced += moved
-        if action != DEEPEN_TO_NEXT or e.count[COMPLETED] > completed:
-            break
-    if advanced > 0 or e.count[TOKENS] > began:
-        transitions.end_step(e, spent.max())
+    if action == DEEPEN_TO_NEXT:
+        _deepen_to_next(e)
+    else:
+        _deepen(e, action, earlier, leader)
 
 
 @kernel
-def _advance(e: Any, i: int, intervals: int) -> int:
-    """Advance branch ``i`` interval by interval, looking at each; return how many."""
-    moved = 0
-    while moved < intervals and transitions.extend(e, i, 1) > 0:
-        moved += 1
-    return moved
+def _deepen(e: Any, action: int, earlier: int, leader: int) -> None:
+    """Advance the branches that the round ``action`` asks of the first ``earlier`` ones."""
+    began, longest, advanced = e.count[TOKENS], 0, 0
+    for place in range(transitions.line_up(e)):
+        i = int(e.scratch[place])
+        if i >= earlier:
+            continue
+        before = e.count[TOKENS]
+        for _ in range(_intervals(e, action, i, place, leader)):
+            if transitions.extend(e, i, 1) == 0:
+                break
+            advanced += 1
+        longest = max(longest, e.count[TOKENS] - before)
+    if advanced > 0 or e.count[TOKENS] > began:
+        transitions.end_step(e, longest)
+
+
+@kernel
+def _deepen_to_next(e: Any) -> None:
+    """Advance all branches interval by interval until one of them finishes or none can continue."""
+    completed, reading = e.count[COMPLETED], transitions.line_up(e)
+    spent = np.zeros(reading, np.int64)
+    moved = 1
+    while moved > 0 and e.count[COMPLETED] == completed:
+        moved = 0
+        for place in range(reading):
+            before = e.count[TOKENS]
+            moved += transitions.extend(e, int(e.scratch[place]), 1)
+            spent[place] += e.count[TOKENS] - before
+    transitions.end_step(e, spent.max())
 
 
 @kernel
