@@ -33,7 +33,8 @@ from tts_gym.agents.programs.early_stopping_self_consistency import early_stoppi
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.actions import BRANCH, decode_action
+from tts_gym.envs.actions import BRANCH, action_count, decode_action
+from tts_gym.envs.atomic import admissible
 from tts_gym.envs.compiled import borrow, compiled_episode
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
@@ -216,6 +217,8 @@ def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
         assert results[0] == results[1]
         assert observe(ours) == observe(theirs)
         assert ours.log == theirs.log
+        for action in range(action_count(5)):
+            assert admissible(ours, action) == admissible(theirs, action)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
