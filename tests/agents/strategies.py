@@ -61,7 +61,7 @@ PARAMETERS = {
 @st.composite
 def recorded_branches(draw, interval):
     probes = draw(st.lists(ANSWERS, max_size=6))
-    most = interval * (len(probes) + 2) if probes else interval
+    most = interval * (len(probes) + 2)
     values = {
         name: draw(st.lists(st.sampled_from(some), min_size=len(probes), max_size=len(probes)))
         for name, some in SIGNAL_VALUES.items()
@@ -98,7 +98,7 @@ def random_questions(rng, interval, most_branches, most_probes):
             probes = [
                 None if answer == "." else answer for answer in rng.choices(answers, k=rng.randint(0, most_probes))
             ]
-            longest = interval * (len(probes) + 2) if probes else interval
+            longest = interval * (len(probes) + 2)
             shortest = max(1, interval * (len(probes) - 2))
             final = rng.choice(answers)
             values = {name: rng.choices(some, k=len(probes)) for name, some in SIGNAL_VALUES.items()}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import (
     PARAMETERS,
@@ -32,9 +32,11 @@ from tts_gym.agents.programs.deepconf_online import deepconf_online
 from tts_gym.agents.programs.early_stopping_self_consistency import early_stopping_self_consistency
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
-from tts_gym.envs.actions import BRANCH, decode_action
+from tts_gym.datasets import RecordedBranch, RecordedQuestion
+from tts_gym.envs.actions import BRANCH, action_count, decode_action
+from tts_gym.envs.atomic import admissible
 from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import ReplayEpisode, episode_fields
+from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
 from tts_gym.envs.transitions import reset
 
@@ -162,6 +164,14 @@ call_compiled, observe_compiled = numba.njit(call), numba.njit(observe)
     episode_rules(),
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4)), max_size=15),
 )
+@example(  # The budget ends within the only interval of a branch, which is then asked to go on.
+    (
+        100,
+        [RecordedQuestion("0", "?", "a", [RecordedBranch(150, [], "a", signals={name: [] for name in SIGNAL_VALUES})])],
+    ),
+    EpisodeRules(budget=100),
+    [(0, 0, 1), (2, 0, 1), (3, 0, 1), (5, 0, 1)],
+)
 def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
     store = store_of(*recorded)
     question = len(store) - 1
@@ -207,6 +217,8 @@ def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
         assert results[0] == results[1]
         assert observe(ours) == observe(theirs)
         assert ours.log == theirs.log
+        for action in range(action_count(5)):
+            assert admissible(ours, action) == admissible(theirs, action)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

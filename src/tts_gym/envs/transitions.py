@@ -192,7 +192,7 @@ def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole
     if target < wanted and interval_fits(e):
         charge(e, (e.setup[BUDGET] - e.count[TOKENS]) // e.setup[INTERVAL] * e.setup[INTERVAL])
         begun += 1
-    log_action(e, on_branch(CONTINUE, i), begun if depth > 0 else begun - 1)
+    log_action(e, on_branch(CONTINUE, i), begun)
     return target - depth
 
 
@@ -213,9 +213,10 @@ def open_branch(e: Any, whole: bool) -> bool:
     e.shown[i] = 0
     e.finished[i] = False
     e.pruned[i] = False
-    log_action(e, BRANCH, 1)
-    row = row_of(e, i)
+    row, first = row_of(e, i), e.count[ACTIONS]
     generate(e, i, row, 0, last_depth(e, row) if whole else 1, 0, whole)
+    if first < len(e.log):
+        e.log[first] = BRANCH
     return True
 
 
