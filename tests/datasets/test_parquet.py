@@ -44,7 +44,7 @@ def test_a_written_store_holds_the_records(directory):
     assert store.tables.signals.tolist() == [[-0.5, -0.5], [-1.0, -1.0], [-0.5, -0.5]]
     assert store.branch_counts.tolist() == [2, 1] and store.mean_branch_tokens == 2200 / 3
     assert (store.most_probes, store.most_classes) == (2, 3)
-    assert store.metadata["sampling"] == {"temperature": 0.6} and store.metadata["format_version"] == 1
+    assert store.metadata["sampling"] == {"temperature": 0.6} and store.metadata["format_version"] == 2
     assert set(store.metadata["tools"]) == {"tts-gym", "pyarrow"}
 
 

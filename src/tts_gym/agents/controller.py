@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
+from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -85,7 +86,7 @@ def graded_rows(store: ReplayStore, seeds: Sequence[int], results: NDArray[np.in
         store.class_texts[question][answer] if answer >= 0 else None
         for question, answer in zip(questions.tolist(), classes.tolist(), strict=True)
     ]
-    return episode_rows(store, seeds, texts, classes == store.gold[questions], results[:, 1:])
+    return episode_rows(store, seeds, texts, graded(store.grading, questions, classes), results[:, 1:])
 
 
 def episode_rows(

@@ -12,7 +12,9 @@ from numba.core import types
 from numba.extending import overload, register_jitable
 
 from tts_gym.agents.fingerprint import fingerprint
+from tts_gym.datasets.grading import Grading
 from tts_gym.envs.compiled import borrow
+from tts_gym.envs.grading import is_right
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.state import COMPLETED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
 from tts_gym.envs.transitions import reset
@@ -41,11 +43,12 @@ def _compiled_answer_class(e: Any, code: Any) -> Callable[..., int] | None:
 
 
 @kernel
-def best_finished(e: Any, gold: int, answer: int) -> int:
-    """``gold`` if any finished branch gives it, else ``answer``."""
+def best_finished(e: Any, grading: Grading, question: int, answer: int) -> int:
+    """The right class that a finished branch gives, the first one's, else ``answer``."""
     for k in range(e.count[COMPLETED]):
-        if e.class_of[e.codes[e.completions[k]]] == gold:
-            return gold
+        found = int(e.class_of[e.codes[e.completions[k]]])
+        if is_right(grading, question, found):
+            return found
     return answer
 
 
@@ -54,7 +57,7 @@ def program(episode: Any, *arguments: Any) -> int:
     raise NotImplementedError
 
 
-def _drive(episode, questions, orders, arguments, gold, upper_bound, results, progress):  # type: ignore[no-untyped-def]
+def _drive(episode, questions, orders, arguments, grading, upper_bound, results, progress):  # type: ignore[no-untyped-def]
     e = borrow(episode)
     for q in range(len(questions)):
         for s in range(len(orders)):
@@ -64,7 +67,7 @@ def _drive(episode, questions, orders, arguments, gold, upper_bound, results, pr
             reset(e, questions[q])
             answer = answer_class(e, program(e, *arguments))
             if upper_bound:
-                answer = best_finished(e, gold[questions[q]], answer)
+                answer = best_finished(e, grading, questions[q], answer)
             results[row, 0] = answer
             results[row, 1] = e.count[TOKENS]
             results[row, 2] = e.count[SEQUENTIAL]
@@ -77,7 +80,7 @@ def interpreted_drive(function: Callable[..., int]) -> Callable[..., None]:
     """The loop over a program in plain Python.
 
     It takes an episode, the questions (int64), the branch orders (int64 [seeds, branches]), the program's arguments,
-    the gold classes, whether to grade as an upper bound, an array for the results (int64 [questions x seeds, columns]),
+    the grading, whether to grade as an upper bound, an array for the results (int64 [questions x seeds, columns]),
     and an array of length 1 that tells the row it has come to.
     """
     return FunctionType(_drive.__code__, {**globals(), "program": function})

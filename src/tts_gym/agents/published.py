@@ -12,7 +12,7 @@ import pandas as pd
 from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.replay import branch_order
-from tts_gym.datasets.store import INVALID_TEXT, ReplayStore
+from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs import transitions
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.state import PROBES, PUBLISHED, SEQUENTIAL, STEPS, TOKENS, WIDTH
@@ -112,6 +112,7 @@ class SolveController:
         episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max())))
         answers, correct, counts = [], [], []
         for question, texts in enumerate(store.class_texts):
+            right = {texts[each] for each in store.right_classes(question)}
             for seed in seeds:
                 episode.order = branch_order(int(store.branch_counts[question]), seed)
                 transitions.reset(episode, question)
@@ -121,7 +122,7 @@ class SolveController:
                     file = self.solver.solve.__code__.co_filename
                     raise controller_failure(self.name, file, error, store, question, seed) from error
                 answers.append(answer)
-                correct.append(answer == texts[store.gold[question]] and answer != INVALID_TEXT)
+                correct.append(answer in right)
                 counts.append([episode.count[place] for place in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)])
         return episode_rows(store, seeds, answers, np.array(correct), np.array(counts))
 

@@ -73,7 +73,7 @@ def replay(
         orders = np.stack([branch_order(int(branches), seed) for seed in seeds])
         part = np.empty((len(questions) * len(seeds), len(COLUMNS)), np.int64)
         progress = np.zeros(1, np.int64)
-        inputs = (questions, orders, arguments, store.gold, program.upper_bound, part, progress)
+        inputs = (questions, orders, arguments, store.grading, program.upper_bound, part, progress)
         if drive is not None and not _compiles(drive, (episode, *inputs), program):
             drive = None
         try:
@@ -108,9 +108,8 @@ def replay_episode(
     episode = ReplayEpisode(fields)
     result = np.empty((1, len(COLUMNS)), np.int64)
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
-    interpreted_drive(program.function)(
-        episode, np.array([question]), orders, arguments, store.gold, program.upper_bound, result, np.zeros(1, np.int64)
-    )
+    inputs = (np.array([question]), orders, arguments, store.grading, program.upper_bound, result)
+    interpreted_drive(program.function)(episode, *inputs, np.zeros(1, np.int64))
     return episode, int(result[0, 0])
 
 

@@ -88,6 +88,7 @@ def replay_store(metadata: Mapping[str, Any], labels: Labels, tables: Tables) ->
         question_ids=tuple(labels.ids.to_pylist()),
         questions=labels.questions,
         gold=labels.gold,
+        also_right=labels.also_right,
         class_texts=labels.class_texts,
         tables=tables,
     )

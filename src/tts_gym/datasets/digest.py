@@ -11,5 +11,6 @@ from tts_gym.datasets.store import ReplayStore
 
 def store_digest(store: ReplayStore) -> str:
     """Hash of what a store holds that replay and grading depend on."""
-    content: Any = (tuple(store.tables), store.gold, store.question_ids, store.class_texts, store.interval)
+    right = (store.gold, store.also_right)
+    content: Any = (tuple(store.tables), right, store.question_ids, store.class_texts, store.interval)
     return str(joblib.hash(content))

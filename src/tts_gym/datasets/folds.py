@@ -78,6 +78,7 @@ def select_questions(store: ReplayStore, kept: NDArray[np.bool_]) -> ReplayStore
         question_ids=tuple(store.question_ids[q] for q in where),
         questions=tuple(store.questions[q] for q in where),
         gold=gold,
+        also_right=tuple(store.also_right[q] for q in where),
         class_texts=tuple(store.class_texts[q] for q in where),
         tables=selected,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from reprlib import repr as short
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ class Labels(NamedTuple):
     Attributes:
         ids: string [questions], no two alike.
         questions: the question texts.
-        gold: int32 [questions], class of the correct answer.
+        gold: int32 [questions], class of the gold answer.
+        also_right: the further right classes of each question, ascending.
         class_texts: for each question the texts of its classes; that of the invalid class comes first.
         lookup: class of each answer text.
     """
@@ -30,6 +32,7 @@ class Labels(NamedTuple):
     ids: pa.Array
     questions: tuple[str, ...]
     gold: NDArray[np.int32]
+    also_right: tuple[tuple[int, ...], ...]
     class_texts: tuple[tuple[str, ...], ...]
     lookup: ClassLookup
 
@@ -47,10 +50,12 @@ def read_labels(questions: pa.Table, answers: pa.Table, sources: Sources) -> Lab
     owner = owners(answers, ids, sources.answers)
     texts = class_texts(answers, owner, starts(owner, len(ids)), sources.answers)
     lookup = class_lookup(answers, owner, sources.answers)
+    gold = _gold(questions, lookup, sources)
     return Labels(
         ids=ids,
         questions=tuple(questions["question"].to_pylist()),
-        gold=_gold(questions, lookup, sources),
+        gold=gold,
+        also_right=_also_right(questions, gold, lookup, sources),
         class_texts=texts,
         lookup=lookup,
     )
@@ -73,6 +78,28 @@ def _gold(questions: pa.Table, lookup: ClassLookup, sources: Sources) -> NDArray
         ),
     )
     return classes
+
+
+def _also_right(
+    questions: pa.Table, gold: NDArray[np.int32], lookup: ClassLookup, sources: Sources
+) -> tuple[tuple[int, ...], ...]:
+    counts = pc.list_value_length(questions["right"]).fill_null(0).to_numpy().astype(np.int64)
+    owner = np.repeat(np.arange(len(questions)), counts)
+    texts = pc.list_flatten(questions["right"])
+    classes = lookup.classes_of(owner, texts)
+    refuse(
+        classes < 1,
+        lambda place: (
+            f"{sources.questions}, question {questions['id'][owner[place]].as_py()!r}: the right answer "
+            f"{short(texts[place].as_py())} is not one that {sources.answers} lists; list it there"
+        ),
+    )
+    ends = np.cumsum(counts)
+    rows = pairwise([0, *ends.tolist()])
+    return tuple(
+        tuple(sorted(set(classes[first:end].tolist()) - {own}))
+        for (first, end), own in zip(rows, gold.tolist(), strict=True)
+    )
 
 
 def _gold_place(questions: pa.Table, row: int, source: str) -> str:

@@ -26,7 +26,7 @@ from importlib.metadata import PackageNotFoundError, version
 from reprlib import repr as short
 from typing import Any
 
-from tts_gym.datasets.schema import FORMAT_VERSION, MOST_TOKENS
+from tts_gym.datasets.schema import FIRST_VERSION, FORMAT_VERSION, MOST_TOKENS
 from tts_gym.errors import StoreError
 
 PROVENANCE: dict[str, type] = {
@@ -51,14 +51,14 @@ def check_provenance(metadata: Mapping[str, Any], source: str) -> None:
 
 
 def check_file_metadata(metadata: Any, source: str) -> None:
-    """Refuse what ``metadata.json`` holds if it is not an object of this format version with every key."""
+    """Refuse what ``metadata.json`` holds if it is not an object of a known format version with every key."""
     if not isinstance(metadata, dict):
         raise StoreError(f"{source}: holds {short(metadata)} where an object is expected; write the store again")
     found = metadata.get("format_version")
-    if type(found) is int and found != FORMAT_VERSION:
+    if type(found) is int and not FIRST_VERSION <= found <= FORMAT_VERSION:
         raise StoreError(
-            f"{source}: format_version is {short(found)} and this tts-gym reads version {FORMAT_VERSION}; "
-            + ("install a newer tts-gym" if found > FORMAT_VERSION else "write the store again")
+            f"{source}: format_version is {short(found)} and this tts-gym reads versions {FIRST_VERSION} to "
+            f"{FORMAT_VERSION}; " + ("install a newer tts-gym" if found > FORMAT_VERSION else "write the store again")
         )
     _check_types(metadata, FILE_KEYS | PROVENANCE, source)
 

@@ -30,7 +30,17 @@ from tts_gym.datasets.jsonfile import read_json
 from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_file_metadata, check_provenance, tool_versions
 from tts_gym.datasets.records import Grouping, exact_classes, record_tables
-from tts_gym.datasets.schema import BRANCHES, FORMAT_VERSION, RecordedBranch, RecordedQuestion, Sources, probes_schema
+from tts_gym.datasets.schema import (
+    BRANCHES,
+    FIRST_QUESTIONS,
+    FIRST_VERSION,
+    FORMAT_VERSION,
+    QUESTIONS,
+    RecordedBranch,
+    RecordedQuestion,
+    Sources,
+    probes_schema,
+)
 from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.errors import StoreError
 
@@ -114,16 +124,19 @@ def read_records(directory: str | PathLike[str]) -> tuple[dict[str, Any], list[R
     recorded = _open(Path(directory))
     labels = _labels(recorded)
     _, signals = _branches(recorded, labels)
-    names = (QUESTIONS_FILE, BRANCHES_FILE, TEXTS_FILE)
-    files = [recorded.directory / name for name in names if (recorded.directory / name).exists()]
-    questions, branches, *texts = (pq.read_table(file).to_pylist() for file in files)
+    files = [recorded.directory / name for name in (BRANCHES_FILE, TEXTS_FILE)]
+    branches, *texts = (pq.read_table(file).to_pylist() for file in files if file.exists())
     said = {(row["question_id"], row["branch"]): row["text"] for table in texts for row in table}
     recorded_branches: dict[str, list[RecordedBranch]] = {}
     for row in branches:
         key = row.pop("question_id"), row.pop("branch")
         values = {name: row.pop(name) for name in signals}
         recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, text=said.get(key)))
-    return recorded.metadata, [RecordedQuestion(**row, branches=recorded_branches[row["id"]]) for row in questions]
+    questions = [
+        RecordedQuestion(**row | {"right": row["right"] or []}, branches=recorded_branches[row["id"]])
+        for row in _questions(recorded).select(QUESTIONS.names).to_pylist()
+    ]
+    return recorded.metadata, questions
 
 
 def open_store(directory: str | PathLike[str]) -> ReplayStore:
@@ -184,12 +197,21 @@ def _open(directory: Path, shown: Path | None = None) -> _Recorded:
 
 
 def _labels(recorded: _Recorded) -> Labels:
-    questions, answers = (recorded.directory / name for name in (QUESTIONS_FILE, ANSWERS_FILE))
-    with _parquet(questions, recorded.sources.questions) as file:
-        questions_table = file.read()
-    with _parquet(answers, recorded.sources.answers) as file:
-        answers_table = file.read()
-    return read_labels(questions_table, answers_table, recorded.sources)
+    with _parquet(recorded.directory / ANSWERS_FILE, recorded.sources.answers) as file:
+        answers = file.read()
+    return read_labels(_questions(recorded), answers, recorded.sources)
+
+
+def _questions(recorded: _Recorded) -> pa.Table:
+    """The table of questions, with the columns that the first version lacks."""
+    with _parquet(recorded.directory / QUESTIONS_FILE, recorded.sources.questions) as file:
+        if recorded.metadata["format_version"] > FIRST_VERSION:
+            return file.read()
+        table = file.read(columns=FIRST_QUESTIONS.names)
+    for column in QUESTIONS:
+        if column.name not in FIRST_QUESTIONS.names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
+    return table
 
 
 def _read_tables(recorded: _Recorded, labels: Labels) -> Tables:

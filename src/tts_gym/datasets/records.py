@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from reprlib import repr as short
 from typing import Any
 
@@ -25,7 +25,8 @@ from tts_gym.errors import StoreError
 
 Grouping = Callable[[Sequence[str], str], Sequence[int]]
 """Gives each answer of a question its class: 1, 2, 3, … in order of first appearance. The arguments are the distinct
-texts of the answers in order of first appearance, and the correct one, which is among them."""
+texts of the answers in order of first appearance, and the gold answer, which is among them. Questions with a scorer
+have ``text_classes`` instead."""
 
 PROBES_PER_BATCH = 2**20
 """Probes gathered into one batch of tables, which is one row group on disk."""
@@ -45,6 +46,23 @@ def exact_classes(answers: Sequence[str], gold: str) -> list[int]:
         The class of each text, numbered from 1 in order of first appearance.
     """
     return list(range(1, len(answers) + 1))
+
+
+def text_classes(answers: Sequence[str], right: Collection[str]) -> list[int]:
+    """Group answers of which a scorer has said which are right: by their texts, but for case and white space.
+
+    A right and a wrong answer are never of one class, as a scorer may care for what is left out here.
+
+    Args:
+        answers: distinct texts in order of first appearance.
+        right: those that are right.
+
+    Returns:
+        The class of each text, numbered from 1 in order of first appearance.
+    """
+    numbers: dict[tuple[str, bool], int] = {}
+    keys = ((" ".join(text.casefold().split()), text in right) for text in answers)
+    return [numbers.setdefault(key, len(numbers) + 1) for key in keys]
 
 
 def record_tables(
@@ -102,8 +120,16 @@ def _question_tables(
                 f"where the first branch has {sorted(names)}; record the same signals for every branch"
             )
     appearing = (text for branch in branches for text in (*branch.probe_answers, branch.final_answer))
-    answers = [text for text in dict.fromkeys((*appearing, question.gold)) if text is not None]
-    questions_columns = {"id": [question.id], "question": [question.question], "gold": [question.gold]}
+    right = {question.gold: None} | dict.fromkeys(question.right)
+    answers = [text for text in dict.fromkeys((*appearing, *right)) if text is not None]
+    classes = text_classes(answers, right) if question.scorer is not None else grouping(answers, question.gold)
+    questions_columns = {
+        "id": [question.id],
+        "question": [question.question],
+        "gold": [question.gold],
+        "right": [question.right or None],
+        "scorer": [question.scorer],
+    }
     branches_columns = {
         "question_id": [question.id] * len(branches),
         "branch": range(len(branches)),
@@ -117,7 +143,7 @@ def _question_tables(
     answers_columns = {
         "question_id": [question.id] * len(answers),
         "answer": answers,
-        "class": grouping(answers, question.gold),
+        "class": classes,
     }
     try:
         return StoreTables(
@@ -145,6 +171,10 @@ def _check_question(question: RecordedQuestion, source: str) -> None:
     place = f"{source}, question {short(question.id)}"
     for name in ("id", "question", "gold"):
         _check(getattr(question, name), str, f"{place}: {name}")
+    if question.scorer is not None:
+        _check(question.scorer, str, f"{place}: scorer")
+    for text in question.right:
+        _check(text, str, f"{place}: right answer")
     for number, branch in enumerate(question.branches):
         _check_branch(branch, f"{place}, branch {number}")
 

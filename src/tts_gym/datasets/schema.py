@@ -2,11 +2,13 @@
 
 A store is one directory of these files:
 
-- ``questions.parquet``: one row a question.
+- ``questions.parquet``: one row a question, with the texts of further right answers where there are any, and what
+  scores its answers where its task does (``collectors.tasks``). Version 1 has neither of the two columns.
 - ``branches.parquet``: one row a branch. The rows of a question are contiguous, in the order of ``questions.parquet``,
   and its branches are numbered 0, 1, 2, … in order.
-- ``answers.parquet``: one row for each distinct valid answer text of a question, gold included, with its class. The
-  classes of a question are 1, 2, 3, … in order of first appearance; the class 0 of invalid answers is not listed.
+- ``answers.parquet``: one row for each distinct valid answer text of a question, the right ones included, with its
+  class. The classes of a question are 1, 2, 3, … in order of first appearance; the class 0 of invalid answers is not
+  listed.
 - ``texts.parquet``: one row a branch, with its text; only where the texts are kept.
 - ``metadata.json``: see ``metadata``.
 """
@@ -21,8 +23,8 @@ import pyarrow as pa
 
 from tts_gym.datasets.store import SIGNALS
 
-FORMAT_VERSION = 1
-"""Version of the directory layout described above; a reader refuses a newer one."""
+FIRST_VERSION, FORMAT_VERSION = 1, 2
+"""Versions of the directory layout: the oldest that is read, and the one that is written, described above."""
 
 MOST_TOKENS = 2**53
 """Bound on the token total of a store, so that every sum stays exact as int64 and as float64."""
@@ -31,7 +33,10 @@ TEXTS = pa.list_(pa.field("element", pa.string()))
 VALUES = pa.list_(pa.field("element", pa.float32()))
 COUNTS = pa.list_(pa.field("element", pa.int32()))
 
-QUESTIONS = pa.schema({"id": pa.string(), "question": pa.string(), "gold": pa.string()})
+FIRST_QUESTIONS = pa.schema({"id": pa.string(), "question": pa.string(), "gold": pa.string()})
+"""The columns of ``questions.parquet`` in version 1."""
+
+QUESTIONS = pa.schema([*FIRST_QUESTIONS, pa.field("right", TEXTS), pa.field("scorer", pa.string())])
 BRANCHES = pa.schema(
     {
         "question_id": pa.string(),
@@ -49,7 +54,7 @@ DETAILS = {"probe_text": TEXTS, "probe_tokens": COUNTS}
 ANSWERS = pa.schema({"question_id": pa.string(), "answer": pa.string(), "class": pa.int32()})
 BRANCH_TEXTS = pa.schema({"question_id": pa.string(), "branch": pa.int32(), "text": pa.string()})
 
-NULLABLE = frozenset({"finish_reason", "final_answer"})
+NULLABLE = frozenset({"finish_reason", "final_answer", "right", "scorer"})
 """Columns that may be null; inside ``probe_answers`` a null element is an invalid answer."""
 
 
@@ -93,12 +98,25 @@ class RecordedBranch:
 
 @dataclass(frozen=True)
 class RecordedQuestion:
-    """One question with its correct answer and every branch recorded for it."""
+    """One question with its correct answer and every branch recorded for it.
+
+    Attributes:
+        id: a name that no other question of the store has.
+        question: its text.
+        gold: the correct answer.
+        branches: what was recorded.
+        right: texts of further right answers; where they are not in the class of the gold answer, they are right and
+            other answers, as two solutions of n-queens are.
+        scorer: what decides right and wrong instead of the rules of answers, see ``collectors.tasks``; answers are then
+            of one class where their texts are, but for case and white space.
+    """
 
     id: str
     question: str
     gold: str
     branches: list[RecordedBranch]
+    right: list[str] = field(default_factory=list)
+    scorer: str | None = None
 
 
 class StoreTables(NamedTuple):

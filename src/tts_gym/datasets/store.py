@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.datasets.grading import Grading, grading_of
+
 INVALID = 0
-"""Class of the invalid answer, the same in every question."""
+"""Class of the invalid answer, the same in every question; it is never right."""
 
 INVALID_TEXT = "ERR"
 """How an invalid answer is written where text is wanted; the published data spell it so."""
@@ -63,7 +66,8 @@ class ReplayStore:
         metadata: provenance as in ``metadata.json``.
         question_ids: one id a question.
         questions: the question texts.
-        gold: int32 [questions], class of the correct answer, never ``INVALID``.
+        gold: int32 [questions], class of the gold answer, never ``INVALID``.
+        also_right: the further right classes of each question, ascending; none for nearly every question.
         class_texts: per question, one text for each answer class; the first is ``INVALID_TEXT``.
         tables: the arrays that replay reads.
     """
@@ -74,6 +78,7 @@ class ReplayStore:
     question_ids: tuple[str, ...]
     questions: tuple[str, ...]
     gold: NDArray[np.int32]
+    also_right: tuple[tuple[int, ...], ...]
     class_texts: tuple[tuple[str, ...], ...]
     tables: Tables
 
@@ -85,6 +90,17 @@ class ReplayStore:
     def label(self) -> str:
         """The name, marked where the data are synthetic."""
         return f"{self.name} (synthetic)" if self.metadata.get("synthetic") else self.name
+
+    @cached_property
+    def grading(self) -> Grading:
+        """The right classes of every question, as kernels take them; none where ``gold`` is not told (``INVALID``)."""
+        told = zip(self.gold.tolist(), self.also_right, strict=True)
+        return grading_of([() if gold == INVALID else (gold, *others) for gold, others in told])
+
+    def right_classes(self, question: int) -> frozenset[int]:
+        """The right classes of the question with index ``question``."""
+        start, classes = self.grading
+        return frozenset(classes[start[question] : start[question + 1]].tolist())
 
     @property
     def signals(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from os import PathLike
 import numpy as np
 
 from tts_gym.datasets.catalogue import load_store
+from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import INVALID, ReplayStore, Tables
 from tts_gym.errors import StoreError
 
@@ -22,6 +23,7 @@ class StoreSummary:
         benchmark: the set the questions come from.
         interval: tokens between two probes (Δ).
         questions: number of questions.
+        questions_with_several_right_answers: those of them to which different answers are right.
         branches: number of branches.
         probes: number of probes, final answers not counted.
         tokens: length of all branches together, in tokens.
@@ -36,6 +38,7 @@ class StoreSummary:
     benchmark: str
     interval: int
     questions: int
+    questions_with_several_right_answers: int
     branches: int
     probes: int
     tokens: int
@@ -50,7 +53,7 @@ def summarise(store: ReplayStore) -> StoreSummary:
     tables = store.tables
     finals = tables.answer_start[1:] - 1
     probes = np.delete(tables.answers, finals)
-    right = tables.answers[finals] == np.repeat(store.gold, store.branch_counts)
+    right = graded(store.grading, np.repeat(np.arange(len(store)), store.branch_counts), tables.answers[finals])
     right_counts = np.add.reduceat(right, tables.branch_start[:-1], dtype=np.int64)
     return StoreSummary(
         name=store.label,
@@ -58,6 +61,7 @@ def summarise(store: ReplayStore) -> StoreSummary:
         benchmark=store.metadata["benchmark"],
         interval=store.interval,
         questions=len(store),
+        questions_with_several_right_answers=sum(map(bool, store.also_right)),
         branches=len(tables.tokens),
         probes=len(probes),
         tokens=int(tables.tokens.sum()),
@@ -86,8 +90,8 @@ def verify_store(name_or_path: str | PathLike[str]) -> StoreSummary:
 def same_recordings(one: ReplayStore, other: ReplayStore) -> bool:
     """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says."""
     return (
-        (one.interval, one.question_ids, one.questions, one.class_texts)
-        == (other.interval, other.question_ids, other.questions, other.class_texts)
+        (one.interval, one.question_ids, one.questions, one.class_texts, one.also_right)
+        == (other.interval, other.question_ids, other.questions, other.class_texts, other.also_right)
         and np.array_equal(one.gold, other.gold)
         and all(np.array_equal(getattr(one.tables, name), getattr(other.tables, name)) for name in Tables._fields)
     )

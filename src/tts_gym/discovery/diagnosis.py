@@ -1,10 +1,12 @@
-"""Why an episode went as it did: retraced action by action with what the program could not see, the right answer."""
+"""Why an episode went as it did: retraced action by action with what the program could not see, the right answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from tts_gym.agents.replay import branch_order
@@ -78,13 +80,13 @@ def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
         max_width: branches that the episode could open.
     """
     moments, episode = _retrace(trace, store, rules, max_width)
-    gold = int(store.gold[trace.question])
-    settled = next((each.tokens for each in reversed(_runs(moments)) if each.leader == gold), trace.tokens)
-    if moments and moments[-1].leader != gold:
-        settled = trace.tokens
-    kind = _kind(trace, store, episode, gold, rules, max_width)
+    right = store.right_classes(trace.question)
+    settled = trace.tokens
+    for each in takewhile(lambda moment: moment.leader in right, reversed(moments)):
+        settled = each.tokens
+    kind = _kind(trace, store, episode, right, rules, max_width)
     wasted = trace.tokens if kind == Kind.HOPELESS else 0
-    if trace.answer == gold:
+    if trace.answer in right:
         wasted = max(0, trace.tokens - settled)
         kind = Kind.WENT_ON if wasted > WASTEFUL * trace.tokens else Kind.RIGHT
     return Case(
@@ -96,7 +98,7 @@ def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
         trace.tokens,
         wasted,
         episode.width,
-        tuple(_timeline(moments, trace, episode, gold)),
+        tuple(_timeline(moments, trace, episode, right)),
     )
 
 
@@ -162,22 +164,24 @@ def _runs(moments: Sequence[_Moment]) -> list[_Moment]:
     return [each for k, each in enumerate(moments) if k == 0 or moments[k - 1].leader != each.leader]
 
 
-def _kind(trace: Trace, store: ReplayStore, episode: Any, gold: int, rules: EpisodeRules, max_width: int) -> Kind:
+def _kind(
+    trace: Trace, store: ReplayStore, episode: Any, right: AbstractSet[int], rules: EpisodeRules, max_width: int
+) -> Kind:
     """What a wrong episode is an example of."""
     ends = _final_classes(store, trace.question, trace.seed)[:max_width]
     opened = range(episode.count[WIDTH])
     kept = [ends[i] for i in opened if not episode.pruned[i]]
-    if gold not in ends:
+    if right.isdisjoint(ends):
         return Kind.HOPELESS
-    if trace.answer in (-1, INVALID) or _tied(episode, trace.answer, gold):
+    if trace.answer in (-1, INVALID) or _tied(episode, trace.answer, right):
         return Kind.TIE
-    if _vote(kept, rules) == gold:
+    if _vote(kept, rules) in right:
         return Kind.STOPPED
-    if _vote([ends[i] for i in opened], rules) == gold:
+    if _vote([ends[i] for i in opened], rules) in right:
         return Kind.PRUNED
-    if _vote(ends, rules) == gold:
+    if _vote(ends, rules) in right:
         return Kind.STOPPED
-    lost = any(ends[i] == gold and not episode.finished[i] for i in opened)
+    lost = any(ends[i] in right and not episode.finished[i] for i in opened)
     return Kind.PRUNED if lost else Kind.OUTVOTED
 
 
@@ -194,22 +198,22 @@ def _vote(classes: Sequence[int], rules: EpisodeRules) -> int:
     return max(ballots, key=ballots.count, default=-1)
 
 
-def _tied(episode: Any, answer: int, gold: int) -> bool:
-    """Whether the right answer had as many votes as the one given, among the finished or the active branches."""
+def _tied(episode: Any, answer: int, right: AbstractSet[int]) -> bool:
+    """Whether a right answer had as many votes as the one given, among the finished or the active branches."""
     codes = {episode.class_of[code]: code for code in range(episode.count[REVEALED])}
-    if answer not in codes or gold not in codes:
+    if answer not in codes:
         return False
     for pool in (votes.FINISHED, votes.ACTIVE):
         counts = votes.votes(episode, pool)
-        if counts[codes[gold]] == counts[codes[answer]] > 0:
+        if any(counts[codes[each]] == counts[codes[answer]] > 0 for each in right & codes.keys()):
             return True
     return False
 
 
-def _timeline(moments: Sequence[_Moment], trace: Trace, episode: Any, gold: int) -> list[str]:
+def _timeline(moments: Sequence[_Moment], trace: Trace, episode: Any, right: AbstractSet[int]) -> list[str]:
     """The changes of leader, first and last among them, with what was done in between."""
     if not moments:
-        return [f"nothing was opened; answered {_letter(trace.answer, episode, gold)}"]
+        return [f"nothing was opened; answered {_letter(trace.answer, episode, right)}"]
     shown = _runs(moments)
     if len(shown) >= TIMELINE_LINES:
         shown = [*shown[: TIMELINE_LINES // 2], *shown[-(TIMELINE_LINES - TIMELINE_LINES // 2 - 1) :]]
@@ -221,18 +225,18 @@ def _timeline(moments: Sequence[_Moment], trace: Trace, episode: Any, gold: int)
         shown.append(moments[-1])
     lines, last = [], None
     for each in shown:
-        lines.append(_described(each, last, trace, episode, gold))
+        lines.append(_described(each, last, trace, episode, right))
         last = each
-    lines[-1] += f" -> answered {_letter(trace.answer, episode, gold)}"
+    lines[-1] += f" -> answered {_letter(trace.answer, episode, right)}"
     return lines
 
 
-def _described(now: _Moment, last: _Moment | None, trace: Trace, episode: Any, gold: int) -> str:
+def _described(now: _Moment, last: _Moment | None, trace: Trace, episode: Any, right: AbstractSet[int]) -> str:
     opened = now.width - (last.width if last else 0)
     read = now.intervals - (last.intervals if last else 0)
     done = ", ".join(filter(None, [f"+{opened} branches" * bool(opened), f"+{read} intervals" * bool(read)])) or "-"
     tally = sorted(((count, code) for code, count in enumerate(now.votes) if count), key=lambda pair: -pair[0])
-    counted = " ".join(f"{_letter(episode.class_of[code], episode, gold)}:{count}" for count, code in tally[:4])
+    counted = " ".join(f"{_letter(episode.class_of[code], episode, right)}:{count}" for count, code in tally[:4])
     notes = {note.name: note.value for note in trace.notes if note.tokens <= now.tokens}
     noted = " ".join(f"{name[:16]}={value:.3g}" for name, value in list(notes.items())[:3])
     return (
@@ -242,11 +246,11 @@ def _described(now: _Moment, last: _Moment | None, trace: Trace, episode: Any, g
     )
 
 
-def _letter(answer: int, episode: Any, gold: int) -> str:
-    """An answer class as a letter in the order of appearance; ``*`` marks the right one, ``?`` an invalid one."""
+def _letter(answer: int, episode: Any, right: AbstractSet[int]) -> str:
+    """An answer class as a letter in the order of appearance; ``*`` marks a right one, ``?`` an invalid one."""
     if answer == -1:
         return "nothing"
     if answer == INVALID:
         return "?"
     again, code = divmod(episode.code_of[answer], len(LETTERS))
-    return LETTERS[code] + (LETTERS[(again - 1) % len(LETTERS)] if again else "") + ("*" if answer == gold else "")
+    return LETTERS[code] + (LETTERS[(again - 1) % len(LETTERS)] if again else "") + ("*" if answer in right else "")

@@ -70,7 +70,7 @@ def trace(
 
     Args:
         candidate: an audited one that has come through the jail.
-        store: what is replayed; the process is not told texts and gold.
+        store: what is replayed; the process is told neither texts nor what is right.
         betas: values of the knob.
         seeds: branch orders.
         rules: the accounting.
@@ -79,7 +79,7 @@ def trace(
     Returns:
         The traces; none where it took too long or too much memory, or failed as it does not when compiled.
     """
-    blind = replace(store, questions=("",) * len(store), gold=np.zeros_like(store.gold))
+    blind = replace(store, questions=("",) * len(store), gold=np.zeros_like(store.gold), also_right=((),) * len(store))
     pool = ProcessPoolExecutor(max_workers=1)
     try:
         return list(pool.submit(_run, candidate, blind, betas, seeds, rules, max_width).result(SECONDS))

@@ -11,14 +11,14 @@ from typing import Any
 
 from numba import njit
 
-from tts_gym.datasets import store
+from tts_gym.datasets import grading, store
 
 
 @lru_cache(maxsize=1)
 def kernel_fingerprint() -> str:
     """Hash of every source file that compiled code may contain, whatever file called for it."""
     digest = hashlib.sha256()
-    for file in [Path(store.__file__), *sorted(Path(__file__).parent.glob("*.py"))]:
+    for file in [Path(store.__file__), Path(grading.__file__), *sorted(Path(__file__).parent.glob("*.py"))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from tts_gym.datasets.grading import Grading, graded, joined
 from tts_gym.envs.actions import STOP
 from tts_gym.envs.compiled import borrow_row, handle_of
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
@@ -36,8 +37,8 @@ class Stores(NamedTuple):
         questions: int64 [stores], number of questions.
         branch_tokens: float64 [stores], mean branch length in tokens.
         longest: int64 [stores], intervals of the longest branch.
-        first: int64 [stores], place of the first question in ``gold``.
-        gold: int32 [questions of all stores], class of the correct answer.
+        first: int64 [stores], place of the first question in ``grading``.
+        grading: the right answers to the questions of all stores.
     """
 
     handles: NDArray[Any]
@@ -45,7 +46,7 @@ class Stores(NamedTuple):
     branch_tokens: NDArray[np.float64]
     longest: NDArray[np.int64]
     first: NDArray[np.int64]
-    gold: NDArray[np.int32]
+    grading: Grading
 
 
 class Rows(NamedTuple):
@@ -136,7 +137,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
             branch_tokens=np.array([replay.branch_tokens for replay in self._replays]),
             longest=np.array([replay.longest for replay in self._replays]),
             first=np.cumsum(questions) - questions,
-            gold=np.concatenate([store.gold for store in stores]),
+            grading=joined([store.grading for store in stores]),
         )
         self._ids = np.array([name for store in stores for name in store.question_ids], dtype=object)
         self._class_texts = [store.class_texts for store in stores]
@@ -331,7 +332,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         where = np.flatnonzero(terminated)
         numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
         correct = np.zeros(self.num_envs, np.bool_)
-        correct[where] = classes == self._stores.gold[self._stores.first[numbers] + questions]
+        correct[where] = graded(self._stores.grading, self._stores.first[numbers] + questions, classes)
         rewards[where] += correct[where]
         texts = np.empty(self.num_envs, dtype=object)
         texts[where] = [

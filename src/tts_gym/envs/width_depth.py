@@ -15,6 +15,7 @@ from tts_gym.envs.actions import STOP, action_count, decode_action
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.compiled import borrow
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
+from tts_gym.envs.grading import is_right
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
 from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
@@ -308,7 +309,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         if number == STOP:
             self._running = False
             info["answer"] = replay.store.class_texts[self._question][answer] if answer >= 0 else ""
-            info["correct"] = correct = answer == int(replay.store.gold[self._question])
+            info["correct"] = correct = is_right(replay.store.grading, self._question, answer)
             reward = float(correct)
         self._screen.look(replay.state)
         if self.render_mode == "human":

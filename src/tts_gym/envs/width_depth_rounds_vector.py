@@ -17,13 +17,14 @@ from tts_gym.envs.actions import STOP
 from tts_gym.envs.atomic import answer_at
 from tts_gym.envs.compiled import borrow_row
 from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
+from tts_gym.envs.grading import is_right
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.spec import plain
-from tts_gym.envs.state import TOKENS, kernel
+from tts_gym.envs.state import TOKENS
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
 
 CostWeight = float | Sequence[float] | NDArray[np.floating[Any]]
@@ -41,12 +42,6 @@ class RoundRows(NamedTuple):
     weights: NDArray[np.float64]
     memories: NDArray[np.float64]
     rights: NDArray[np.float64]
-
-
-@kernel
-def is_right(e: Any, pool: int, gold: int) -> bool:
-    """Whether STOP would give the right answer now, whose class is ``gold``."""
-    return bool(answer_at(e, STOP, pool) == gold)
 
 
 def _begin_rows(like, stores, rows, chosen, choice, low, high, own, pool, features):  # type: ignore[no-untyped-def]
@@ -83,7 +78,7 @@ def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, refused, 
         rewards[n] = own.weights[n] * ((rows.tokens[n] - e.count[TOKENS]) / unit)
         rows.tokens[n] = e.count[TOKENS]
         if shaped:
-            right = is_right(e, pool, stores.gold[stores.first[number] + rows.questions[n]])
+            right = is_right(stores.grading, stores.first[number] + rows.questions[n], answer_at(e, STOP, pool))
             rewards[n] += right - own.rights[n]
             own.rights[n] = right
         remember_round(e, pool, own.memories[n])

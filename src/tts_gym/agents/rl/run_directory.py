@@ -169,6 +169,8 @@ def _digest(store: ReplayStore) -> str:
     digest = hashlib.sha256(repr((store.interval, store.question_ids, store.questions, store.class_texts)).encode())
     for array in (*store.tables, store.gold):
         digest.update(array.tobytes())
+    if any(store.also_right):
+        digest.update(repr(store.also_right).encode())
     return digest.hexdigest()
 
 

@@ -88,6 +88,7 @@ def rebuild(description: dict[str, Any], data: memoryview, place: int, name: str
         question_ids=tuple(map(str, range(questions))),
         questions=("",) * questions,
         gold=gold,
+        also_right=((),) * questions,
         class_texts=(("",) * classes,) * questions,
         tables=tables,
     )

@@ -85,7 +85,7 @@ def warm_up() -> None:
     # Compiled and not read from the cache, because that is what leaves the kernels ready for the next program.
     drive = numba.njit(interpreted_drive(_rehearsal))
     orders, results = np.zeros((1, 1), np.int64), np.zeros((1, len(COLUMNS)), np.int64)
-    drive(episode, np.zeros(1, np.int64), orders, (1, 0.5), store.gold, False, results, np.zeros(1, np.int64))
+    drive(episode, np.zeros(1, np.int64), orders, (1, 0.5), store.grading, False, results, np.zeros(1, np.int64))
     compile_one = numba.njit(lambda x: np.zeros(3)[x] + x)
     try:
         compile_one("no number")
