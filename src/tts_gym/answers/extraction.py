@@ -8,7 +8,8 @@ that stands, then the answer within the passage (``passages``). The rules are in
 - ``boxed``: the content of ``\boxed{...}`` alone, ``final-answer``: phrases alone.
 - ``choice``: the letter of a multiple-choice question, as in "(B)", "B." or "answer: B".
 - ``number``: the last number of the text.
-- ``gsm8k``, ``math``, ``aime``, ``gpqa``, ``mmlu``, ``reasoning-gym:TASK``: what fits a benchmark, its gold too.
+- ``gsm8k``, ``math``, ``aime``, ``gpqa``, ``mmlu``: what fits a benchmark, its gold too.
+- ``reasoning-gym:TASK``: as ``auto``, but an answer of several lines keeps them.
 
 A rule of one's own is a regular expression, see ``pattern``. A whole trajectory is read from its end, as its last
 answer counts. A probe is read from its start, as a model that was made to answer often goes on to other questions.
@@ -73,7 +74,7 @@ def extract(text: str, rule: str = "auto") -> Extraction:
         return Extraction(mark and mark.passage, mark and mark.marker, section.stage)
     answer, marker = _marked(section.text, named)
     if answer is None and marker is None and section.stage == AFTER_REASONING and named.markers == "all":
-        answer, marker = _bare(section.text), "bare"
+        answer, marker = _bare(section.text, named.lines), "bare"
     if answer is None and named.last_number:
         numbers = NUMBER.findall(section.text)
         answer, marker = (tidy(numbers[-1]), "last number") if numbers else (None, None)
@@ -109,16 +110,16 @@ def _probed(suffix: str, continuation: str, rule: Rule) -> Extraction:
         mark = Marked("suffix", 0, found, True) if found else choice(continuation if direct else text, last=False)
         return Extraction(mark and mark.passage, mark and mark.marker)
     if direct and rule.markers != "boxed":
-        answer, _ = first_answer(continuation)
+        answer, _ = first_answer(continuation, rule.lines)
         return Extraction(answer, "suffix" if answer is not None else None)
     box = next(boxes(text), None) if rule.markers != "phrases" else None
     if box is not None and (box.start < len(suffix) or re.search(BOX, suffix) is None):
-        answer = tidy(box.passage)
+        answer = tidy(box.passage, rule.lines)
         return Extraction(answer, box.marker if answer is not None else None)
     if rule.markers == "boxed":
         return Extraction(None)
     marks = sorted(_phrases(text), key=lambda mark: mark.start)
-    answer = first_answer(marks[0].passage)[0] if marks else None
+    answer = first_answer(marks[0].passage, rule.lines)[0] if marks else None
     return Extraction(answer, marks[0].marker if answer is not None else None)
 
 
@@ -138,7 +139,7 @@ def extract_gold(gold: str, rule: str = "auto") -> str:
             return "ABCDEFGHIJ"[int(gold)]
         found = letter(gold)
         return gold if found is None else found
-    answer, _ = _marked(gold, Rule())
+    answer, _ = _marked(gold, Rule(lines=named.lines))
     return gold if answer is None else answer
 
 
@@ -157,9 +158,9 @@ def _marked(text: str, rule: Rule) -> tuple[str | None, str | None]:
     marker = None
     for mark in [*reversed(later), *reversed(strong), *reversed(weak)]:
         if mark.enclosed:
-            answer, stands = tidy(mark.passage), True
+            answer, stands = tidy(mark.passage, rule.lines), True
         else:
-            answer, stands = first_answer(mark.passage)
+            answer, stands = first_answer(mark.passage, rule.lines)
         marker = marker or mark.marker
         if answer is not None and stands:
             return answer, mark.marker
@@ -171,9 +172,11 @@ def _phrases(text: str) -> list[Marked]:
     return [mark for pattern, name in patterns for mark in phrases(text, pattern, name, LONGEST_PASSAGE)]
 
 
-def _bare(text: str) -> str | None:
+def _bare(text: str, keeps_lines: bool) -> str | None:
     """The answer of a text that is nothing else."""
     lines = [line for line in text.splitlines() if line.strip()]
+    if keeps_lines and len(lines) > 1 and max(map(len, lines)) <= LONGEST_BARE:
+        return tidy(text, lines=True)
     if len(lines) != 1 or len(lines[0]) > LONGEST_BARE or len(lines[0].split()) > MOST_BARE_WORDS:
         return None
     return first_answer(lines[0])[0]

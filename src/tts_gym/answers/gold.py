@@ -11,14 +11,21 @@ SPOKEN = {"letters": "The answer is ({})", "phrases": "The final answer is {}", 
 """How a model would say an answer where a rule does not look for boxes, by ``presets.Rule.markers``."""
 
 BOXED = r"\boxed{{{}}}"
+TAGGED = "<answer>{}</answer>"
+
+
+def find_again(answer: str, rule: str) -> list[str]:
+    """What ``rule`` finds in texts that say ``answer``."""
+    markers = rule_named(rule).markers
+    ways = (BOXED, TAGGED) if markers == "all" else (SPOKEN.get(markers, BOXED),)
+    found = (extract(way.format(answer), rule).answer for way in ways)
+    return [text for text in found if text is not None]
 
 
 def is_findable(gold: str, rule: str) -> bool:
     """Whether a text that says the gold answer ``gold`` gives it again by ``rule``."""
     answer = extract_gold(gold, rule)
-    said = SPOKEN.get(rule_named(rule).markers, BOXED).format(answer)
-    found = extract(said, rule).answer
-    return found is not None and found == (extract(BOXED.format(answer)).answer or clean(answer))
+    return (extract(BOXED.format(answer)).answer or clean(answer)) in find_again(answer, rule)
 
 
 def check_gold(gold: str, rule: str, place: str) -> str:

@@ -18,11 +18,13 @@ class Rule:
         markers: which marks count: "all", "boxed", "phrases", "letters", or "none".
         last_number: whether the last number of the text answers where no mark does.
         index_gold: whether the gold answer may be the index of a choice, counted from 0.
+        lines: whether an answer keeps its lines and the white space in them, as a board needs.
     """
 
     markers: str = "all"
     last_number: bool = False
     index_gold: bool = False
+    lines: bool = False
 
 
 RULES = {
@@ -46,7 +48,7 @@ def rule_named(name: str) -> Rule:
         AnswerError: there is none.
     """
     if name.startswith(REASONING_GYM):
-        return RULES["auto"]
+        return Rule(lines=True)
     if name not in RULES:
         known = ", ".join([*RULES, f"{REASONING_GYM}TASK", f"{PATTERN}…"])
         raise AnswerError(f"There is no rule {name!r} for answers: use one of {known}.")

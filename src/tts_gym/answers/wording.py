@@ -25,7 +25,18 @@ def clean(text: str) -> str | None:
     """
     if len(text) > 4 * LONGEST_ANSWER:
         return None
-    cleaned = " ".join("".join(map(_plain, text)).split())
+    return _answer(" ".join("".join(map(_plain, text)).split()))
+
+
+def clean_lines(text: str) -> str | None:
+    """As ``clean``, but lines stay, and so does the white space in them."""
+    if len(text) > 4 * LONGEST_ANSWER:
+        return None
+    lines = ("".join(map(_plain, line)).rstrip() for line in text.strip().splitlines())
+    return _answer("\n".join(lines))
+
+
+def _answer(cleaned: str) -> str | None:
     if not cleaned or len(cleaned) > LONGEST_ANSWER or cleaned.casefold() in NOT_ANSWERS:
         return None
     return cleaned if any(map(_says_something, cleaned)) else None

@@ -6,6 +6,7 @@ or eats memory does so here, where it can be killed. math-verify and SymPy are i
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import math
@@ -262,7 +263,35 @@ def _exactly(expression: Any) -> Any:
     return expression.xreplace(exact | {symbol: I for symbol in expression.free_symbols if symbol.name == "i"})
 
 
-OPERATIONS: dict[str, Callable[..., Any]] = {"search": search, "describe": describe, "same": same}
+def load_tasks() -> None:
+    """Import what ``score`` needs."""
+    import reasoning_gym  # noqa: F401
+
+
+def score(scorer: str, answer: str) -> float | None:
+    """What the task that ``scorer`` describes (``collectors.tasks``) gives for ``answer``; None where it raises."""
+    told = json.loads(scorer)
+    task = _task(told["task"], json.dumps(told["options"]))
+    try:
+        return float(task.score_answer(answer, ast.literal_eval(told["item"])))
+    except Exception:
+        return None
+
+
+@lru_cache(1)
+def _task(name: str, options: str) -> Any:
+    from reasoning_gym import create_dataset
+
+    return create_dataset(name, **json.loads(options))
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "search": search,
+    "describe": describe,
+    "same": same,
+    "load_tasks": load_tasks,
+    "score": score,
+}
 
 
 def main() -> None:

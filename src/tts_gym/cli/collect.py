@@ -19,7 +19,7 @@ from tts_gym.collectors.collect import Progress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
 from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate, read_prices
-from tts_gym.collectors.questions import Columns, Question, read_questions
+from tts_gym.collectors.questions import Columns, Question, read_questions, usual_rule
 from tts_gym.collectors.settings import Probing, Prompting, Settings
 from tts_gym.datasets import load_store, summarise
 
@@ -63,8 +63,12 @@ def collect(
         int, typer.Option(min=0, help="Most likely tokens behind topk_confidence; 0 leaves it out.")
     ] = DEFAULTS.top_logprobs,
     answers: Annotated[
-        str, typer.Option(help="How answers are found: auto, boxed, final-answer, choice or regex:PATTERN.")
-    ] = DEFAULTS.answers,
+        str | None,
+        typer.Option(
+            help="How answers are found: auto, boxed, final-answer, choice, regex:PATTERN or the name of a benchmark; "
+            "auto by default, and for a task of reasoning-gym its own rule."
+        ),
+    ] = None,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Keep the text of every branch.")] = False,
     template: Annotated[
         str, typer.Option(help="User's turn; {question} stands for the question.")
@@ -127,7 +131,7 @@ def collect(
         seed=seed,
         block=block,
         top_logprobs=top_logprobs,
-        answers=answers,
+        answers=answers or usual_rule(questions),
         keep_text=keep_text,
         prompting=Prompting(template, system, tuple((example.question, example.gold) for example in worked), chat),
         probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens, stop=_probe_stop(asked)),
@@ -159,14 +163,14 @@ def collect(
     asked_from = benchmark or Path(questions.partition("?")[0]).stem
     with progress_shown("units", _read) as watch:
         progress = run_collection(asked, settings, out, asked_from, license_name, runner, watch, name)
-    print(f"Wrote {out}: {len(asked):,} questions with {branches:,} branches each. {_told(progress)}")
-    if progress.grouping.shortfall:
-        print(progress.grouping.shortfall)
     facts = summarise(load_store(out))
+    print(f"Wrote {out}: {facts.questions:,} questions with {branches:,} branches each. {_told(progress)}")
+    for shortfall in filter(None, (progress.grouping.shortfall, progress.scoring.shortfall)):
+        print(shortfall)
     if facts.branch_accuracy == 0:
         print(
             f"Warning: no branch of any question is right: see the answers with tts-gym stores explain {out} QUESTION, "
-            f"and whether --answers {answers} fits.",
+            f"and whether --answers {settings.answers} fits.",
             file=sys.stderr,
         )
 

@@ -91,8 +91,8 @@ def regrade_store(
     ] = None,
 ) -> None:
     """Find and group the answers of a store that keeps its texts anew (extra collect)."""
-    counts = regrade(store, out, answers)
-    print(f"Wrote {out}. {counts.shortfall}".rstrip())
+    shortfall = regrade(store, out, answers)
+    print(f"Wrote {out}. {shortfall}".rstrip())
     _print_facts(summarise(load_store(out)))
 
 

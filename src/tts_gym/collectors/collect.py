@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.answers.equivalence import Equivalence
-from tts_gym.answers.gold import check_gold
+from tts_gym.answers.errors import AnswerError
 from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
@@ -22,6 +23,7 @@ from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.shards import Shards, encode_shard, open_shards
 from tts_gym.collectors.store import holds_store, make_store
+from tts_gym.collectors.tasks import ScoringCounts, TaskScorer, check_question
 from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
 from tts_gym.errors import BackendError, TTSGymError
 from tts_gym.llm import Backend, make_backend
@@ -45,6 +47,7 @@ class Progress:
         failed: those that failed since.
         usage: tokens spent since.
         grouping: what it took to group the answers of the store.
+        scoring: what it took to score those to questions that have a scorer.
         start: when drawing began, by ``time.monotonic``.
     """
 
@@ -55,6 +58,7 @@ class Progress:
     failed: int = 0
     usage: Usage = field(default_factory=Usage)
     grouping: Counts = field(default_factory=Counts)
+    scoring: ScoringCounts = field(default_factory=ScoringCounts)
     start: float = field(default_factory=time.monotonic)
 
     @property
@@ -141,43 +145,57 @@ def collect(
         BackendError: the model is not loaded or reached.
         OSError: the directory cannot be written to, or the disk is full; what finished is kept.
     """
-    questions = _with_gold(questions, settings.answers)
-    with (
-        naming(out),
-        open_shards(out, settings.as_dict()) as shards,
-        Equivalence(shards.equivalence_cache) as equivalence,
-    ):
-        units = list(all_units(questions, settings.branches, settings.block))
-        missing = shards.missing(units)
-        progress = Progress(len(units), len(units) - len(missing), len(shards.damaged))
-        watch(progress)
-        if missing:
-            shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
-            with (runner or local_runner())(settings) as run_units:
-                progress.start = time.monotonic()
-                with GroupingAhead(shards, units, equivalence) as ahead:
-                    try:
-                        _keep(run_units(missing), shards, progress, watch, ahead)
-                    except BackendError as error:
-                        kept = f"{progress.kept + progress.done:,} of {progress.units:,} units are kept"
-                        raise CollectionError(f"{error} {kept}: collect again to go on.") from error
-        if missing or not holds_store(out, questions):
-            make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, name)
-            progress.grouping = equivalence.counts
+    with TaskScorer() as tasks:
+        questions = _with_gold(questions, settings.answers, tasks)
+        with (
+            naming(out),
+            open_shards(out, settings.as_dict()) as shards,
+            Equivalence(shards.equivalence_cache) as equivalence,
+        ):
+            units = list(all_units(questions, settings.branches, settings.block))
+            missing = shards.missing(units)
+            progress = Progress(len(units), len(units) - len(missing), len(shards.damaged))
+            watch(progress)
+            if missing:
+                shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
+                with (runner or local_runner())(settings) as run_units:
+                    progress.start = time.monotonic()
+                    with GroupingAhead(shards, units, equivalence, tasks) as ahead:
+                        try:
+                            _keep(run_units(missing), shards, progress, watch, ahead)
+                        except BackendError as error:
+                            kept = f"{progress.kept + progress.done:,} of {progress.units:,} units are kept"
+                            raise CollectionError(f"{error} {kept}: collect again to go on.") from error
+            if missing or not holds_store(out, questions):
+                make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, tasks, name)
+                progress.grouping, progress.scoring = equivalence.counts, tasks.counts
     return progress
 
 
-def _with_gold(questions: Sequence[Question], rule: str) -> list[Question]:
+def _with_gold(questions: Sequence[Question], rule: str, tasks: TaskScorer) -> list[Question]:
     """The questions with their gold answers as answers are compared with them.
 
+    Items of a task whose own scorer does not take their gold answer are left out with a count, unless all would be.
+
     Raises:
-        AnswerError: there is no such rule, or it can never find a gold answer.
+        AnswerError: there is no such rule, or by it no answer to a question can be right.
     """
+    kept, refused = [], []
     with answer_reader(rule):
-        return [
-            replace(question, gold=check_gold(question.gold, rule, f"question {question.id!r}"))
-            for question in questions
-        ]
+        for question in questions:
+            try:
+                gold = check_question(question.id, question.gold, question.scorer, rule, tasks)
+            except AnswerError as error:
+                if question.scorer is None:
+                    raise
+                refused.append(error)
+            else:
+                kept.append(replace(question, gold=gold))
+    if refused and not kept:
+        raise refused[0]
+    if refused:
+        warnings.warn(f"{len(refused)} of {len(questions)} questions are left out: {refused[0]}", stacklevel=3)
+    return kept
 
 
 def _keep(

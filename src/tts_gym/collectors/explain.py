@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from tts_gym.answers.equivalence import Equivalence
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import ANSWERS_FILE, read_records
+from tts_gym.datasets.schema import RecordedQuestion
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Spelling:
         probes: how many probes gave it.
         comparison: by what it equals the first spelling of its class, see ``answers.equivalence.Join``; empty for the
             first, and "recorded" where the rules of now would not join them.
-        is_right: whether it is in the class of the gold answer.
+        is_right: whether its class is a right one.
     """
 
     text: str
@@ -56,8 +58,8 @@ def explain(store: str, question: str) -> list[Spelling]:
     classes = {row["answer"]: row["class"] for row in rows}
     finals = Counter(branch.final_answer for branch in asked.branches)
     probes = Counter(answer for branch in asked.branches for answer in branch.probe_answers)
-    with Equivalence() as equivalence:
-        joins = {join.other: join.comparison for join in equivalence.joins(list(classes), asked.gold)}
+    right = {classes[text] for text in (asked.gold, *asked.right)}
+    joins = _joins(asked, list(classes))
     first: dict[int, str] = {}
     spellings = [
         Spelling(
@@ -66,7 +68,7 @@ def explain(store: str, question: str) -> list[Spelling]:
             finals[text],
             probes[text],
             "" if first.setdefault(number, text) == text else joins.get(text, "recorded"),
-            number == classes[asked.gold],
+            number in right,
         )
         for text, number in classes.items()
     ]
@@ -74,3 +76,11 @@ def explain(store: str, question: str) -> list[Spelling]:
     for one in spellings:
         votes[one.number] += one.branches
     return sorted(spellings, key=lambda one: (-votes[one.number], one.number))
+
+
+def _joins(question: RecordedQuestion, answers: Sequence[str]) -> dict[str, str]:
+    """By which comparison each answer that is not the first of its class is in it."""
+    if question.scorer is not None:
+        return dict.fromkeys(answers, "text")
+    with Equivalence() as equivalence:
+        return {join.other: join.comparison for join in equivalence.joins(answers, question.gold)}

@@ -8,26 +8,31 @@ from contextlib import AbstractContextManager
 
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.collectors.shards import Shards
+from tts_gym.collectors.store import recorded
+from tts_gym.collectors.tasks import TaskScorer
 from tts_gym.collectors.units import Unit
+from tts_gym.datasets.records import given_answers
 
 
 class GroupingAhead(AbstractContextManager["GroupingAhead"]):
-    """Groups the answers of each question in a thread as soon as its last unit is kept.
+    """Groups or scores the answers of each question in a thread as soon as its last unit is kept.
 
-    What is found out lies in the cache of the equivalence, where making the store finds it; what goes wrong here goes
-    wrong there again and is told there.
+    What is found out the equivalence and the scorer remember, so that making the store finds it; what goes wrong here
+    goes wrong there again and is told there.
     """
 
-    def __init__(self, shards: Shards, units: Sequence[Unit], equivalence: Equivalence) -> None:
+    def __init__(self, shards: Shards, units: Sequence[Unit], equivalence: Equivalence, tasks: TaskScorer) -> None:
         """Know which units each question has.
 
         Args:
             shards: where the units are kept.
             units: all units of the collection.
             equivalence: what groups.
+            tasks: what scores answers to questions that have a scorer.
         """
         self._shards = shards
         self._equivalence = equivalence
+        self._tasks = tasks
         self._thread = ThreadPoolExecutor(1)
         self._units: dict[str, list[Unit]] = {}
         for unit in units:
@@ -44,6 +49,8 @@ class GroupingAhead(AbstractContextManager["GroupingAhead"]):
             self._thread.submit(self._group, units)
 
     def _group(self, units: Sequence[Unit]) -> None:
-        branches = [branch for unit in units for branch in self._shards.branches(unit)]
-        given = (text for branch in branches for text in (*branch.probe_answers, branch.final_answer))
-        self._equivalence.classes([text for text in dict.fromkeys(given) if text is not None], units[0].question.gold)
+        question = recorded(self._shards, units)
+        if question.scorer is None:
+            self._equivalence.classes(given_answers(question), question.gold)
+        else:
+            self._tasks.decide(question)

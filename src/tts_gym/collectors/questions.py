@@ -21,10 +21,10 @@ from urllib.parse import parse_qsl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tts_gym.answers.presets import REASONING_GYM
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.tasks import scorer_of
 from tts_gym.datasets.store import INVALID_TEXT
-
-REASONING_GYM = "reasoning-gym:"
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """What JSON can spell and no file of text can hold."""
@@ -42,22 +42,30 @@ class Question:
         question: its text.
         gold: the correct answer.
         examples: worked examples, (question, answer) each, that come before it.
+        scorer: what decides which answers are right, see ``tasks``; the rules of ``answers`` where there is none.
     """
 
     id: str
     question: str
     gold: str
     examples: tuple[tuple[str, str], ...] = ()
+    scorer: str | None = None
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns of a table of questions."""
+    """Names of the columns of a table of questions; ``scorer`` is that of tasks alone."""
 
     id: str = "id"
     question: str = "question"
     gold: str = "gold"
     examples: str = "examples"
+    scorer: str | None = None
+
+
+def usual_rule(source: str) -> str:
+    """How answers to the questions of ``source`` are best recognised, see ``answers.presets``."""
+    return source.partition("?")[0] if source.startswith(REASONING_GYM) else "auto"
 
 
 def read_questions(source: str, columns: Columns | None = None) -> list[Question]:
@@ -75,7 +83,7 @@ def read_questions(source: str, columns: Columns | None = None) -> list[Question
     path = Path(source)
     if source.startswith(REASONING_GYM):
         rows: Iterable[Any] = _reasoning_gym(source)
-        columns = Columns(gold="answer")
+        columns = Columns(gold="answer", scorer="scorer")
     elif path.exists() or path.suffix in READERS:
         rows = _read_file(path)
     elif source.partition("?")[0].count("/") == 1:
@@ -109,6 +117,7 @@ def _question(row: Any, number: int, source: str, columns: Columns) -> Question:
         question=_text(row, columns.question, place),
         gold=_text(row, columns.gold, place),
         examples=pairs,
+        scorer=row[columns.scorer] if columns.scorer else None,
     )
 
 
@@ -171,7 +180,11 @@ def _reasoning_gym(source: str) -> Iterator[Any]:
         items = list(reasoning_gym.create_dataset(task, **options))
     except Exception as error:  # Tasks check their arguments with whatever error they like.
         raise CollectionError(f"{source} cannot be made ({' '.join(str(error).split())}).") from error
-    answered = [{"id": str(number), **item} for number, item in enumerate(items) if str(item["answer"] or "").strip()]
+    answered = [
+        {"id": str(number), **item, "scorer": scorer_of(task, options, item)}
+        for number, item in enumerate(items)
+        if str(item["answer"] or "").strip()
+    ]
     if len(answered) < len(items):
         warnings.warn(
             f"{source}: {len(items) - len(answered)} of {len(items)} questions have no gold answer and are left out.",

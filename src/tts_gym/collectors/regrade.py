@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.answers.equivalence import Equivalence
-from tts_gym.answers.gold import check_gold
-from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import AnswerReader, answer_reader
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.tasks import TaskScorer, check_question
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import read_records, write_store
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 
 
-def regrade(store: str, out: Path, rule: str | None = None) -> Counts:
-    """Write the store anew, its answers found and grouped by the rules of now.
+def regrade(store: str, out: Path, rule: str | None = None) -> str:
+    """Write the store anew, its answers found, grouped and scored by the rules of now.
 
     Args:
         store: catalogue name or directory of a store.
@@ -28,11 +27,11 @@ def regrade(store: str, out: Path, rule: str | None = None) -> Counts:
             answers are only grouped anew.
 
     Returns:
-        What it took to group the answers.
+        What was not compared or not scored, a sentence each; empty if everything was.
 
     Raises:
         CollectionError: a rule is given and the store keeps no texts to apply it to.
-        AnswerError: there is no such rule, or it can never find a gold answer.
+        AnswerError: there is no such rule, or by it no answer to a question can be right.
         StoreError: the store is missing or damaged, or the directory exists or cannot be written.
     """
     metadata, questions = read_records(store_directory(store))
@@ -42,14 +41,15 @@ def regrade(store: str, out: Path, rule: str | None = None) -> Counts:
     if rule is not None and not keeps_texts:
         raise CollectionError(f"{store} does not keep the texts of its branches and probes: leave out --answers.")
     described: dict[str, Any] = {}
-    if keeps_texts:
-        rule = rule or settings["answers"]
-        with answer_reader(rule) as reader:
-            questions = list(_read_anew(questions, reader, rule, suffix))
-        described["markers"] = Counter(branch.marker or "none" for one in questions for branch in one.branches)
-    with Equivalence() as equivalence:
-        write_store(out, questions, metadata | described | {"regraded": {"answers": rule}}, equivalence.classes)
-        return equivalence.counts
+    with TaskScorer() as tasks, Equivalence() as equivalence:
+        if keeps_texts:
+            rule = rule or settings["answers"]
+            with answer_reader(rule) as reader:
+                questions = list(_read_anew(questions, reader, rule, suffix, tasks))
+            described["markers"] = Counter(branch.marker or "none" for one in questions for branch in one.branches)
+        described["regraded"] = {"answers": rule}
+        write_store(out, map(tasks.decide, questions), metadata | described, equivalence.classes)
+        return " ".join(filter(None, (equivalence.counts.shortfall, tasks.counts.shortfall)))
 
 
 def _keeps_texts(question: RecordedQuestion) -> bool:
@@ -57,10 +57,10 @@ def _keeps_texts(question: RecordedQuestion) -> bool:
 
 
 def _read_anew(
-    questions: Sequence[RecordedQuestion], reader: AnswerReader, rule: str, suffix: str
+    questions: Sequence[RecordedQuestion], reader: AnswerReader, rule: str, suffix: str, tasks: TaskScorer
 ) -> Iterator[RecordedQuestion]:
     for question in questions:
-        gold = check_gold(question.gold, rule, f"question {question.id!r}")
+        gold = check_question(question.id, question.gold, question.scorer, rule, tasks)
         branches = [_branch(branch, reader, suffix, question.question) for branch in question.branches]
         yield replace(question, gold=gold, branches=branches)
 

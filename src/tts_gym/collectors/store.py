@@ -14,7 +14,8 @@ from typing import Any
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings, digest
 from tts_gym.collectors.shards import Shards
-from tts_gym.collectors.units import all_units
+from tts_gym.collectors.tasks import TaskScorer
+from tts_gym.collectors.units import Unit, all_units
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
 from tts_gym.datasets.records import Grouping
@@ -28,6 +29,7 @@ def make_store(
     benchmark: str,
     license_name: str,
     grouping: Grouping,
+    tasks: TaskScorer,
     name: str | None = None,
 ) -> None:
     """Put the store of a finished collection into its directory.
@@ -42,6 +44,7 @@ def make_store(
         benchmark: name of the questions.
         license_name: licence of the data.
         grouping: which answers of a question are the same.
+        tasks: decides what is right where a question has a scorer.
         name: name of the store; those of the model and of the questions by default.
 
     Raises:
@@ -55,13 +58,20 @@ def make_store(
         "benchmark": benchmark,
         "license": license_name,
     }
-    write_store(draft, _records(shards, questions, settings), metadata, grouping)
+    write_store(draft, map(tasks.decide, _records(shards, questions, settings)), metadata, grouping)
     files = sorted(draft.iterdir(), key=lambda file: file.name == METADATA_FILE)
     (shards.directory / METADATA_FILE).unlink(missing_ok=True)
     for file in files:
         os.replace(file, shards.directory / file.name)
     sync(shards.directory)
     shutil.rmtree(shards.draft)
+
+
+def recorded(shards: Shards, units: Sequence[Unit]) -> RecordedQuestion:
+    """What the finished ``units`` of one question recorded."""
+    asked = units[0].question
+    branches = [branch for unit in units for branch in shards.branches(unit)]
+    return RecordedQuestion(asked.id, asked.question, asked.gold, branches, scorer=asked.scorer)
 
 
 def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
@@ -91,6 +101,5 @@ def _digest(questions: Sequence[Question]) -> str:
 
 
 def _records(shards: Shards, questions: Sequence[Question], settings: Settings) -> Iterator[RecordedQuestion]:
-    for question, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
-        branches = [branch for unit in units for branch in shards.branches(unit)]
-        yield RecordedQuestion(question.id, question.question, question.gold, branches)
+    for _, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
+        yield recorded(shards, list(units))

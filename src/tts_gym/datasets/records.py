@@ -65,6 +65,12 @@ def text_classes(answers: Sequence[str], right: Collection[str]) -> list[int]:
     return [numbers.setdefault(key, len(numbers) + 1) for key in keys]
 
 
+def given_answers(question: RecordedQuestion) -> list[str]:
+    """The distinct valid answers that the branches of a question gave, in order of first appearance."""
+    given = (text for branch in question.branches for text in (*branch.probe_answers, branch.final_answer))
+    return [text for text in dict.fromkeys(given) if text is not None]
+
+
 def record_tables(
     questions: Iterable[RecordedQuestion], source: str, grouping: Grouping = exact_classes
 ) -> Iterator[StoreTables]:
@@ -119,10 +125,9 @@ def _question_tables(
                 f"{source}, question {question.id!r}, branch {number}: signals are {sorted(_recorded_names(branch))} "
                 f"where the first branch has {sorted(names)}; record the same signals for every branch"
             )
-    appearing = (text for branch in branches for text in (*branch.probe_answers, branch.final_answer))
-    right = {question.gold: None} | dict.fromkeys(question.right)
-    answers = [text for text in dict.fromkeys((*appearing, *right)) if text is not None]
-    classes = text_classes(answers, right) if question.scorer is not None else grouping(answers, question.gold)
+    right = (question.gold, *question.right)
+    answers = list(dict.fromkeys((*given_answers(question), *right)))
+    classes = text_classes(answers, set(right)) if question.scorer is not None else grouping(answers, question.gold)
     questions_columns = {
         "id": [question.id],
         "question": [question.question],
