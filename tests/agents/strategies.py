@@ -13,6 +13,7 @@ from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.state import WIDTH
 
 ANSWERS = st.sampled_from(["a", "b", "c", "d", None])
+ALSO_RIGHT = [[], ["b"], ["c", "a"], ["also never given"]]
 SIGNAL_VALUES = {
     "topk_confidence": [0.5, 1.0, 2.0, 2.25, 8.0],
     "answer_logprob": [-2.0, -0.5, -0.0625, -0.03125, 0.0],
@@ -75,7 +76,10 @@ def recorded_questions(draw):
     interval = draw(st.sampled_from([1, 10, 100]))
     branches = st.lists(recorded_branches(interval), min_size=1, max_size=6)
     golds = draw(st.lists(st.sampled_from(["a", "b", "never given"]), min_size=1, max_size=3))
-    return interval, [RecordedQuestion(str(n), "?", gold, draw(branches)) for n, gold in enumerate(golds)]
+    return interval, [
+        RecordedQuestion(str(n), "?", gold, draw(branches), draw(st.sampled_from(ALSO_RIGHT)))
+        for n, gold in enumerate(golds)
+    ]
 
 
 @st.composite
@@ -105,7 +109,7 @@ def random_questions(rng, interval, most_branches, most_probes):
             branches.append(
                 RecordedBranch(rng.randint(shortest, longest), probes, None if final == "." else final, signals=values)
             )
-        questions.append(RecordedQuestion(str(number), "?", "a", branches))
+        questions.append(RecordedQuestion(str(number), "?", "a", branches, rng.choice(ALSO_RIGHT)))
     return questions
 
 

@@ -203,3 +203,39 @@ def test_a_pattern_that_backtracks_for_ever_is_stopped():
 def test_a_pattern_that_is_none_is_refused(pattern):
     with pytest.raises(TTSGymError, match="is not a regular expression"):
         PatternSearch(pattern)
+
+
+BOARD = "_ Q _\n_ _  Q\nQ _ _"
+SAID = {
+    "box": f"So it is \\boxed{{\n{BOARD}\n}}.",
+    "tag": f"<answer>{BOARD}</answer>",
+    "fence in a tag": f"<answer>\n```text\n{BOARD}\n```\n</answer>",
+    "fence after a phrase": f"The final answer is:\n```\n{BOARD}\n```\nDone.",
+    "below a phrase": f"The final answer is:\n\n{BOARD}\n\nNo two attack each other.",
+    "bare after the reasoning": f"<think>Hm.</think>\n\n{BOARD}\n",
+}
+
+
+@pytest.mark.parametrize("text", SAID.values(), ids=SAID)
+def test_the_rule_of_a_task_keeps_the_lines_of_an_answer(text):
+    assert extract_answer(text, "reasoning-gym:n_queens") == BOARD
+    assert extract_answer(text) != BOARD
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{42}", "42"),
+        (r"The answer is 4 - 1 = 3. I hope it helps.", "3"),
+        (r"<answer>He said: \"Go.\"</answer>", r"He said: \"Go.\""),
+        (r"\boxed{$12$}", "12"),
+        (r"\boxed{}", None),
+    ],
+)
+def test_the_rule_of_a_task_finds_answers_of_one_line(text, answer):
+    assert extract_answer(text, "reasoning-gym:chain_sum") == answer
+
+
+def test_a_probe_keeps_the_lines_of_an_answer():
+    assert extract_probe("\nSo it is \\boxed{", f"{BOARD}}} and", "reasoning-gym:n_queens") == BOARD
+    assert extract_probe("\nSo it is \\boxed{", f"{BOARD}}} and") == " ".join(BOARD.split())

@@ -289,7 +289,7 @@ def sign(directory):
 
 BAD_METADATA = {
     "not an object": (lambda described: [described], "an object is expected"),
-    "newer format": (lambda described: described | {"format_version": 2}, "format_version is 2"),
+    "newer format": (lambda described: described | {"format_version": 3}, "format_version is 3"),
     "older format": (lambda described: described | {"format_version": 0}, "write the store again"),
     "format a boolean": (lambda described: described | {"format_version": True}, "format_version is True"),
     "format text": (lambda described: described | {"format_version": "1"}, "format_version is '1'"),

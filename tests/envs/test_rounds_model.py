@@ -72,7 +72,7 @@ def test_every_round_does_and_shows_what_the_model_says(
         observations, rewards, terminated, _, infos = envs.step(np.array([ROUNDS.index(action)]))
         if action == "stop":
             leader = episode.leader(model.pool)
-            correct = leader != -1 and episode.revealed[leader] == store.gold[0]
+            correct = leader != -1 and episode.revealed[leader] in store.right_classes(0)
             assert (bool(terminated[0]), rewards[0], bool(infos["correct"][0])) == (True, correct, correct)
             break
         model.take(action)
