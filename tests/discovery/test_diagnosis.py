@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tts_gym.agents.synthesis.candidate import read_candidate
@@ -80,6 +82,25 @@ def test_waste_is_what_was_spent_after_the_answer_was_settled(classify):
     assert (case.tokens, case.wasted) == (350, 50)
     (case,) = {case for case in classify([WRONG], READ_ALL)[:1]}
     assert (case.tokens, case.wasted) == (150, 150)
+
+
+def test_every_right_answer_counts(hand_made):
+    four, changing = [["4"], 150, "4"], [["2", "4", "4"], 350, "4"]
+
+    def cases(*branches):
+        store = hand_made(list(branches))
+        store = replace(store, also_right=((store.class_texts[0].index("4"),),))
+        return [
+            diagnose(each, store, EpisodeRules(), 64)
+            for each in trace(candidate(READ_ALL), store, [0.5], range(6), EpisodeRules(), 64)
+        ]
+
+    assert {case.kind for case in cases(four)} == {Kind.WENT_ON}
+    assert {case.kind for case in cases(WRONG, WRONG, WRONG, RIGHT, four)} == {Kind.OUTVOTED}
+    assert {case.kind for case in cases(WRONG, four)} == {Kind.TIE, Kind.WENT_ON}
+    (case, *_) = cases(changing)
+    assert (case.tokens, case.wasted) == (350, 250)
+    assert "A*" in case.timeline[0] and "answered B*" in case.timeline[-1]
 
 
 def test_a_timeline_is_short_and_ends_with_the_decision(classify):

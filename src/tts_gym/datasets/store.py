@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +69,8 @@ class ReplayStore:
         also_right: the further right classes of each question, ascending; none for nearly every question.
         class_texts: per question, one text for each answer class; the first is ``INVALID_TEXT``.
         tables: the arrays that replay reads.
+        grading: the right classes of every question, as kernels take them; none where ``gold`` is not told, that is
+            where it is ``INVALID``.
     """
 
     name: str
@@ -81,6 +82,13 @@ class ReplayStore:
     also_right: tuple[tuple[int, ...], ...]
     class_texts: tuple[tuple[str, ...], ...]
     tables: Tables
+    grading: Grading = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the right classes together."""
+        told = zip(self.gold.tolist(), self.also_right, strict=True)
+        right = [() if gold == INVALID else (gold, *others) for gold, others in told]
+        object.__setattr__(self, "grading", grading_of(right))
 
     def __len__(self) -> int:
         """Number of questions."""
@@ -90,12 +98,6 @@ class ReplayStore:
     def label(self) -> str:
         """The name, marked where the data are synthetic."""
         return f"{self.name} (synthetic)" if self.metadata.get("synthetic") else self.name
-
-    @cached_property
-    def grading(self) -> Grading:
-        """The right classes of every question, as kernels take them; none where ``gold`` is not told (``INVALID``)."""
-        told = zip(self.gold.tolist(), self.also_right, strict=True)
-        return grading_of([() if gold == INVALID else (gold, *others) for gold, others in told])
 
     def right_classes(self, question: int) -> frozenset[int]:
         """The right classes of the question with index ``question``."""

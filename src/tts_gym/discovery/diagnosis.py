@@ -69,9 +69,9 @@ class Case:
 def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: int) -> Case:
     """Classify the episode of ``trace``.
 
-    An answer is settled from the moment on from which it leads the latest answers of the branches not pruned until
-    the end. What reading on would give is the vote of final answers: of the branches opened and not pruned, else of
-    all that may be opened.
+    An answer is settled from the moment on from which right ones lead the latest answers of the branches not pruned
+    until the end. What reading on would give is the vote of final answers: of the branches opened and not pruned, else
+    of all that may be opened.
 
     Args:
         trace: what the program did.
