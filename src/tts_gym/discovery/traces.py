@@ -15,18 +15,16 @@ from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.trial import names_of
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.actions import atomic_actions
 from tts_gym.envs.episode import EpisodeRules, Note
-from tts_gym.envs.state import ACTIONS, TOKENS
+from tts_gym.envs.recount import log_of
+from tts_gym.envs.state import TOKENS
 
 SECONDS = 60
 """How long the episodes of a store may take. Python's numbers do not overflow: what ends compiled may not end."""
 
 MEMORY = 8 * 2**30
 """Bytes of address space that they may take."""
-
-LOG_SIZE = 20_000
-"""Atomic actions that are kept of an episode: 64 branches of 300 intervals."""
-
 
 MOST_NOTES = 500
 """Notes that are kept of an episode, the first."""
@@ -106,10 +104,10 @@ def _run(
         arguments = program.arguments({"beta": beta})
         for question in range(len(store)):
             for seed in seeds:
-                episode, answer = replay_episode(program, arguments, store, question, seed, rules, LOG_SIZE, max_width)
-                counts = episode.count  # type: ignore[attr-defined]
-                log = tuple(episode.log[: min(LOG_SIZE, counts[ACTIONS])])  # type: ignore[attr-defined]
-                traces.append(Trace(question, seed, beta, answer, counts[TOKENS], log, _bounded(episode.notes)))
+                episode, answer = replay_episode(program, arguments, store, question, seed, rules, max_width)
+                tokens = episode.count[TOKENS]  # type: ignore[attr-defined]
+                log = tuple(atomic_actions(log_of(episode)))
+                traces.append(Trace(question, seed, beta, answer, tokens, log, _bounded(episode.notes)))
     return traces
 
 

@@ -1,7 +1,7 @@
 """Candidates in a jail: a process that can read nothing and reach nobody, and is killed at its deadline.
 
-The process is given branch tables and returns integers, which are checked and graded here. ``isolation`` tells of what
-the jail is made on a given system.
+The process is given branch tables and returns what was done in each episode and which answer was given. What that costs
+is recounted here, and it is graded here. ``isolation`` tells of what the jail is made on a given system.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ import numba
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.drive import COLUMNS
+from tts_gym.agents.recount import Recounter
 from tts_gym.agents.synthesis import contract
 from tts_gym.agents.synthesis.blind import blind, describe
-from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.isolation import described, lacking, may_run
-from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
+from tts_gym.agents.synthesis.outcome import Block, read_results, too_wide
 from tts_gym.agents.synthesis.process import run_jail
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import TTSGymError
-
-LONGEST_REASON = 700
-"""Characters of a reason."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +98,12 @@ def run_jailed(
     """
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
-    blocks = [(place, float(beta)) for place in range(len(stores)) for beta in betas]
-    episodes = [len(stores[place]) * len(seeds) for place, _ in blocks]
+    blocks = [
+        Block(store, one, recounter, float(beta))
+        for store, one in zip(stores, blinded, strict=True)
+        for recounter in [Recounter(replace(store, tables=one.tables), seeds, rules)]
+        for beta in betas
+    ]
     request = {
         "source": candidate.source,
         "audited": candidate.audited,
@@ -120,25 +120,20 @@ def run_jailed(
             for array in one.tables:
                 file.write(np.ascontiguousarray(array).data)
         file.seek(0)
-        answers = run_jail(file, LONGEST_OUTCOME + 8 * len(COLUMNS) * sum(episodes), limits.seconds)
-    compiled = candidate.audited and not numba.config.DISABLE_JIT
+        answers = run_jail(file, lambda read: read_results(read, blocks, seeds, len(schedule_betas)), limits.seconds)
     failure = answers.failure
     if not may_run(answers.layers, candidate.audited, limits.allow_weak):
         failure = _too_weak(answers.layers, candidate)
-    run = JailRun(None, failure, described(answers.layers), 0.0, compiled)
-    if run.failure is None:
-        try:
-            failure, schedule, results = read_outcome(answers.message, len(schedule_betas), episodes)
-            rows = [
-                grade(part, stores[place], blinded[place], seeds, beta)
-                for part, (place, beta) in zip(results, blocks, strict=failure is None)
-            ]
-            failure = failure or too_wide(rows, max_width)
-            run = replace(run, rows=None if failure else rows, failure=failure, schedule=schedule)
-        except Exception as error:
-            reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
-            run = replace(run, rows=None, failure=reason, schedule=[])
-    return replace(run, seconds=time.monotonic() - start)
+    rows, schedule = answers.heard or ([], [])
+    failure = failure or too_wide(rows, max_width)
+    return JailRun(
+        rows=None if failure else rows,
+        failure=failure,
+        isolation=described(answers.layers),
+        seconds=time.monotonic() - start,
+        compiled=candidate.audited and not numba.config.DISABLE_JIT,
+        schedule=schedule,
+    )
 
 
 def _too_weak(layers: Sequence[str], candidate: Candidate) -> str:
