@@ -6,71 +6,29 @@ the jail is made on a given system.
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 import numba
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.synthesis import contract
+from tts_gym.agents.synthesis.agreement import disagreement, unforeseen_seeds
 from tts_gym.agents.synthesis.blind import blind, describe
 from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.isolation import described, lacking, may_run
+from tts_gym.agents.synthesis.isolation import described
 from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
-from tts_gym.agents.synthesis.process import run_jail
+from tts_gym.agents.synthesis.process import request_file, run_jail
+from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
-from tts_gym.errors import TTSGymError
 
 LONGEST_REASON = 700
 """Characters of a reason."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a candidate may use.
-
-    Attributes:
-        seconds: by the clock, from the moment the jail is shut; compiling counts.
-        memory: bytes of address space, that of the interpreter included.
-        file_size: bytes that a file may have.
-        processes: processes that the user may have; it does not bind the superuser.
-        allow_weak: whether an audited candidate may run where a layer of strong isolation is missing.
-    """
-
-    seconds: float = 60.0
-    memory: int = 4 * 2**30
-    file_size: int = 0
-    processes: int = 0
-    allow_weak: bool = False
-
-
-@dataclass(frozen=True)
-class JailRun:
-    """What came of a candidate.
-
-    Attributes:
-        rows: a table for each store and, within it, each value of the knob, with the columns of ``episode_rows`` and
-            ``beta``; None where the candidate failed.
-        failure: a category and a reason in one line; None where there are rows.
-        isolation: the layers of the jail.
-        seconds: how long it took, the start of the process included.
-        compiled: whether it ran as compiled code.
-        schedule: the parameters for each value of the knob that was asked for.
-    """
-
-    rows: list[pd.DataFrame] | None
-    failure: str | None
-    isolation: str
-    seconds: float
-    compiled: bool
-    schedule: list[dict[str, float]] = field(default_factory=list)
 
 
 def run_jailed(
@@ -102,35 +60,29 @@ def run_jailed(
     """
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
+    all_seeds = [*map(int, seeds), *unforeseen_seeds()] if candidate.audited else list(map(int, seeds))
     blocks = [(place, float(beta)) for place in range(len(stores)) for beta in betas]
-    episodes = [len(stores[place]) * len(seeds) for place, _ in blocks]
+    episodes = [len(stores[place]) * len(all_seeds) for place, _ in blocks]
     request = {
         "source": candidate.source,
         "audited": candidate.audited,
         "betas": list(map(float, betas)),
         "schedule_betas": list(map(float, schedule_betas)),
-        "seeds": list(map(int, seeds)),
+        "seeds": all_seeds,
         "rules": asdict(rules),
         "limits": asdict(limits),
         "stores": [describe(one.tables, store.interval) for one, store in zip(blinded, stores, strict=True)],
     }
-    with tempfile.TemporaryFile() as file:
-        file.write(json.dumps(request).encode() + b"\n")
-        for one in blinded:
-            for array in one.tables:
-                file.write(np.ascontiguousarray(array).data)
-        file.seek(0)
+    with request_file(request, [one.tables for one in blinded]) as file:
         answers = run_jail(file, LONGEST_OUTCOME + 8 * len(COLUMNS) * sum(episodes), limits.seconds)
     compiled = candidate.audited and not numba.config.DISABLE_JIT
-    failure = answers.failure
-    if not may_run(answers.layers, candidate.audited, limits.allow_weak):
-        failure = _too_weak(answers.layers, candidate)
+    failure = weakness(answers.layers, candidate, limits) or answers.failure
     run = JailRun(None, failure, described(answers.layers), 0.0, compiled)
     if run.failure is None:
         try:
             failure, schedule, results = read_outcome(answers.message, len(schedule_betas), episodes)
             rows = [
-                grade(part, stores[place], blinded[place], seeds, beta)
+                grade(_of_first(part, len(seeds), len(all_seeds)), stores[place], blinded[place], seeds, beta)
                 for part, (place, beta) in zip(results, blocks, strict=failure is None)
             ]
             failure = failure or too_wide(rows, max_width)
@@ -138,18 +90,15 @@ def run_jailed(
         except Exception as error:
             reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
             run = replace(run, rows=None, failure=reason, schedule=[])
+    if run.rows is not None and candidate.audited:
+        failure = disagreement(candidate, stores, blinded, blocks, all_seeds, results, rules, limits)
+        run = replace(run, rows=None, failure=failure) if failure else run
     return replace(run, seconds=time.monotonic() - start)
 
 
-def _too_weak(layers: Sequence[str], candidate: Candidate) -> str:
-    """Why a class does not run behind ``layers``; for an audited candidate the machine has to change, or its user."""
-    missing = ", ".join(lacking(layers))
-    if candidate.audited:
-        raise TTSGymError(
-            f"The jail for candidates is weak on this machine, without {missing}: run it where these are to be had, or "
-            "with --allow-weak-isolation."
-        )
-    return f"refused: it is a class, which runs behind strong isolation only, and this machine lacks {missing}"
+def _of_first(results: NDArray[np.int64], kept: int, seeds: int) -> NDArray[np.int64]:
+    """Those of the first ``kept`` of ``seeds`` branch orders of each question."""
+    return results.reshape(-1, seeds, len(COLUMNS))[:, :kept].reshape(-1, len(COLUMNS))
 
 
 def validate(

@@ -10,7 +10,7 @@ status. When the socket ends, so do both.
 The descriptors are the request, a line of JSON and the bytes of the branch tables; where the jail answers; and where
 what the candidate prints goes. A jail answers with a line of JSON once it is shut, which tells its layers, and ends
 there if they are too few for the candidate; else there follow a line of JSON with the outcome and the bytes of the
-results.
+results. Where the request names episodes, these run in plain Python, and there follows what ``tracing`` tells of them.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def end_all_others() -> None:
 
 def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> None:
     """Be a jail: do what is asked and end the process."""
-    from tts_gym.agents.synthesis import trial
+    from tts_gym.agents.synthesis import tracing, trial
     from tts_gym.agents.synthesis.isolation import lock_down, may_run
 
     os.setsid()
@@ -175,6 +175,9 @@ def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> N
     layers = [*reached, *lock_down(**request["limits"])]
     answer(json.dumps({"isolation": layers}).encode() + b"\n")
     if not may_run(layers, request["audited"], allow_weak):
+        os._exit(0)
+    if "episodes" in request:
+        answer(json.dumps(tracing.trace(request, stores)).encode())
         os._exit(0)
     outcome, results = trial.attempt(request, stores)
     answer(json.dumps(outcome).encode() + b"\n" + results)

@@ -14,14 +14,11 @@ from tts_gym.agents.controller import graded_rows
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
-from tts_gym.agents.synthesis.boundary import are_parameters, printable
+from tts_gym.agents.synthesis.boundary import MOST_COUNTED, are_parameters, printable
 from tts_gym.datasets.store import ReplayStore
 
 LONGEST_OUTCOME = 2**20
 """Bytes of the line before the results."""
-
-MOST_COUNTED = 2**40
-"""Tokens, probes or steps of an episode at most."""
 
 _LONGEST_FAILURE = 700
 _TOKENS, _SEQUENTIAL, _WIDTH, _PROBES = range(1, 5)

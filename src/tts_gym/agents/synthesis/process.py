@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
 import signal
+import tempfile
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
+
+import numpy as np
 
 from tts_gym.agents.synthesis.nursery import Nursery, a_nursery
+from tts_gym.datasets.store import Tables
 from tts_gym.errors import TTSGymError
 
 SHUT_SECONDS = 60.0
@@ -38,6 +44,18 @@ class Answers:
     layers: list[str]
     message: bytes
     failure: str | None
+
+
+@contextlib.contextmanager
+def request_file(request: Mapping[str, Any], tables: Iterable[Tables]) -> Iterator[IO[bytes]]:
+    """A file with a request and the branch tables that it tells of, as ``nursery_main`` reads it."""
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(request).encode() + b"\n")
+        for one in tables:
+            for array in one:
+                file.write(np.ascontiguousarray(array).data)
+        file.seek(0)
+        yield file
 
 
 def run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
