@@ -33,21 +33,22 @@ from tts_gym.agents.programs.early_stopping_self_consistency import early_stoppi
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.actions import BRANCH, action_count, decode_action
+from tts_gym.envs.actions import BRANCH, action_count, atomic_actions, decode_action
 from tts_gym.envs.atomic import admissible
 from tts_gym.envs.compiled import borrow, compiled_episode
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.state import ACTIONS, COMPLETED, PROBES, STEPS
+from tts_gym.envs.recount import log_of
+from tts_gym.envs.state import COMPLETED, LOGGED, PROBES, STEPS
 from tts_gym.envs.transitions import reset
 
 JIT = not numba.config.DISABLE_JIT
-LOG_SIZE = 64
+LOG_SIZE = 256
 SEEDS = (0, 5)
 
 
 def spelled(log):
     """The actions of a kernel's log as the model writes them."""
-    return [("branch",) if action == BRANCH else decode_action(action) for action in log]
+    return [("branch",) if action == BRANCH else decode_action(action) for action in atomic_actions(log)]
 
 
 def compiled_log(program, arguments, store, question, seed, rules):
@@ -56,7 +57,7 @@ def compiled_log(program, arguments, store, question, seed, rules):
     result, progress = np.empty((1, 6), np.int64), np.zeros(1, np.int64)
     inputs = (np.array([question]), orders, arguments, store.gold, program.upper_bound, result, progress)
     compiled_drive(program.function)(compiled_episode(fields), *inputs)
-    return fields["log"][: fields["count"][ACTIONS]].tolist()
+    return fields["log"][: fields["count"][LOGGED]].tolist()
 
 
 @pytest.mark.parametrize("name", list(PROGRAMS))
@@ -80,8 +81,8 @@ def test_a_program_does_the_same_on_every_substrate(name):
                 answer = store.gold[question]
             expected = [answer, model.tokens, model.sequential_tokens, model.width, model.probes, model.steps]
             assert results == expected
-            episode, _ = replay_episode(program, arguments, store, question, seed, rules, LOG_SIZE)
-            log = episode.log[: episode.count[ACTIONS]]
+            episode, _ = replay_episode(program, arguments, store, question, seed, rules)
+            log = log_of(episode)
             assert spelled(log) == model.log
             if JIT:
                 assert compiled_log(program, arguments, store, question, seed, rules) == log
@@ -195,7 +196,7 @@ def test_any_calls_do_the_same_on_every_substrate(recorded, rules, calls):
             assert call_and_observe(compiled, kind, i, k) == expected
         count = interpreted.count
         assert (count[COMPLETED], count[PROBES], count[STEPS]) == (model.completed, model.probes, model.steps)
-    assert spelled(interpreted.log[: interpreted.count[ACTIONS]]) == model.log
+    assert spelled(log_of(interpreted)) == model.log
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
@@ -209,7 +210,7 @@ def test_an_episode_knows_nothing_of_what_comes_later(seed, rules, calls):
     ours, theirs = (ReplayEpisode(episode_fields(store, rules, 5, LOG_SIZE)) for store in stores)
     reset(ours, 0), reset(theirs, 0)
     for kind, i, k in calls:
-        before = ours.count[ACTIONS]
+        before = ours.count[LOGGED]
         results = [outcome(call, e, kind, i, k) for e in (ours, theirs)]
         assert ours.log[: before + 1] == theirs.log[: before + 1]  # What is begun at all, whatever comes of it.
         if not still_alike((ours, theirs), depths, hidden):
@@ -258,7 +259,7 @@ def check_walk(rng):
     interval = rng.choice([1, 10, 100])
     store = store_of(interval, random_questions(rng, interval, most_branches=6, most_probes=5))
     rules, ceiling = random_rules(rng, store), rng.choice([2, 6, 9])
-    fields = episode_fields(store, rules, ceiling, log_size=128)
+    fields = episode_fields(store, rules, ceiling, LOG_SIZE)
     interpreted = ReplayEpisode(fields)
     compiled = compiled_episode(fields) if JIT else None
     for question in range(len(store)):
@@ -280,10 +281,10 @@ def check_walk(rng):
                 assert call_and_observe(compiled, kind, i, k) == expected
             count = interpreted.count
             assert (count[COMPLETED], count[PROBES], count[STEPS]) == (model.completed, model.probes, model.steps)
-        log = interpreted.log[: interpreted.count[ACTIONS]]
+        log = log_of(interpreted)
         assert spelled(log) == model.log
         if JIT:
-            assert fields["log"][: fields["count"][ACTIONS]].tolist() == log
+            assert fields["log"][: fields["count"][LOGGED]].tolist() == log
 
 
 def running(e):

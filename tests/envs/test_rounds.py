@@ -11,11 +11,13 @@ from rollouts import with_running
 
 from tts_gym.datasets import load_store
 from tts_gym.envs import rounds, transitions, votes
+from tts_gym.envs.actions import atomic_actions
 from tts_gym.envs.atomic import act, admissible
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.recount import log_of
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
-from tts_gym.envs.state import ACTIONS, COUNT_SIZE, STEPS, TOKENS
+from tts_gym.envs.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
 
 STORE = load_store("synthetic-small")
@@ -36,8 +38,10 @@ def begin(published, budget, question):
 
 
 def atomic_state(episode):
-    """All that atomic actions change, but the calls they are counted in."""
-    count = [episode.count[place] for place in range(COUNT_SIZE) if place not in (STEPS, transitions.SEQUENTIAL)]
+    """All that atomic actions change, but the calls that they are counted and logged in."""
+    count = [
+        episode.count[place] for place in range(COUNT_SIZE) if place not in (STEPS, transitions.SEQUENTIAL, LOGGED)
+    ]
     rows = [getattr(episode, name) for name in ("depths", "codes", "shown", "streaks", "finished", "pruned")]
     return count, rows, episode.class_of, episode.completions
 
@@ -59,11 +63,11 @@ def test_a_round_is_its_atomic_actions(published, budget, question, pool, choice
         admitted = [action for action in range(1, len(ROUNDS)) if mask[action]]
         if not admitted:
             break
-        before, spent = by_rounds.count[ACTIONS], by_rounds.count[TOKENS]
+        before, spent = by_rounds.count[LOGGED], by_rounds.count[TOKENS]
         take_round(by_rounds, admitted[choice % len(admitted)], votes.leader(by_rounds, pool))
-        assert by_rounds.count[ACTIONS] > before
+        assert by_rounds.count[LOGGED] > before
         assert by_rounds.count[TOKENS] >= spent
-        for action in by_rounds.log[before : by_rounds.count[ACTIONS]]:
+        for action in atomic_actions(log_of(by_rounds)[before:]):
             assert admissible(atomically, action)
             act(atomically, action)
         assert atomic_state(by_rounds) == atomic_state(atomically)

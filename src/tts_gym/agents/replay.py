@@ -20,6 +20,7 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.envs.recount import longest_log
 
 _SAYS_WHY = re.compile(
     r"\W*((?:No implementation|Unknown attribute|Untyped global|Cannot unify|Use of unsupported|.*not supported).*?)"
@@ -97,14 +98,14 @@ def replay_episode(
     question: int,
     seed: int,
     rules: EpisodeRules,
-    log_size: int = 0,
     max_width: int | None = None,
 ) -> tuple[ReplayEpisode, int]:
-    """Run one interpreted episode; return it, with its notes and log, and the class of its answer.
+    """Run one interpreted episode; return it, with its notes and its log (``log_of``), and the class of its answer.
 
     It may open ``max_width`` branches, or by default all.
     """
-    fields = episode_fields(store, rules, max_width or int(store.branch_counts.max()), log_size)
+    longest = int(longest_log(store, rules)[question])
+    fields = episode_fields(store, rules, max_width or int(store.branch_counts.max()), longest)
     episode = ReplayEpisode(fields)
     result = np.empty((1, len(COLUMNS)), np.int64)
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]

@@ -285,7 +285,7 @@ def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_
         store: what is replayed.
         rules: spending and accounting.
         max_width: branches that an episode may open.
-        log_size: atomic actions to keep.
+        log_size: words of the log to keep.
     """
     classes = store.most_classes
     setup = np.zeros(SETUP_SIZE, np.int64)

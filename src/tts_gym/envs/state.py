@@ -28,7 +28,7 @@ FIELDS = (
     "class_of",  # int32 [classes], class of an answer code
     "tally",  # int32 [classes], all zero between calls
     "scratch",  # int32 [max width], of no meaning between calls
-    "log",  # int32, atomic actions taken; of length 0 where none are kept
+    "log",  # int32, what was done, see actions; of length 0 where it is not kept
 )
 
 SHARED = ("tables", "confidences", "tally", "scratch", "log")
@@ -38,9 +38,10 @@ FIRST, RECORDED, MAX_WIDTH, INTERVAL, BUDGET, PROBE_COST, PUBLISHED, EAGER, SETU
 """Places in ``setup``: first table row of the question, its recorded branches, the width ceiling, Δ (tokens), the
 budget (tokens), the cost of a probe (tokens), whether the published rules hold, whether an advance shows its answer."""
 
-WIDTH, TOKENS, SEQUENTIAL, COMPLETED, REVEALED, PROBES, STEPS, ACTIONS, COUNT_SIZE = range(9)
+WIDTH, TOKENS, SEQUENTIAL, COMPLETED, REVEALED, PROBES, STEPS, LOGGED, COUNT_SIZE = range(9)
 """Places in ``count``: opened branches, total tokens, sequential tokens, finished branches, distinct answers revealed,
-probes read, calls that generated tokens, atomic actions taken."""
+probes read, calls that generated tokens, words that
+the log has come to, kept or not."""
 
 NO_BUDGET = 2**62
 """The budget, in tokens, of an episode that has none."""

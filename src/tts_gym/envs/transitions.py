@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, PRUNE, on_branch
+from tts_gym.envs.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, on_branch, run_word
 from tts_gym.envs.state import (
-    ACTIONS,
     BUDGET,
     COMPLETED,
     COUNT_SIZE,
     EAGER,
     FIRST,
     INTERVAL,
+    LOGGED,
     MAX_WIDTH,
     NO_BUDGET,
     PROBE_COST,
@@ -116,16 +116,25 @@ def charge(e: Any, tokens: int) -> None:
 
 
 @kernel
-def log_action(e: Any, action: int, times: int) -> None:
-    """Note that ``action`` was taken ``times`` times in a row."""
-    for k in range(e.count[ACTIONS], min(e.count[ACTIONS] + times, len(e.log))):
-        e.log[k] = action
-    e.count[ACTIONS] += times
+def log_word(e: Any, word: int) -> None:
+    """Add ``word`` to the log, where it is kept."""
+    if e.count[LOGGED] < len(e.log):
+        e.log[e.count[LOGGED]] = word
+    e.count[LOGGED] += 1
+
+
+@kernel
+def log_run(e: Any, action: int, times: int, whole: bool) -> None:
+    """Note that a branch began ``times`` intervals with ``action`` in one go, to be read to its end if ``whole``."""
+    log_word(e, action)
+    if times > 1 or whole:
+        log_word(e, run_word(times, whole))
 
 
 @kernel
 def end_step(e: Any, sequential: int) -> None:
     """Close a call that generated tokens; its longest branch lengthens the critical path by ``sequential`` tokens."""
+    log_word(e, END)
     e.count[SEQUENTIAL] += sequential
     e.count[STEPS] += 1
 
@@ -179,7 +188,10 @@ def extend(e: Any, i: int, steps: int, whole: bool = False) -> int:
 
 @kernel
 def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole: bool) -> int:
-    """Take branch ``i`` from ``depth``, for which ``paid`` was charged, to ``wanted`` as far as the budget goes."""
+    """Take branch ``i`` from ``depth``, for which ``paid`` was charged, to ``wanted`` as far as the budget goes.
+
+    Only where it is opened is a branch at depth 0 and something fits.
+    """
     target = wanted
     if e.setup[BUDGET] != NO_BUDGET:
         while target > depth and not fits(e, room_for(e, row, depth, target)):
@@ -192,7 +204,8 @@ def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole
     if target < wanted and interval_fits(e):
         charge(e, (e.setup[BUDGET] - e.count[TOKENS]) // e.setup[INTERVAL] * e.setup[INTERVAL])
         begun += 1
-    log_action(e, on_branch(CONTINUE, i), begun)
+    if begun > 0:
+        log_run(e, on_branch(CONTINUE, i) if depth > 0 else BRANCH, begun, whole)
     return target - depth
 
 
@@ -213,10 +226,8 @@ def open_branch(e: Any, whole: bool) -> bool:
     e.shown[i] = 0
     e.finished[i] = False
     e.pruned[i] = False
-    row, first = row_of(e, i), e.count[ACTIONS]
+    row = row_of(e, i)
     generate(e, i, row, 0, last_depth(e, row) if whole else 1, 0, whole)
-    if first < len(e.log):
-        e.log[first] = BRANCH
     return True
 
 
@@ -326,7 +337,7 @@ def probe(e: Any, i: int) -> int:
         charge(e, cost)
         e.count[SEQUENTIAL] += cost
         e.count[PROBES] += 1
-        log_action(e, on_branch(PROBE, i), 1)
+        log_word(e, on_branch(PROBE, i))
         reveal(e, i, int(e.depths[i]) - 1)
     return int(e.codes[i])
 
@@ -338,5 +349,5 @@ def prune(e: Any, i: int) -> bool:
     if e.pruned[i]:
         return False
     e.pruned[i] = True
-    log_action(e, on_branch(PRUNE, i), 1)
+    log_word(e, on_branch(PRUNE, i))
     return True

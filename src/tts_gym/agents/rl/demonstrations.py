@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from tts_gym.agents.controller import ProgramController
 from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.actions import STOP
+from tts_gym.envs.actions import STOP, atomic_actions
 from tts_gym.envs.atomic import take
 from tts_gym.envs.episode import ReplayEpisode, episode_fields
+from tts_gym.envs.recount import log_of
 from tts_gym.envs.rounds import DEEPEN_ALL, WIDEN_1, WIDEN_2, WIDEN_4
 from tts_gym.envs.settings import Settings
-from tts_gym.envs.state import ACTIONS, TOKENS, WIDTH
+from tts_gym.envs.state import TOKENS, WIDTH
 from tts_gym.envs.transitions import reset
 from tts_gym.errors import ControllerError
 
@@ -150,8 +151,6 @@ DEMONSTRATORS = {"TTSWidthDepth-v0": _atomic, "TTSWidthDepthRounds-v0": _schedul
 
 def _log(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> list[int]:
     """The atomic actions of the program in an episode, but for STOP."""
-    most = _most_branches(store, settings)
-    episode: Any
     episode, _ = replay_episode(
         controller.program,
         controller.program.arguments(controller.parameters),
@@ -159,10 +158,9 @@ def _log(controller: ProgramController, store: ReplayStore, example: Example, se
         example.question,
         example.seed,
         settings.episode_rules,
-        log_size=most * (store.most_probes + 2),
-        max_width=most,
+        max_width=_most_branches(store, settings),
     )
-    return list(episode.log[: episode.count[ACTIONS]])
+    return list(atomic_actions(log_of(episode)))
 
 
 def _most_branches(store: ReplayStore, settings: Settings) -> int:
