@@ -68,7 +68,7 @@ def test_an_episode_that_fails_fails_alone(store):
 def test_what_does_not_end_has_a_reason(store):
     reasons = plain(noting("while n > 0:", "    n = n * 1"), [store], FIRST * 2, Limits(seconds=1))
     assert reasons == ["timeout: it did not end within 1 seconds"] * 2
-    (reason,) = plain(noting("x = [0.0]", "while n > 0:", "    x.append(1)"), [store], FIRST, Limits(memory=2**30))
+    (reason,) = plain(noting("x = np.ones(2**40)"), [store], FIRST)
     assert reason.startswith("memory: ")
 
 
@@ -79,7 +79,10 @@ def schedule(beta):
 
 def program(episode):
     tables = episode.tables
-    raise ValueError(f"{len(tables.branch_start)} {len(tables.tokens)} {tables.tokens.sum()}")
+    episode.note("questions", len(tables.branch_start) - 1)
+    episode.note("branches", len(tables.tokens))
+    episode.note("tokens", tables.tokens.sum())
+    return -1
 """
 
 
@@ -88,15 +91,14 @@ def test_a_jail_is_given_the_branches_of_what_is_asked_and_no_others():
     told = plain(LOOKING, stores, [Asked(1, 2, 0, 0.5), Asked(1, 4, 9, 0.5)])
     first = stores[1].tables.branch_start
     tokens = sum(int(stores[1].tables.tokens[first[q] : first[q + 1]].sum()) for q in (2, 4))
-    assert told == [f"failed: ValueError: 3 14 {tokens} in line 8"] * 2
+    for one in told:
+        assert {note.name: note.value for note in one.notes} == {"questions": 2, "branches": 14, "tokens": tokens}
 
 
 def forging(message):
     """Unchecked code that ends its jail with a message of its own."""
-    write = f"np.ctypeslib.os.write(3, bytes({list(message.encode())}))"
-    return (
-        f"def schedule(beta):\n    return {{}}\n\n\ndef program(episode):\n    {write}\n    np.ctypeslib.os._exit(0)\n"
-    )
+    body = f"    os = np._typing.sys.modules['os']\n    os.write(3, {message.encode()!r})\n    os._exit(0)\n"
+    return f"def schedule(beta):\n    return {{}}\n\n\ndef program(episode):\n{body}"
 
 
 EPISODE = {"answer": 0, "log": [1, 0], "notes": []}
