@@ -55,7 +55,9 @@ def test_traces_are_those_of_plain_python_outside(name, rules, store):
 
 
 def test_an_episode_that_cannot_be_traced_has_a_reason(store):
-    growing = SOURCE.replace("    episode.read(n)", "    x = n\n    while x > 1:\n        x = x * x\n    episode.read(n)")
+    growing = SOURCE.replace(
+        "    episode.read(n)", "    x = n\n    while x > 1:\n        x = x * x\n    episode.read(n)"
+    )
     told = trace(read_candidate(growing), store, [0.0, 1.0], [0], EpisodeRules(), 70)
     assert [isinstance(each, Trace) for each in told] == [True, False] * len(store)
     assert {each.reason for each in told[1::2]} == {

@@ -5,31 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core import types
 from numba.extending import overload, register_jitable
+from numpy.typing import NDArray
 
 from tts_gym.agents.fingerprint import fingerprint
 from tts_gym.envs.compiled import borrow
 from tts_gym.envs.jit import compile_cached
-from tts_gym.envs.state import COMPLETED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
+from tts_gym.envs.state import COMPLETED, LOGGED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
 from tts_gym.envs.transitions import reset
 
 COLUMNS = ("answer", "tokens", "sequential_tokens", "width", "probes", "stop_step")
 """What is kept of an episode: the class of its answer (-1 for none), then counts."""
 
 
+class Logs(NamedTuple):
+    """Logs of episodes one after another, and the answers that they end with.
+
+    Attributes:
+        words: int32 [words], see ``envs.actions``; of length 0 where no logs are kept.
+        ends: int64 [episodes], where the log of each episode ends.
+        codes: int32 [episodes], the answer code of each, -1 for none.
+    """
+
+    words: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    codes: NDArray[np.int32]
+
+
+def room_for_logs(words: int, episodes: int) -> Logs:
+    """Room for so many words of so many episodes."""
+    return Logs(np.empty(words, np.int32), np.empty(episodes, np.int64), np.empty(episodes, np.int32))
+
+
 def answer_class(e: Any, code: Any) -> int:
     """Class of the answer ``code`` that a program returned, -1 for none."""
     if not isinstance(code, (int, np.integer)) or isinstance(code, bool):
         raise TypeError(f"a program returns an answer code, an integer, but this one returned {code!r}")
-    return _class_of_code(e, int(code))
+    return class_of_code(e, int(code))
 
 
 @kernel
-def _class_of_code(e: Any, code: int) -> int:
+def class_of_code(e: Any, code: int) -> int:
+    """Class of the answer ``code``, -1 for none."""
     if code < -1 or code >= e.count[REVEALED]:
         raise ValueError("the program returned a code that is not an answer of this episode")
     return int(e.class_of[code]) if code >= 0 else -1
@@ -37,7 +58,7 @@ def _class_of_code(e: Any, code: int) -> int:
 
 @overload(answer_class, strict=False)  # type: ignore[untyped-decorator]
 def _compiled_answer_class(e: Any, code: Any) -> Callable[..., int] | None:
-    return _class_of_code if isinstance(code, types.Integer) else None
+    return class_of_code if isinstance(code, types.Integer) else None
 
 
 @kernel
@@ -49,28 +70,43 @@ def best_finished(e: Any, gold: int, answer: int) -> int:
     return answer
 
 
+@kernel
+def tell(e: Any, answer: int, row: Any) -> None:
+    """Fill ``row`` with what is kept of an episode, in the order of ``COLUMNS``."""
+    row[0] = answer
+    row[1] = e.count[TOKENS]
+    row[2] = e.count[SEQUENTIAL]
+    row[3] = e.count[WIDTH]
+    row[4] = e.count[PROBES]
+    row[5] = e.count[STEPS]
+
+
 def program(episode: Any, *arguments: Any) -> int:
     """Stands for the program in ``_drive``."""
     raise NotImplementedError
 
 
-def _drive(episode, questions, orders, arguments, gold, upper_bound, results, progress):  # type: ignore[no-untyped-def]
+def _drive(episode, questions, orders, arguments, gold, upper_bound, results, progress, logs):  # type: ignore[no-untyped-def]
     e = borrow(episode)
-    for q in range(len(questions)):
-        for s in range(len(orders)):
-            row = q * len(orders) + s
-            progress[0] = row
-            e.order = orders[s]
-            reset(e, questions[q])
-            answer = answer_class(e, program(e, *arguments))
-            if upper_bound:
-                answer = best_finished(e, gold[questions[q]], answer)
-            results[row, 0] = answer
-            results[row, 1] = e.count[TOKENS]
-            results[row, 2] = e.count[SEQUENTIAL]
-            results[row, 3] = e.count[WIDTH]
-            results[row, 4] = e.count[PROBES]
-            results[row, 5] = e.count[STEPS]
+    longest, used = len(e.log), 0
+    for row in range(progress[0], len(results)):
+        progress[0] = row
+        if len(logs.words) > 0:
+            if used + longest > len(logs.words):
+                return
+            e.log = logs.words[used : used + longest]
+        question = questions[row // len(orders)]
+        e.order = orders[row % len(orders)]
+        reset(e, question)
+        answer = answer_class(e, program(e, *arguments))
+        if upper_bound:
+            answer = best_finished(e, gold[question], answer)
+        tell(e, answer, results[row])
+        if len(logs.words) > 0:
+            used += e.count[LOGGED]
+            logs.ends[row] = used
+            logs.codes[row] = e.code_of[answer] if answer >= 0 else -1
+    progress[0] = len(results)
 
 
 def interpreted_drive(function: Callable[..., int]) -> Callable[..., None]:
@@ -78,7 +114,8 @@ def interpreted_drive(function: Callable[..., int]) -> Callable[..., None]:
 
     It takes an episode, the questions (int64), the branch orders (int64 [seeds, branches]), the program's arguments,
     the gold classes, whether to grade as an upper bound, an array for the results (int64 [questions x seeds, columns]),
-    and an array of length 1 that tells the row it has come to.
+    an array of length 1 that tells the row to begin with and then the row it has come to, and room for the logs. Where
+    that may not be enough for one more log, which is as long as the episode's own at most, it ends early.
     """
     return FunctionType(_drive.__code__, {**globals(), "program": function})
 

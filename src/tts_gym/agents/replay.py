@@ -5,22 +5,25 @@ from __future__ import annotations
 import random
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
+from tts_gym.agents.drive import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.recount import longest_log
+
+ROOM = 2**18
+"""Words of logs that are kept at a time, unless one episode may need more."""
 
 _SAYS_WHY = re.compile(
     r"\W*((?:No implementation|Unknown attribute|Untyped global|Cannot unify|Use of unsupported|.*not supported).*?)"
@@ -38,6 +41,28 @@ def branch_order(branches: int, seed: int) -> NDArray[np.int64]:
     order = list(range(branches))
     random.Random(seed).shuffle(order)
     return np.array(order, np.int64)
+
+
+class Group(NamedTuple):
+    """The questions of a store that have equally many branches.
+
+    Attributes:
+        questions: int64 [questions].
+        orders: int64 [seeds, branches], the branch order of each seed.
+        rows: int64 [questions x seeds], the row of each episode among those of the whole store.
+    """
+
+    questions: NDArray[np.int64]
+    orders: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+def groups(store: ReplayStore, seeds: Sequence[int]) -> Iterator[Group]:
+    """The groups in which the questions of ``store`` are replayed, the seeds of a question together."""
+    for branches in np.unique(store.branch_counts):
+        questions = np.flatnonzero(store.branch_counts == branches)
+        orders = np.stack([branch_order(int(branches), seed) for seed in seeds])
+        yield Group(questions, orders, np.add.outer(questions * len(seeds), np.arange(len(seeds))).reshape(-1))
 
 
 def replay(
@@ -64,31 +89,76 @@ def replay(
     Raises:
         ControllerError: if the program raises or returns no answer code, naming the line, question and seed.
     """
-    fields = episode_fields(store, rules, max_width=int(store.branch_counts.max()))
+    results = np.empty((len(store) * len(seeds), len(COLUMNS)), np.int64)
+    for rows, part, _ in _replay(program, arguments, store, seeds, rules, interpreted, logged=False):
+        results[rows] = part
+    return results
+
+
+def replay_logged(
+    program: Program,
+    arguments: tuple[Any, ...],
+    store: ReplayStore,
+    seeds: Sequence[int],
+    rules: EpisodeRules,
+    interpreted: bool = False,
+) -> Iterator[tuple[NDArray[np.int64], Logs]]:
+    """Run ``program`` as ``replay`` does, and keep what it does.
+
+    Yields:
+        Rows, int64 [episodes], among those that ``replay`` returns, in the order of ``groups``, and the logs of these
+        episodes, of ``most_words`` at most.
+    """
+    for rows, _, logs in _replay(program, arguments, store, seeds, rules, interpreted, logged=True):
+        yield rows, logs
+
+
+def most_words(store: ReplayStore, rules: EpisodeRules) -> int:
+    """Words of logs that are kept at a time."""
+    return max(ROOM, int(longest_log(store, rules).max()))
+
+
+def _replay(
+    program: Program,
+    arguments: tuple[Any, ...],
+    store: ReplayStore,
+    seeds: Sequence[int],
+    rules: EpisodeRules,
+    interpreted: bool,
+    logged: bool,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Logs]]:
+    """Rows, results and logs of one stretch of episodes after another."""
+    longest, room = (int(longest_log(store, rules).max()), most_words(store, rules)) if logged else (0, 0)
+    fields = episode_fields(store, rules, int(store.branch_counts.max()), longest)
     drive, episode = None, None
     if not (interpreted or numba.config.DISABLE_JIT):
         drive, episode = compiled_drive(program.function), compiled_episode(fields)
-    results = np.empty((len(store), len(seeds), len(COLUMNS)), np.int64)
-    for branches in np.unique(store.branch_counts):
-        questions = np.flatnonzero(store.branch_counts == branches)
-        orders = np.stack([branch_order(int(branches), seed) for seed in seeds])
-        part = np.empty((len(questions) * len(seeds), len(COLUMNS)), np.int64)
-        progress = np.zeros(1, np.int64)
-        inputs = (questions, orders, arguments, store.gold, program.upper_bound, part, progress)
+    for questions, orders, rows in groups(store, seeds):
+        part = np.empty((len(rows), len(COLUMNS)), np.int64)
+        progress, logs = np.zeros(1, np.int64), room_for_logs(room, len(rows) if logged else 0)
+        inputs = (questions, orders, arguments, store.gold, program.upper_bound, part, progress, logs)
         if drive is not None and not _compiles(drive, (episode, *inputs), program):
             drive = None
-        try:
-            if drive is None:
-                interpreted_drive(program.function)(ReplayEpisode(fields), *inputs)
-            else:
-                drive(episode, *inputs)
-        except Exception as error:
-            question, seed = int(questions[progress[0] // len(seeds)]), seeds[progress[0] % len(seeds)]
-            error = _interpreted_error(program, arguments, store, question, seed, rules) or error
-            file = program.function.__code__.co_filename
-            raise controller_failure(program.name, file, error, store, question, seed) from error
-        results[questions] = part.reshape(len(questions), len(seeds), len(COLUMNS))
-    return results.reshape(-1, len(COLUMNS))
+        while progress[0] < len(rows):
+            first = progress[0]
+            try:
+                if drive is None:
+                    interpreted_drive(program.function)(ReplayEpisode(fields), *inputs)
+                else:
+                    drive(episode, *inputs)
+            except Exception as error:
+                question, seed = int(questions[progress[0] // len(seeds)]), seeds[progress[0] % len(seeds)]
+                error = _interpreted_error(program, arguments, store, question, seed, rules) or error
+                file = program.function.__code__.co_filename
+                raise controller_failure(program.name, file, error, store, question, seed) from error
+            done = slice(first, progress[0])
+            yield rows[done], part[done], _kept(logs, done)
+
+
+def _kept(logs: Logs, done: slice) -> Logs:
+    """The part of ``logs`` that was filled for the rows ``done``."""
+    ends = logs.ends[done]
+    return Logs(logs.words[: ends[-1] if len(ends) else 0], ends, logs.codes[done])
 
 
 def replay_episode(
@@ -107,11 +177,10 @@ def replay_episode(
     longest = int(longest_log(store, rules)[question])
     fields = episode_fields(store, rules, max_width or int(store.branch_counts.max()), longest)
     episode = ReplayEpisode(fields)
-    result = np.empty((1, len(COLUMNS)), np.int64)
+    result, progress = np.empty((1, len(COLUMNS)), np.int64), np.zeros(1, np.int64)
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
-    interpreted_drive(program.function)(
-        episode, np.array([question]), orders, arguments, store.gold, program.upper_bound, result, np.zeros(1, np.int64)
-    )
+    inputs = (np.array([question]), orders, arguments, store.gold, program.upper_bound, result, progress)
+    interpreted_drive(program.function)(episode, *inputs, room_for_logs(0, 0))
     return episode, int(result[0, 0])
 
 

@@ -23,7 +23,9 @@ def kernel_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def compile_cached(function: Callable[..., Any], fingerprint: str = "", **names: Any) -> Callable[..., Any]:
+def compile_cached(
+    function: Callable[..., Any], fingerprint: str = "", nogil: bool = False, **names: Any
+) -> Callable[..., Any]:
     """Compile a copy of ``function`` and cache it on disk under its name and the fingerprint of all it is made of.
 
     Numba's own cache looks only at the file that defines a function, so a change in a kernel that it calls would go
@@ -32,6 +34,7 @@ def compile_cached(function: Callable[..., Any], fingerprint: str = "", **names:
     Args:
         function: a function of this package.
         fingerprint: stands for the names passed below, if there are any.
+        nogil: whether other threads may run meanwhile.
         **names: values for global names of the copy.
     """
     assert isinstance(function, FunctionType)
@@ -39,7 +42,7 @@ def compile_cached(function: Callable[..., Any], fingerprint: str = "", **names:
     copy.__qualname__ = "_".join(filter(None, (function.__qualname__, fingerprint, kernel_fingerprint())))
     copy.__module__ = function.__module__
     try:
-        compiled: Callable[..., Any] = njit(copy, cache=True)
+        compiled: Callable[..., Any] = njit(copy, cache=True, nogil=nogil)
     except RuntimeError:
-        compiled = njit(copy)
+        compiled = njit(copy, nogil=nogil)
     return compiled

@@ -7,12 +7,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
+from tts_gym.agents.drive import Logs
+from tts_gym.agents.synthesis.blind import BlindStore
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.plain import Asked, PlainEpisode, recounted, run_plain
+from tts_gym.agents.synthesis.outcome import Block
+from tts_gym.agents.synthesis.plain import Asked, PlainEpisode, run_plain
 from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
@@ -32,61 +31,73 @@ def unforeseen_seeds() -> list[int]:
     return [secrets.randbits(63) for _ in range(UNFORESEEN)]
 
 
-def disagreement(
-    candidate: Candidate,
-    stores: Sequence[ReplayStore],
-    blinded: Sequence[BlindStore],
-    blocks: Sequence[tuple[int, float]],
-    seeds: Sequence[int],
-    results: Sequence[NDArray[np.int64]],
-    rules: EpisodeRules,
-    limits: Limits,
-) -> str | None:
-    """Run a sample of episodes again in plain Python, in a jail of their own; one line if something else comes of one.
+class Sample:
+    """Episodes of compiled runs, half of them of the last ``UNFORESEEN`` seeds, with what was done in them."""
 
-    Half of the sample is from the last ``UNFORESEEN`` seeds.
+    def __init__(
+        self,
+        stores: Sequence[ReplayStore],
+        blinded: Sequence[BlindStore],
+        blocks: Sequence[Block],
+        seeds: Sequence[int],
+        size: int,
+    ) -> None:
+        """Draw them.
 
-    Args:
-        candidate: an audited one.
-        stores: what was replayed.
-        blinded: the same as the jail saw it.
-        blocks: the place of its store and the value of the knob of each block of results.
-        seeds: branch orders, the unforeseen ones last.
-        results: what came of it compiled, int64 [questions x seeds, len(COLUMNS)] a block, classes as in ``blinded``.
-        rules: spending and accounting.
-        limits: what the candidate may use.
-    """
-    chance = random.SystemRandom()
-    asked: list[Asked] = []
-    compiled: list[NDArray[np.int64]] = []
-    for number in range(SAMPLE):
-        block = chance.randrange(len(blocks))
-        place, beta = blocks[block]
-        question = chance.randrange(len(stores[place]))
+        Args:
+            stores: what is replayed.
+            blinded: the same as the jail sees it.
+            blocks: the runs, equally many over each store in turn.
+            seeds: branch orders, the unforeseen ones last.
+            size: how many.
+        """
+        self._stores, self._blinded = stores, blinded
+        self._wanted: list[dict[int, Asked]] = [{} for _ in blocks]
+        self._first = [0] * len(blocks)
+        self._done: list[tuple[Asked, PlainEpisode]] = []
+        chance = random.SystemRandom()
         known = len(seeds) - UNFORESEEN
-        order = chance.randrange(known) if number % 2 else known + chance.randrange(UNFORESEEN)
-        asked.append(Asked(place, question, seeds[order], beta))
-        compiled.append(results[block][question * len(seeds) + order])
-    limits = replace(limits, seconds=min(limits.seconds, SECONDS))
-    plain = run_plain(candidate, stores, blinded, asked, rules, limits)
-    for one, row, told in zip(asked, compiled, plain, strict=True):
-        store = replace(stores[one.store], tables=blinded[one.store].tables)
-        difference = _difference(told, row, one, store, rules)
-        if difference:
-            where = f"question {store.question_ids[one.question]}, seed {one.seed}, beta {one.beta:g}"
-            return f"refused: compiled and in plain Python it differs ({where}): {difference}"
-    return None
+        for number in range(size):
+            run = chance.randrange(len(blocks))
+            question = chance.randrange(len(blocks[run].store))
+            order = chance.randrange(known) if number % 2 else known + chance.randrange(UNFORESEEN)
+            asked = Asked(run * len(stores) // len(blocks), question, seeds[order], blocks[run].beta)
+            self._wanted[run][blocks[run].recounter.place_of(question, order)] = asked
+
+    def note(self, run: int, logs: Logs) -> None:
+        """Keep what is of the sample among the logs of the next episodes of a run."""
+        first, ends = self._first[run], [0, *logs.ends.tolist()]
+        self._first[run] += len(logs.ends)
+        for place in self._wanted[run].keys() & range(first, self._first[run]):
+            begin, end = ends[place - first : place - first + 2]
+            log = tuple(logs.words[begin:end].tolist())
+            self._done.append((self._wanted[run][place], PlainEpisode(int(logs.codes[place - first]), log, ())))
+
+    def disagreement(self, candidate: Candidate, rules: EpisodeRules, limits: Limits) -> str | None:
+        """Run the sample again in plain Python, in a jail of its own; one line if something else is done in one.
+
+        Args:
+            candidate: an audited one.
+            rules: spending and accounting.
+            limits: what it may use.
+        """
+        if not self._done:
+            return None
+        limits = replace(limits, seconds=min(limits.seconds, SECONDS))
+        episodes = [asked for asked, _ in self._done]
+        plain = run_plain(candidate, self._stores, self._blinded, episodes, rules, limits)
+        for (asked, compiled), told in zip(self._done, plain, strict=True):
+            difference = _difference(compiled, told)
+            if difference:
+                question = self._stores[asked.store].question_ids[asked.question]
+                where = f"question {question}, seed {asked.seed}, beta {asked.beta:g}"
+                return f"refused: compiled and in plain Python it differs ({where}): {difference}"
+        return None
 
 
-def _difference(
-    told: PlainEpisode | str, compiled: NDArray[np.int64], asked: Asked, store: ReplayStore, rules: EpisodeRules
-) -> str | None:
+def _difference(compiled: PlainEpisode, told: PlainEpisode | str) -> str | None:
     if isinstance(told, str):
         return told
-    try:
-        plain = recounted(told, asked, store, rules, int(store.branch_counts.max()))
-    except MalformedError as error:
-        return f"crashed: {error}"
-    if tuple(compiled) == plain:
+    if (compiled.answer, compiled.log) == (told.answer, told.log):
         return None
     return "it takes other decisions; integers that do not fit 64 bits, for one, are not the same"

@@ -10,9 +10,6 @@ LONGEST_NAME = 64
 MOST_PARAMETERS = 64
 """Parameters that a schedule may have."""
 
-MOST_COUNTED = 2**40
-"""Tokens, probes or steps of an episode at most."""
-
 MOST_NOTES = 500
 """Notes that are kept of an episode, the first."""
 

@@ -1,7 +1,7 @@
 """Candidates in a jail: a process that can read nothing and reach nobody, and is killed at its deadline.
 
-The process is given branch tables and returns integers, which are checked and graded here. ``isolation`` tells of what
-the jail is made on a given system.
+The process is given branch tables and returns what was done in each episode and which answer was given. What that costs
+is recounted here, and it is graded here. ``isolation`` tells of what the jail is made on a given system.
 """
 
 from __future__ import annotations
@@ -12,23 +12,20 @@ from dataclasses import asdict, replace
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from tts_gym.agents.drive import COLUMNS
+from tts_gym.agents.recount import Recounter
 from tts_gym.agents.synthesis import contract
-from tts_gym.agents.synthesis.agreement import disagreement, unforeseen_seeds
+from tts_gym.agents.synthesis.agreement import SAMPLE, Sample, unforeseen_seeds
 from tts_gym.agents.synthesis.blind import blind, describe
-from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.isolation import described
-from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
+from tts_gym.agents.synthesis.messages import Read
+from tts_gym.agents.synthesis.outcome import Block, Schedule, read_results, too_wide
 from tts_gym.agents.synthesis.process import request_file, run_jail
 from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
-
-LONGEST_REASON = 700
-"""Characters of a reason."""
 
 
 def run_jailed(
@@ -60,9 +57,13 @@ def run_jailed(
     """
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
-    all_seeds = [*map(int, seeds), *unforeseen_seeds()] if candidate.audited else list(map(int, seeds))
-    blocks = [(place, float(beta)) for place in range(len(stores)) for beta in betas]
-    episodes = [len(stores[place]) * len(all_seeds) for place, _ in blocks]
+    all_seeds = [*map(int, seeds), *(unforeseen_seeds() if candidate.audited else [])]
+    blocks = [
+        Block(store, one, recounter, float(beta))
+        for store, one in zip(stores, blinded, strict=True)
+        for recounter in [Recounter(replace(store, tables=one.tables), all_seeds, rules)]
+        for beta in betas
+    ]
     request = {
         "source": candidate.source,
         "audited": candidate.audited,
@@ -73,32 +74,25 @@ def run_jailed(
         "limits": asdict(limits),
         "stores": [describe(one.tables, store.interval) for one, store in zip(blinded, stores, strict=True)],
     }
+    sample = Sample(stores, blinded, blocks, all_seeds, SAMPLE if candidate.audited else 0)
+
+    def hear(read: Read) -> tuple[list[pd.DataFrame], Schedule]:
+        return read_results(read, blocks, seeds, len(schedule_betas), sample.note)
+
     with request_file(request, [one.tables for one in blinded]) as file:
-        answers = run_jail(file, LONGEST_OUTCOME + 8 * len(COLUMNS) * sum(episodes), limits.seconds)
-    compiled = candidate.audited and not numba.config.DISABLE_JIT
+        answers = run_jail(file, hear, limits.seconds)
     failure = weakness(answers.layers, candidate, limits) or answers.failure
-    run = JailRun(None, failure, described(answers.layers), 0.0, compiled)
-    if run.failure is None:
-        try:
-            failure, schedule, results = read_outcome(answers.message, len(schedule_betas), episodes)
-            rows = [
-                grade(_of_first(part, len(seeds), len(all_seeds)), stores[place], blinded[place], seeds, beta)
-                for part, (place, beta) in zip(results, blocks, strict=failure is None)
-            ]
-            failure = failure or too_wide(rows, max_width)
-            run = replace(run, rows=None if failure else rows, failure=failure, schedule=schedule)
-        except Exception as error:
-            reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
-            run = replace(run, rows=None, failure=reason, schedule=[])
-    if run.rows is not None and candidate.audited:
-        failure = disagreement(candidate, stores, blinded, blocks, all_seeds, results, rules, limits)
-        run = replace(run, rows=None, failure=failure) if failure else run
-    return replace(run, seconds=time.monotonic() - start)
-
-
-def _of_first(results: NDArray[np.int64], kept: int, seeds: int) -> NDArray[np.int64]:
-    """Those of the first ``kept`` of ``seeds`` branch orders of each question."""
-    return results.reshape(-1, seeds, len(COLUMNS))[:, :kept].reshape(-1, len(COLUMNS))
+    rows, schedule = answers.heard or ([], [])
+    failure = failure or too_wide(rows, max_width)
+    failure = failure or sample.disagreement(candidate, rules, limits)
+    return JailRun(
+        rows=None if failure else rows,
+        failure=failure,
+        isolation=described(answers.layers),
+        seconds=time.monotonic() - start,
+        compiled=candidate.audited and not numba.config.DISABLE_JIT,
+        schedule=schedule,
+    )
 
 
 def validate(

@@ -9,8 +9,8 @@ status. When the socket ends, so do both.
 
 The descriptors are the request, a line of JSON and the bytes of the branch tables; where the jail answers; and where
 what the candidate prints goes. A jail answers with a line of JSON once it is shut, which tells its layers, and ends
-there if they are too few for the candidate; else there follow a line of JSON with the outcome and the bytes of the
-results. Where the request names episodes, these run in plain Python, and there follows what ``tracing`` tells of them.
+there if they are too few for the candidate; else there follow the ``messages`` of what it does. A request
+that names episodes has these run in plain Python, as ``tracing`` tells.
 """
 
 from __future__ import annotations
@@ -176,18 +176,16 @@ def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> N
     answer(json.dumps({"isolation": layers}).encode() + b"\n")
     if not may_run(layers, request["audited"], allow_weak):
         os._exit(0)
-    if "episodes" in request:
-        answer(json.dumps(tracing.trace(request, stores)).encode())
-        os._exit(0)
-    outcome, results = trial.attempt(request, stores)
-    answer(json.dumps(outcome).encode() + b"\n" + results)
+    attempt = tracing.trace if "episodes" in request else trial.attempt
+    attempt(request, stores, answer)
     os._exit(0)
 
 
 def answer(message: bytes) -> None:
     """Send ``message``."""
-    while message:
-        message = message[os.write(ANSWERS, message) :]
+    left = memoryview(message)
+    while left:
+        left = left[os.write(ANSWERS, left) :]
 
 
 if __name__ == "__main__":

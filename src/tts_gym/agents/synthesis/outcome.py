@@ -1,113 +1,118 @@
-"""Reading what a jail returned, which may be anything, and grading it."""
+"""Reading what a jail sends, which may be anything: nothing is believed of it but what was done, which is recounted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tts_gym.agents.controller import graded_rows
-from tts_gym.agents.drive import COLUMNS
-from tts_gym.agents.replay import branch_order
+from tts_gym.agents.drive import COLUMNS, Logs
+from tts_gym.agents.recount import Recounter
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
-from tts_gym.agents.synthesis.boundary import MOST_COUNTED, are_parameters, printable
+from tts_gym.agents.synthesis.boundary import are_parameters, printable
+from tts_gym.agents.synthesis.messages import FailedError, Read, read_message
 from tts_gym.datasets.store import ReplayStore
 
-LONGEST_OUTCOME = 2**20
-"""Bytes of the line before the results."""
-
 _LONGEST_FAILURE = 700
-_TOKENS, _SEQUENTIAL, _WIDTH, _PROBES = range(1, 5)
+
+Schedule = list[dict[str, float]]
+"""The parameters for some values of the knob."""
 
 
-def read_outcome(
-    message: bytes, parameters: int, episodes: Sequence[int]
-) -> tuple[str | None, list[dict[str, float]], list[NDArray[np.int64]]]:
-    """Take a message apart: the failure, parameters for values of the knob, and results.
+Seen = Callable[[int, Logs], None]
+"""Is given the number of a run and the logs of its next episodes."""
+
+
+class Block(NamedTuple):
+    """A run that a jail is asked for.
+
+    Attributes:
+        store: the store, with its words.
+        blinded: what the jail is given of it.
+        recounter: recounts runs over that.
+        beta: the knob.
+    """
+
+    store: ReplayStore
+    blinded: BlindStore
+    recounter: Recounter
+    beta: float
+
+
+def read_results(
+    read: Read, blocks: Sequence[Block], seeds: Sequence[int], parameters: int, seen: Seen
+) -> tuple[list[pd.DataFrame], Schedule]:
+    """Take what a jail sends: the logs of each run, which are recounted and graded as they come, and the outcome.
 
     Args:
-        message: what came.
-        parameters: values of the knob for which parameters were asked.
-        episodes: how many rows each block of results has.
+        read: where it comes from.
+        blocks: the runs.
+        seeds: what is graded, the first ones of each run.
+        parameters: values of the knob for which the schedule is asked.
+        seen: is given the number of each run with its logs, as they come and before they are recounted.
 
     Returns:
-        The failure, None if there is none; the parameters; and a block int64 [episodes, len(COLUMNS)] for each of
-        ``episodes``.
+        A table for each run, and the schedule.
 
     Raises:
-        MalformedError: it is anything else.
+        FailedError: the jail says that the candidate failed.
+        MalformedError: what comes is something else.
+        ValueError: an episode has no such log, or its answer was not shown.
     """
-    line, _, data = message.partition(b"\n")
-    if len(line) > LONGEST_OUTCOME:
-        raise MalformedError("its first line is too long")
+    most = max((block.recounter.most_words for block in blocks), default=0)
+
+    def logged(run: int, most_episodes: int) -> Logs:
+        message = read_message(read, most_episodes, most)
+        if isinstance(message, bytes):
+            read_outcome(message, parameters)
+            raise MalformedError("its outcome comes before the last run")
+        seen(run, message)
+        return message
+
+    rows = [grade(block.recounter.run(partial(logged, run)), block, seeds) for run, block in enumerate(blocks)]
+    message = read_message(read, 0, 0)
+    assert isinstance(message, bytes)
+    return rows, read_outcome(message, parameters)
+
+
+def read_outcome(message: bytes, parameters: int) -> Schedule:
+    """The parameters for so many values of the knob, from the outcome that a jail sends.
+
+    Raises:
+        FailedError: the jail says that the candidate failed.
+        MalformedError: it is something else.
+    """
     try:
-        outcome = json.loads(line)
+        outcome: Any = json.loads(message)
     except (ValueError, RecursionError):
-        raise MalformedError("its first line is no JSON") from None
+        raise MalformedError("its outcome is no JSON") from None
     if not isinstance(outcome, dict) or outcome.keys() != {"failure", "schedule"}:
-        raise MalformedError("its first line tells no outcome")
+        raise MalformedError("its outcome is none")
     failure, schedule = outcome["failure"], outcome["schedule"]
     if isinstance(failure, str):
-        return printable(failure, _LONGEST_FAILURE) or "failed", [], []
+        raise FailedError(printable(failure, _LONGEST_FAILURE) or "failed")
     if failure is not None or not isinstance(schedule, list) or len(schedule) != parameters:
-        raise MalformedError("its first line tells no outcome")
+        raise MalformedError("its outcome is none")
     if not all(map(are_parameters, schedule)):
         raise MalformedError("parameters are not finite numbers of bounded size with short names")
     if any(entry.keys() != schedule[0].keys() for entry in schedule):
         raise MalformedError("parameters have other names at another value of the knob")
-    if len(data) != 8 * sum(episodes) * len(COLUMNS):
-        raise MalformedError(f"there are {len(data)} bytes of results")
-    rows = np.frombuffer(data, np.int64).reshape(-1, len(COLUMNS))
-    return None, schedule, np.split(rows, np.cumsum(episodes)[:-1])
+    return schedule
 
 
-def grade(
-    results: NDArray[np.int64],
-    store: ReplayStore,
-    blinded: BlindStore,
-    seeds: Sequence[int],
-    beta: float,
-) -> pd.DataFrame:
-    """The rows of a block of results: the answers graded, with the knob's value in the column ``beta``.
-
-    Raises:
-        MalformedError: an answer or a count is not what any episode comes to.
-    """
-    _check_counts(results, store, seeds)
-    answers = blinded.classes(results[:, 0].reshape(len(store), len(seeds))).reshape(-1)
-    rows = graded_rows(store, seeds, np.column_stack([answers, results[:, 1:]]))
-    rows["beta"] = beta
+def grade(results: NDArray[np.int64], block: Block, seeds: Sequence[int]) -> pd.DataFrame:
+    """The rows of a recounted run under its first ``seeds``: the answers graded, and the knob's value as ``beta``."""
+    graded = results.reshape(len(block.store), -1, len(COLUMNS))[:, : len(seeds)].copy()
+    graded[:, :, 0] = block.blinded.classes(graded[:, :, 0])
+    rows = graded_rows(block.store, seeds, graded.reshape(-1, len(COLUMNS)))
+    rows["beta"] = block.beta
     return rows
-
-
-def _check_counts(results: NDArray[np.int64], store: ReplayStore, seeds: Sequence[int]) -> None:
-    """Refuse more branches than there are, fewer tokens than their first intervals have, and answers out of nothing."""
-    if (results[:, 1:] < 0).any():
-        raise MalformedError("a count is negative")
-    if (results > MOST_COUNTED).any():
-        raise MalformedError("a count is larger than any episode's")
-    widths = results[:, _WIDTH].reshape(len(store), len(seeds))
-    if (widths > store.branch_counts[:, np.newaxis]).any():
-        raise MalformedError("an episode has more branches than the question")
-    opened = np.minimum(store.tables.tokens, store.interval)
-    least = np.empty_like(widths)
-    for question, (first, last) in enumerate(pairwise(store.tables.branch_start)):
-        for place, seed in enumerate(seeds):
-            order = branch_order(int(last - first), seed)[: widths[question, place]]
-            least[question, place] = opened[first + order].sum()
-    if (results[:, _TOKENS] < least.reshape(-1)).any():
-        raise MalformedError("an episode spent less than its branches cost")
-    if (results[:, _SEQUENTIAL] > results[:, _TOKENS]).any():
-        raise MalformedError("an episode has more sequential tokens than tokens")
-    probes = np.diff(store.tables.answer_start)
-    if (results[:, _PROBES] > np.repeat(np.add.reduceat(probes, store.tables.branch_start[:-1]), len(seeds))).any():
-        raise MalformedError("an episode has more probes than the question")
-    if ((results[:, 0] >= 0) & (results[:, _WIDTH] == 0)).any():
-        raise MalformedError("an episode has an answer and no branch")
 
 
 def too_wide(rows: Sequence[pd.DataFrame], max_width: int) -> str | None:

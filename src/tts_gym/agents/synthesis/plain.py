@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tts_gym.agents.drive import COLUMNS, class_of_code, tell
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError, describe
-from tts_gym.agents.synthesis.boundary import LONGEST_NOTE, MOST_COUNTED, MOST_NOTES, is_number, printable
+from tts_gym.agents.synthesis.boundary import LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.agents.synthesis.candidate import Candidate
+from tts_gym.agents.synthesis.messages import Read, read_message
 from tts_gym.agents.synthesis.process import request_file, run_jail
 from tts_gym.agents.synthesis.runs import Limits, weakness
 from tts_gym.datasets.folds import select_questions
@@ -20,10 +22,6 @@ from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.envs import transitions
 from tts_gym.envs.episode import EpisodeRules, Note, ReplayEpisode, episode_fields
 from tts_gym.envs.recount import longest_log, recount
-from tts_gym.envs.state import PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
-
-LONGEST_EPISODE = 2**20
-"""Bytes that a jail may send of an episode."""
 
 LONGEST_REASON = 600
 """Characters of a reason."""
@@ -94,33 +92,29 @@ def run_plain(
         "limits": asdict(limits),
         "stores": [describe(each, store.interval) for each, store in zip(tables, stores, strict=True)],
     }
+    told: list[PlainEpisode | str] = []
+
+    def hear(read: Read) -> None:
+        while len(told) < len(episodes):
+            told.append(read_episode(read))
+
     with request_file(request, tables) as file:
-        answers = run_jail(file, LONGEST_EPISODE * len(episodes), limits.seconds)
+        answers = run_jail(file, hear, limits.seconds)
     failure = weakness(answers.layers, candidate, limits) or answers.failure
-    if failure is None:
-        try:
-            return read_episodes(answers.message, len(episodes))
-        except MalformedError as error:
-            failure = f"crashed: it returned no episodes: {error}"
-    return [failure] * len(episodes)
+    return told + [failure or "failed"] * (len(episodes) - len(told))
 
 
-def read_episodes(message: bytes, count: int) -> list[PlainEpisode | str]:
-    """Take a message apart, which may be anything.
+def read_episode(read: Read) -> PlainEpisode | str:
+    """Take what a jail sends of an episode, which may be anything: what it came to, or why to nothing, in one line.
 
     Raises:
-        MalformedError: it does not tell of ``count`` episodes.
+        MalformedError: it is neither.
     """
+    message = read_message(read, 0, 0)
     try:
-        outcomes = json.loads(message)
+        outcome: Any = json.loads(bytes(message))
     except (ValueError, RecursionError):
-        raise MalformedError("it is no JSON") from None
-    if not isinstance(outcomes, list) or len(outcomes) != count:
-        raise MalformedError(f"it does not tell of {count} episodes")
-    return [_read_episode(outcome) for outcome in outcomes]
-
-
-def _read_episode(outcome: Any) -> PlainEpisode | str:
+        raise MalformedError("an episode is no JSON") from None
     if not isinstance(outcome, dict):
         raise MalformedError("an episode is no object")
     failure = outcome.get("failure")
@@ -153,14 +147,13 @@ def recounted(
     episode: Any = ReplayEpisode(episode_fields(store, rules, max_width, longest))
     episode.order = branch_order(int(store.branch_counts[asked.question]), asked.seed).tolist()
     transitions.reset(episode, asked.question)
+    result = [0] * len(COLUMNS)
     try:
         recount(episode, np.array(told.log, np.int32))
+        tell(episode, class_of_code(episode, told.answer), result)
     except (ValueError, IndexError) as error:
-        raise MalformedError(f"it did not do what it says: {error}") from None
-    if not -1 <= told.answer < episode.count[REVEALED]:
-        raise MalformedError("its answer was never shown")
-    answer = episode.class_of[told.answer] if told.answer >= 0 else -1
-    return (answer, *(int(episode.count[place]) for place in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)))
+        raise MalformedError(str(error)) from None
+    return tuple(result)
 
 
 def _is_word(value: Any) -> bool:
@@ -172,4 +165,4 @@ def _is_note(value: Any) -> bool:
         return False
     name, number, tokens = value
     named = isinstance(name, str) and name == printable(name, LONGEST_NOTE)
-    return named and is_number(number) and type(tokens) is int and 0 <= tokens <= MOST_COUNTED
+    return named and is_number(number) and type(tokens) is int and is_number(tokens)

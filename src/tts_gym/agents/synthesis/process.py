@@ -9,12 +9,14 @@ import selectors
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
+from tts_gym.agents.synthesis.boundary import printable
+from tts_gym.agents.synthesis.messages import FailedError, Read
 from tts_gym.agents.synthesis.nursery import Nursery, a_nursery
 from tts_gym.datasets.store import Tables
 from tts_gym.errors import TTSGymError
@@ -28,6 +30,9 @@ MOST_PRINTED = 2**20
 TRIES = 2
 """Nurseries that are tried, as an idle one may have been killed."""
 
+LONGEST_REASON = 700
+"""Characters of a reason."""
+
 _READ = 2**20
 
 
@@ -37,13 +42,21 @@ class Answers:
 
     Attributes:
         layers: of its isolation.
-        message: what came after them.
-        failure: why there is no message, in one line.
+        heard: what was made of what came after them.
+        failure: why nothing was.
     """
 
     layers: list[str]
-    message: bytes
+    heard: Any
     failure: str | None
+
+
+class _CutShortError(Exception):
+    """A jail is not listened to any longer, and why."""
+
+
+class _EndedError(Exception):
+    """A jail sends nothing more."""
 
 
 @contextlib.contextmanager
@@ -58,12 +71,12 @@ def request_file(request: Mapping[str, Any], tables: Iterable[Tables]) -> Iterat
         yield file
 
 
-def run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
+def run_jail(request: IO[bytes], hear: Callable[[Read], Any], seconds: float) -> Answers:
     """Start a jail, let it have its time, and end it with all that it may have started.
 
     Args:
         request: what is asked of it, as ``nursery_main`` tells.
-        longest: bytes that it may send.
+        hear: makes something of what it sends, which may be anything.
         seconds: time from when it is shut.
 
     Raises:
@@ -71,31 +84,44 @@ def run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
     """
     for _ in range(TRIES - 1):
         try:
-            return _run_jail(request, longest, seconds)
+            return _run_jail(request, hear, seconds)
         except OSError:
             request.seek(0)
     try:
-        return _run_jail(request, longest, seconds)
+        return _run_jail(request, hear, seconds)
     except OSError as error:
         raise TTSGymError(f"No jail for candidates starts on this machine: {error}") from error
 
 
-def _run_jail(request: IO[bytes], longest: int, seconds: float) -> Answers:
+def _run_jail(request: IO[bytes], hear: Callable[[Read], Any], seconds: float) -> Answers:
     with a_nursery() as nursery, _Ears() as ears:
         nursery.start_jail([request.fileno(), *ears.their_ends])
         ears.close_their_ends()
-        return _hear(ears, nursery, longest, seconds)
+        return _hear(ears, nursery, hear, seconds)
 
 
-def _hear(ears: _Ears, nursery: Nursery, longest: int, seconds: float) -> Answers:
+def _hear(ears: _Ears, nursery: Nursery, hear: Callable[[Read], Any], seconds: float) -> Answers:
     layers = ears.hear_start()
-    message, failure = ears.hear_rest(longest, seconds)
+    heard, error = None, None
     try:
-        status = nursery.end_jail(wait=failure is None)
+        heard = ears.hear_rest(hear, seconds)
+    except Exception as raised:
+        error = raised
+    try:
+        status = nursery.end_jail(wait=error is None or isinstance(error, (_EndedError, FailedError)))
     except OSError:
         nursery.close()
-        return Answers(layers, b"", "crashed: it took its nursery down")
-    return Answers(layers, message, failure or (None if message else _how_it_ended(status)))
+        return Answers(layers, None, "crashed: it took its nursery down")
+    return Answers(layers, heard, None if error is None else _reason(error, status))
+
+
+def _reason(error: Exception, status: int) -> str:
+    """Why a jail that ended with ``status`` was heard no further than ``error``."""
+    if isinstance(error, _EndedError):
+        return _how_it_ended(status)
+    if isinstance(error, (_CutShortError, FailedError)):
+        return str(error)
+    return printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
 
 
 def _how_it_ended(status: int) -> str:
@@ -150,17 +176,36 @@ class _Ears:
         heard[:] = rest
         return list(json.loads(line)["isolation"])
 
-    def hear_rest(self, longest: int, seconds: float) -> tuple[bytes, str | None]:
-        """What comes until the answers end, and why it is cut short."""
+    def hear_rest(self, hear: Callable[[Read], Any], seconds: float) -> Any:
+        """What ``hear`` makes of what comes until the answers end.
+
+        Raises:
+            _CutShortError: it takes too long, or more is printed or sent than may be.
+            _EndedError: the answers end too early.
+        """
         end = time.monotonic() + seconds
+        made = hear(lambda size: self._read(size, end, seconds))
         while self._answers in self._selector.get_map():
-            if not self._listen(end):
-                return b"", f"timeout: it did not end within {seconds:g} seconds"
-            if len(self._heard[self._prints]) > MOST_PRINTED:
-                return b"", f"output: it printed more than {MOST_PRINTED} bytes; print nothing"
-            if len(self._heard[self._answers]) > longest:
-                return b"", "crashed: it sent more than results"
-        return bytes(self._heard[self._answers]), None
+            self._listen_until(end, seconds)
+            if self._heard[self._answers]:
+                raise _CutShortError("crashed: it sent more than results")
+        return made
+
+    def _read(self, size: int, end: float, seconds: float) -> bytearray:
+        heard = self._heard[self._answers]
+        while len(heard) < size:
+            if self._answers not in self._selector.get_map():
+                raise _EndedError
+            self._listen_until(end, seconds)
+        part = heard[:size]
+        del heard[:size]
+        return part
+
+    def _listen_until(self, end: float, seconds: float) -> None:
+        if not self._listen(end):
+            raise _CutShortError(f"timeout: it did not end within {seconds:g} seconds")
+        if len(self._heard[self._prints]) > MOST_PRINTED:
+            raise _CutShortError(f"output: it printed more than {MOST_PRINTED} bytes; print nothing")
 
     def _listen(self, end: float) -> bool:
         """Take in what there is; False if ``end`` comes."""

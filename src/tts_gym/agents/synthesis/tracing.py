@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tts_gym.agents.drive import answer_class
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.boundary import LONGEST_NOTE, MOST_NOTES, is_number, printable
+from tts_gym.agents.synthesis.messages import outcome_message
 from tts_gym.agents.synthesis.overflow import OPERATORS, checked
 from tts_gym.agents.synthesis.trial import failure_of, names_of
 from tts_gym.datasets.store import ReplayStore
@@ -18,21 +19,22 @@ from tts_gym.envs.recount import log_of, longest_log
 from tts_gym.envs.state import TOKENS
 
 
-def trace(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> list[dict[str, Any]]:
+def trace(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Callable[[bytes], None]) -> None:
     """Run the episodes of ``request``, each a place in ``stores``, a question, a seed and a value of the knob.
 
-    Returns:
-        For each ``answer``, the code that was returned, ``log``, see ``envs.actions``, and ``notes``, each a name, a
-        value and the tokens spent by then; or ``failure``, a category and a reason.
+    Args:
+        request: what is asked.
+        stores: what is replayed.
+        send: takes the outcome of each episode: ``answer``, the code that was returned, ``log``, see ``envs.actions``,
+            and ``notes``, each a name, a value and the tokens spent by then; or ``failure``, a category and a reason.
     """
     rules = EpisodeRules(**request["rules"])
-    outcomes: list[dict[str, Any]] = []
     for place, question, seed, beta in request["episodes"]:
         try:
-            outcomes.append(_episode(_program(request["source"]), stores[place], question, seed, beta, rules))
+            outcome = _episode(_program(request["source"]), stores[place], question, seed, beta, rules)
         except BaseException as error:
-            outcomes.append({"failure": str(failure_of(error, request))})
-    return outcomes
+            outcome = {"failure": str(failure_of(error, request))}
+        send(outcome_message(outcome))
 
 
 def _program(source: str) -> Program:

@@ -9,26 +9,27 @@ import inspect
 import math
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
+from tts_gym.agents.drive import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.published import PublishedQuestion
-from tts_gym.agents.replay import branch_order, replay
+from tts_gym.agents.replay import groups, replay_logged
 from tts_gym.agents.synthesis.blind import describe, rebuild
 from tts_gym.agents.synthesis.boundary import is_number, printable
+from tts_gym.agents.synthesis.messages import logs_message, outcome_message
 from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
 from tts_gym.envs import transitions
 from tts_gym.envs.compiled import compiled_episode
 from tts_gym.envs.episode import Episode, EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.state import PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
+from tts_gym.envs.recount import log_of, longest_log
+from tts_gym.envs.state import REVEALED
 from tts_gym.envs.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError
 
@@ -86,7 +87,8 @@ def warm_up() -> None:
     # Compiled and not read from the cache, because that is what leaves the kernels ready for the next program.
     drive = numba.njit(interpreted_drive(_rehearsal))
     orders, results = np.zeros((1, 1), np.int64), np.zeros((1, len(COLUMNS)), np.int64)
-    drive(episode, np.zeros(1, np.int64), orders, (1, 0.5), store.gold, False, results, np.zeros(1, np.int64))
+    inputs = (np.zeros(1, np.int64), orders, (1, 0.5), store.gold, False, results, np.zeros(1, np.int64))
+    drive(episode, *inputs, room_for_logs(0, 0))
     compile_one = numba.njit(lambda x: np.zeros(3)[x] + x)
     try:
         compile_one("no number")
@@ -111,13 +113,15 @@ def _rehearsal(episode: Episode, n: int, level: float) -> int:
     return episode.leader(ALL)
 
 
-def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> tuple[dict[str, Any], bytes]:
+def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Callable[[bytes], None]) -> None:
     """Try the candidate of ``request``.
 
-    Returns:
-        The outcome (``failure``, None or one line; ``schedule``, what the schedule gives for each of the knob's values
-        that the request asks for), and the bytes of the results, int64 [questions x seeds, len(COLUMNS)] for each store
-        and value of the knob in turn.
+    Args:
+        request: what is asked.
+        stores: what is replayed.
+        send: takes, for each store and value of the knob in turn, the logs of the run, as they come; and then the
+            outcome: ``failure``, None or one line, and ``schedule``, what the schedule gives for each of the knob's
+            values that the request asks for.
     """
     schedule: list[dict[str, float]] = []
     try:
@@ -125,10 +129,14 @@ def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> tuple[
         scheduled, replayed = run(names_of(request["source"], request["audited"]))
         schedule = [scheduled(beta) for beta in request["schedule_betas"]]
         rules = EpisodeRules(**request["rules"])
-        results = [replayed(store, beta, request["seeds"], rules) for store in stores for beta in request["betas"]]
+        for store in stores:
+            for beta in request["betas"]:
+                for logs in replayed(store, beta, request["seeds"], rules):
+                    send(logs_message(logs))
+        outcome: dict[str, Any] = {"failure": None, "schedule": schedule}
     except BaseException as error:
-        return {"failure": str(failure_of(error, request)), "schedule": []}, b""
-    return {"failure": None, "schedule": schedule}, b"".join(part.tobytes() for part in results)
+        outcome = {"failure": str(failure_of(error, request)), "schedule": []}
+    send(outcome_message(outcome))
 
 
 def names_of(source: str | ast.Module, audited: bool) -> dict[str, Any]:
@@ -150,7 +158,7 @@ def _import_of_numpy(name: str, *arguments: Any) -> Any:
     return __import__(name, *arguments)
 
 
-Runner = tuple[Callable[[float], dict[str, float]], Callable[..., NDArray[np.int64]]]
+Runner = tuple[Callable[[float], dict[str, float]], Callable[..., Iterator[Logs]]]
 """What gives the parameters for a value of the knob, and what replays a store for one."""
 
 
@@ -166,12 +174,13 @@ def _program_runner(names: Mapping[str, Any]) -> Runner:
         _check_parameters(parameters, expected, beta)
         return {name: parameters[name] for name in expected}
 
-    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> NDArray[np.int64]:
+    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> Iterator[Logs]:
         arguments = tuple(scheduled(beta).values())
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)
             try:
-                return replay(program, arguments, store, seeds, rules)
+                for _, logs in replay_logged(program, arguments, store, seeds, rules):
+                    yield logs
             except RuntimeWarning as warning:
                 reason = str(warning).partition("slow: ")[2]
                 raise TrialError("refused", f"does not compile: {reason}") from None
@@ -203,13 +212,13 @@ class _BlindQuestion(PublishedQuestion):
     def label(self, code: int) -> str:
         return INVALID_TEXT if self._episode.class_of[code] == INVALID else str(code)
 
-    def class_of(self, answer: Any) -> int:
-        """Class of an answer, -1 for None and for what is no answer of this question."""
+    def code_of(self, answer: Any) -> int:
+        """Code of an answer, -1 for None and for what is no answer of this question."""
         if answer is not None and not isinstance(answer, str):
             raise TypeError(f"solve returns the text of an answer or None, but this one returned {answer!r:.100}")
-        for code in range(self._episode.count[REVEALED]):
+        for code in range(int(self._episode.count[REVEALED])):
             if self.label(code) == answer:
-                return int(self._episode.class_of[code])
+                return code
         return -1
 
 
@@ -225,18 +234,18 @@ def _class_runner(names: Mapping[str, Any]) -> Runner:
     def scheduled(beta: float) -> dict[str, float]:
         return {"beta": beta}
 
-    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> NDArray[np.int64]:
-        episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max())))
-        results = np.empty((len(store), len(seeds), len(COLUMNS)), np.int64)
-        for question in range(len(store)):
-            for place, seed in enumerate(seeds):
-                episode.order = branch_order(int(store.branch_counts[question]), seed)
-                transitions.reset(episode, question)
-                asked = _BlindQuestion(episode, ())
-                answer = asked.class_of(solvers[-1](config={"beta": beta}).solve(asked))
-                counts = (episode.count[column] for column in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS))
-                results[question, place] = (answer, *counts)
-        return results.reshape(-1, len(COLUMNS))
+    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> Iterator[Logs]:
+        longest = int(longest_log(store, rules).max())
+        episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max()), longest))
+        for questions, orders, _ in groups(store, seeds):
+            for question in questions:
+                for order in orders:
+                    episode.order = order
+                    transitions.reset(episode, question)
+                    asked = _BlindQuestion(episode, ())
+                    code = asked.code_of(solvers[-1](config={"beta": beta}).solve(asked))
+                    log = np.array(log_of(episode), np.int32)
+                    yield Logs(log, np.array([len(log)]), np.array([code], np.int32))
 
     return scheduled, replayed
 
