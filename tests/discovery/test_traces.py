@@ -64,7 +64,7 @@ def test_an_episode_that_cannot_be_traced_has_a_reason(store):
         "failed: OverflowError: a whole number does not fit 64 bits in line 8"
     }
     too_wide = trace(read_candidate(SOURCE), store, [1.0], [0], EpisodeRules(), 3)
-    assert all("it did not do what it says" in each.reason for each in too_wide)
+    assert all("a log opens a branch" in each.reason for each in too_wide)
 
 
 def test_what_does_not_end_is_given_its_time_once(store):
@@ -106,9 +106,11 @@ def test_no_candidate_runs_outside_a_jail(tmp_path, store_file):
             EXECUTED.append(arguments[0])
 
     sys.addaudithook(note)
-    settings = Settings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",), proposer="evolution")
-    assert begin(tmp_path / "d", settings, 1, str).run().reason == "done"
-    assert "## Diagnosis of " in (tmp_path / "d/rounds/001/digest.md").read_text()
+    discovery = begin(tmp_path / "d", Settings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",)), 1, str)
+    assert discovery.run().reason == "waiting"
+    (tmp_path / "d/rounds/001/1/workspace/candidate.py").write_text(SOURCE)
+    assert discovery.run().reason == "done"
+    assert "## Diagnosis of 6 episodes" in (tmp_path / "d/rounds/001/digest.md").read_text()
     assert EXECUTED == []
     names_of(SOURCE, audited=True)
     assert len(EXECUTED) == 1

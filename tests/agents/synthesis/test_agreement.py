@@ -1,11 +1,12 @@
 """Compiled code that does something else than its source is refused."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from candidates import READER, reading_after
 
-from tts_gym.agents.synthesis import agreement, jail
+from tts_gym.agents.synthesis import agreement
 from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.agents.synthesis.jail import run_jailed, validate
 from tts_gym.datasets import synthetic_store
@@ -85,18 +86,18 @@ def test_half_of_the_sample_has_orders_that_nobody_foresees(store, monkeypatch):
     assert all(1 <= len(seeds) <= agreement.UNFORESEEN for seeds in fresh)
     assert fresh[0].isdisjoint(fresh[1])
     for episodes in asked:
-        assert len(episodes) == agreement.SAMPLE
-        assert sum(one.seed >= 5 for one in episodes) == agreement.SAMPLE // 2
+        assert agreement.SAMPLE * 0.6 < len(episodes) <= agreement.SAMPLE
+        assert 0.3 < sum(one.seed >= 5 for one in episodes) / len(episodes) < 0.7
         assert {one.store for one in episodes} == {0, 1} and {one.beta for one in episodes} == {0.0, 1.0}
 
 
-def test_results_that_plain_python_does_not_come_to_are_refused(store, monkeypatch):
-    """As if compiled code had changed a count that is not its own."""
-    read_outcome = jail.read_outcome
+def test_one_word_that_plain_python_does_not_come_to_is_refused(store, monkeypatch):
+    """As if compiled code had done something else in one episode."""
+    run_plain = agreement.run_plain
 
-    def longer(*arguments):
-        failure, schedule, results = read_outcome(*arguments)
-        return failure, schedule, [part + [0, 0, 0, 0, 0, 1] for part in results]
+    def changed(*arguments):
+        first, *rest = run_plain(*arguments)
+        return [replace(first, log=(*first.log[:-1], first.log[-1] + 1)), *rest]
 
-    monkeypatch.setattr(jail, "read_outcome", longer)
+    monkeypatch.setattr(agreement, "run_plain", changed)
     assert "it takes other decisions" in run_jailed(read_candidate(READER), [store], [0.5], [0], EXACT).failure

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from tts_gym.agents.drive import COLUMNS, class_of_code, tell
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError, describe
-from tts_gym.agents.synthesis.boundary import LONGEST_NOTE, MOST_NOTES, is_number, printable
+from tts_gym.agents.synthesis.boundary import LARGEST, LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.messages import Read, read_message
 from tts_gym.agents.synthesis.process import request_file, run_jail
@@ -121,7 +121,7 @@ def read_episode(read: Read) -> PlainEpisode | str:
     if isinstance(failure, str):
         return printable(failure, LONGEST_REASON) or "failed"
     answer, log, notes = outcome.get("answer"), outcome.get("log"), outcome.get("notes")
-    if type(answer) is not int or not isinstance(log, list) or not all(map(_is_word, log)):
+    if not _is_word(answer) or not isinstance(log, list) or not all(map(_is_word, log)):
         raise MalformedError("an episode has no answer or no log")
     if not isinstance(notes, list) or len(notes) > MOST_NOTES or not all(map(_is_note, notes)):
         raise MalformedError("an episode has notes that nobody makes")
@@ -156,7 +156,7 @@ def recounted(
     return tuple(result)
 
 
-def _is_word(value: Any) -> bool:
+def _is_word(value: Any) -> TypeGuard[int]:
     return type(value) is int and abs(value) < 2**31
 
 
@@ -165,4 +165,4 @@ def _is_note(value: Any) -> bool:
         return False
     name, number, tokens = value
     named = isinstance(name, str) and name == printable(name, LONGEST_NOTE)
-    return named and is_number(number) and type(tokens) is int and is_number(tokens)
+    return named and is_number(number) and type(tokens) is int and 0 <= tokens < LARGEST
