@@ -4,9 +4,9 @@
 
 DATA is a directory with the published stores (``autotts/*/aime24.json``). The candidate is the shipped ``cmc``. Both
 sides compile it, run it and make the tables of its episodes, in a process forked from one that has the interpreter and
-the kernels ready, as all candidates of a search but the first find them. Each repeat has a source never compiled
-before. The overhead is in processor seconds, all processes together, of the median repeat. Writes
-``benchmarks/results/sandbox.json`` and prints it.
+the kernels ready, as all candidates of a search but the first find them; what comes from the jail is recounted. Each
+repeat has a source never compiled before. The overhead is in processor seconds, all processes together, of the median
+repeat. Writes ``benchmarks/results/sandbox.json`` and prints it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tts_gym.agents import Program, ProgramController
 from tts_gym.agents.programs import cmc
 from tts_gym.agents.synthesis import trial
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
-from tts_gym.agents.synthesis.jail import JailRun, run_jailed
+from tts_gym.agents.synthesis.jail import JailRun, Limits, run_jailed
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.envs.episode import EpisodeRules
 
@@ -41,6 +41,8 @@ BETAS = [round(0.1 * step, 1) for step in range(11)]
 SEEDS = range(100)
 RULES = EpisodeRules(published=True)
 REPEATS = 5
+LIMITS = Limits(seconds=600)
+"""Enough on a machine that is busy with other things."""
 
 
 def candidate(number: int) -> Candidate:
@@ -90,7 +92,7 @@ def without_jail(one: Candidate, stores: list[ReplayStore]) -> tuple[float, floa
 
 
 def in_jail(one: Candidate, stores: list[ReplayStore]) -> JailRun:
-    run = run_jailed(one, stores, BETAS, SEEDS, RULES)
+    run = run_jailed(one, stores, BETAS, SEEDS, RULES, LIMITS)
     assert run.failure is None, run.failure
     return run
 

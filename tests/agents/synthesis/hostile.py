@@ -108,7 +108,7 @@ HOSTILE = [
     Hostile("ends like a keyboard", "raise KeyboardInterrupt", "failed: KeyboardInterrupt"),
     Hostile("stops itself", "import os\nos.kill(os.getpid(), 19)", "failed: PermissionError"),
     Hostile("closes its answers", "import os\nos.close(3)\nwhile True:\n    pass", "crashed: "),
-    Hostile("answers without end", "import os\nwhile True:\n    os.write(3, b'x' * 2**20)", "crashed: it sent more"),
+    Hostile("answers without end", "import os\nwhile True:\n    os.write(3, b'x' * 2**20)", "crashed: it returned no"),
     Hostile("answers with rubbish", "import os\nos.write(3, b'[' * 999)\nos._exit(0)", "crashed: it returned no"),
     Hostile("forges results", FORGED, "crashed: it returned no results"),
     Hostile(

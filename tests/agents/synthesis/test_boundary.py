@@ -1,17 +1,12 @@
 """Whatever a jail sends is data: a result, or a failure with a reason in one printable line."""
 
-import json
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_gym.agents.synthesis.blind import MalformedError, blind
 from tts_gym.agents.synthesis.boundary import printable, printable_source, quoted
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.jail import run_jailed
-from tts_gym.agents.synthesis.outcome import grade, read_outcome
 from tts_gym.datasets import load_store
 from tts_gym.envs.episode import EpisodeRules
 
@@ -24,45 +19,6 @@ def test_text_is_one_printable_line(text, longest):
     assert len(line) <= longest and line.isascii() and line.isprintable()
     assert quoted(text, longest).count("`") == 2
     assert "```" not in printable_source(text + "```\n````")
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        [{"a": 10**400}],
-        [{"a": 2**63}],
-        [{"a": float("nan")}],
-        [{"a": 1}, {"b": 1}],
-        [{"a": 1}, {"a": 1, "b": 1}],
-        [{"\x1b[2J": 1}],
-        [{"a" * 100: 1}],
-        [{f"a{k}": 1 for k in range(100)}],
-    ],
-)
-def test_parameters_that_nothing_can_take_are_no_result(schedule):
-    message = json.dumps({"failure": None, "schedule": schedule}).encode() + b"\n" + bytes(48)
-    with pytest.raises(MalformedError):
-        read_outcome(message, len(schedule), [1])
-
-
-def test_a_failure_is_printable():
-    failure, _, _ = read_outcome(json.dumps({"failure": CODES, "schedule": []}).encode() + b"\n", 0, [1])
-    assert failure.isascii() and failure.isprintable()
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        [-1, 2**63 - 1, 500, 1, 1, 1],
-        [-1, 500, 2**62, 1, 1, 1],
-        [-1, 500, 500, 1, 10**6, 1],
-    ],
-)
-def test_counts_beyond_what_the_question_holds_are_no_result(row, store_file):
-    store = load_store(store_file)
-    results = np.array([row, [-1, 0, 0, 0, 0, 0]])
-    with pytest.raises(MalformedError):
-        grade(results, store, blind(store, np.random.default_rng(0)), [0], 0.5)
 
 
 PROGRAM = "def schedule(beta):\n    return {entries}\n\n\ndef program(episode):\n{body}    return -1\n"

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from strategies import recorded_questions, store_of
 
 from tts_gym.agents import PROGRAMS, make_controller
-from tts_gym.agents.synthesis.blind import MalformedError, blind, describe, rebuild
+from tts_gym.agents.synthesis.blind import blind, describe, rebuild
 from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.agents.synthesis.jail import run_jailed
-from tts_gym.agents.synthesis.outcome import grade, read_outcome
-from tts_gym.datasets import load_store, synthetic_store
+from tts_gym.datasets import synthetic_store
 from tts_gym.envs.episode import EpisodeRules
 
 EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
@@ -164,51 +163,6 @@ def test_a_blind_store_holds_no_word_and_gives_the_same_episodes(recorded):
         strict=True,
     ):
         assert (originals[rebuilt.tables.answers[first:last]] == store.tables.answers[first:last]).all()
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"",
-        b"\xff\xfe\n",
-        b"[]\n",
-        b"[" * 100_000,
-        b"9" * 100_000,
-        b'{"failure": 3, "schedule": []}\n' + bytes(48),
-        b'{"failure": null, "schedule": {}}\n' + bytes(48),
-        b'{"failure": null, "schedule": [], "more": 1}\n' + bytes(48),
-        b'{"failure": null, "schedule": [{"a": 1}]}\n' + bytes(48),
-        b'{"failure": null, "schedule": []}\n' + bytes(47),
-        b'{"failure": null, "schedule": []}\n' + bytes(96),
-    ],
-)
-def test_a_message_of_another_shape_is_no_result(message):
-    with pytest.raises(MalformedError):
-        read_outcome(message, 0, [1])
-
-
-@pytest.mark.parametrize("parameters", [b'{"a": NaN}', b'{"a": "1"}', b'{"a": Infinity}', b"[1]", b'{"a": null}'])
-def test_parameters_that_are_no_numbers_are_no_result(parameters):
-    with pytest.raises(MalformedError, match="parameters"):
-        read_outcome(b'{"failure": null, "schedule": [' + parameters + b"]}\n" + bytes(48), 1, [1])
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        [0, 500, 500, 0, 0, 0],
-        [99, 500, 500, 1, 1, 1],
-        [-2, 500, 500, 1, 1, 1],
-        [-1, -1, 0, 0, 0, 0],
-        [-1, 5000, 500, 9, 1, 1],
-        [-1, 99, 99, 1, 1, 1],
-    ],
-)
-def test_counts_that_no_episode_has_are_no_result(row, store_file):
-    store = load_store(store_file)
-    results = np.array([row, [-1, 0, 0, 0, 0, 0]])
-    with pytest.raises(MalformedError):
-        grade(results, store, blind(store, np.random.default_rng(0)), [0], 0.5)
 
 
 @pytest.mark.slow
