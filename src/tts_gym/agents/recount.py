@@ -61,6 +61,11 @@ class Recounter:
         nothing = np.empty((0, len(COLUMNS)), np.int64)
         _compiled_drive()(self._episode, questions, orders, 0, room_for_logs(0, 0), nothing, np.zeros(1, np.int64))
 
+    def place_of(self, question: int, order: int) -> int:
+        """Where the episode of a question under one of the seeds, by its place, comes among the logs of a run."""
+        rows = np.concatenate([group.rows for group in self._groups])
+        return int(np.flatnonzero(rows == question * len(self._seeds) + order)[0])
+
     def run(self, logged: Callable[[int], Logs]) -> NDArray[np.int64]:
         """What ``replay`` returns for a run, from nothing but its logs.
 

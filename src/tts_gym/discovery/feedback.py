@@ -189,7 +189,7 @@ def _diagnosis(findings: Findings, detail: int) -> str:
     if findings.cases is None or not findings.of_round:
         return ""
     if not findings.cases:
-        return "## No diagnosis\nIts episodes did not end in plain Python in time, or its code is not audited."
+        return "## No diagnosis\nNone of its episodes could be traced in plain Python, or its code is not audited."
     frame = pd.DataFrame([(case.beta, case.kind.value, case.tokens, case.wasted) for case in findings.cases])
     frame.columns = pd.Index(["beta", "kind", "tokens", "wasted"])
     total = frame["tokens"].sum()

@@ -24,7 +24,7 @@ from tts_gym.discovery.prompt import MAX_WIDTH, template, write_prompt
 from tts_gym.discovery.proposers import make_proposer
 from tts_gym.discovery.proposers.proposer import Proposal, Task, tokens_of
 from tts_gym.discovery.settings import Settings, load_stores
-from tts_gym.discovery.traces import trace
+from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.discovery.tried import Assessment, Scale, Tried, Usage
 
 DIAGNOSED_SEEDS = 1
@@ -235,12 +235,16 @@ class Discovery:
             return []
         betas = sorted(best.table["beta"].unique().tolist())
         chosen = sorted({betas[0], betas[len(betas) // 2], betas[-1]})
-        rules = self._settings.episode_rules
-        return [
-            diagnose(each, store, rules, MAX_WIDTH)
+        rules, limits = self._settings.episode_rules, self._settings.limits
+        traces = [
+            (store, each)
             for store in self._stores
-            for each in trace(candidate, store, chosen, range(DIAGNOSED_SEEDS), rules, MAX_WIDTH)
+            for each in trace(candidate, store, chosen, range(DIAGNOSED_SEEDS), rules, MAX_WIDTH, limits)
         ]
+        failed = [each.reason for _, each in traces if isinstance(each, NoTrace)]
+        if failed:
+            self._tell(f"{len(failed)} of {len(traces)} episodes of {best.name} are not diagnosed: {failed[0]}")
+        return [diagnose(each, store, rules, MAX_WIDTH) for store, each in traces if isinstance(each, Trace)]
 
     def _scale(self, tried: list[Tried]) -> Scale:
         return Scale.of([each for each in tried if each.round == 0])

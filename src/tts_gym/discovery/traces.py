@@ -1,36 +1,20 @@
-"""Episodes of a candidate run again in plain Python, with what it did and noted."""
+"""Episodes of a candidate run again in plain Python, in a jail, with what it did and noted."""
 
 from __future__ import annotations
 
-import resource
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from joblib.externals.loky import ProcessPoolExecutor
 
-from tts_gym.agents.programs.program import Program
-from tts_gym.agents.replay import replay_episode
-from tts_gym.agents.synthesis.boundary import printable
+from tts_gym.agents.synthesis.blind import MalformedError, blind
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.trial import names_of
+from tts_gym.agents.synthesis.plain import Asked, PlainEpisode, recounted, run_plain
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.actions import atomic_actions
 from tts_gym.envs.episode import EpisodeRules, Note
-from tts_gym.envs.recount import log_of
-from tts_gym.envs.state import TOKENS
-
-SECONDS = 60
-"""How long the episodes of a store may take. Python's numbers do not overflow: what ends compiled may not end."""
-
-MEMORY = 8 * 2**30
-"""Bytes of address space that they may take."""
-
-MOST_NOTES = 500
-"""Notes that are kept of an episode, the first."""
-
-LONGEST_NAME = 32
-"""Characters of the name of a note."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +40,17 @@ class Trace:
     notes: tuple[Note, ...]
 
 
+@dataclass(frozen=True)
+class NoTrace:
+    """An episode of which it is not known what a program did.
+
+    Attributes:
+        reason: why, in one line.
+    """
+
+    reason: str
+
+
 def trace(
     candidate: Candidate,
     store: ReplayStore,
@@ -63,53 +58,43 @@ def trace(
     seeds: Sequence[int],
     rules: EpisodeRules,
     max_width: int,
-) -> list[Trace]:
-    """Run every question of ``store`` under each of ``betas`` and ``seeds``, in a process of its own.
+    limits: Limits = Limits(),  # noqa: B008
+) -> list[Trace | NoTrace]:
+    """Run every question of ``store`` under each of ``betas`` and ``seeds``.
+
+    Each question has a jail of its own, which is given its branches and no others, with the answers renumbered. What
+    comes of it is recounted here.
 
     Args:
         candidate: an audited one that has come through the jail.
-        store: what is replayed; the process is told neither texts nor what is right.
+        store: what is replayed.
         betas: values of the knob.
         seeds: branch orders.
         rules: the accounting.
-        max_width: branches that an episode may open.
+        max_width: branches that an episode may open; one that opens more is not traced.
+        limits: what the episodes may use; time is that of all of them together.
 
-    Returns:
-        The traces; none where it took too long or too much memory, or failed as it does not when compiled.
+    Raises:
+        TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
-    blind = replace(store, questions=("",) * len(store), gold=np.zeros_like(store.gold), also_right=((),) * len(store))
-    pool = ProcessPoolExecutor(max_workers=1)
-    try:
-        return list(pool.submit(_run, candidate, blind, betas, seeds, rules, max_width).result(SECONDS))
-    except Exception:
-        return []
-    finally:
-        pool.shutdown(kill_workers=True)
-
-
-def _run(
-    candidate: Candidate,
-    store: ReplayStore,
-    betas: Sequence[float],
-    seeds: Sequence[int],
-    rules: EpisodeRules,
-    max_width: int,
-) -> list[Trace]:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    names = names_of(candidate.source, candidate.audited)
-    program = Program("candidate", names["program"], names["schedule"])
-    traces = []
-    for beta in betas:
-        arguments = program.arguments({"beta": beta})
-        for question in range(len(store)):
-            for seed in seeds:
-                episode, answer = replay_episode(program, arguments, store, question, seed, rules, max_width)
-                tokens = episode.count[TOKENS]  # type: ignore[attr-defined]
-                log = tuple(atomic_actions(log_of(episode)))
-                traces.append(Trace(question, seed, beta, answer, tokens, log, _bounded(episode.notes)))
+    blinded = blind(store, np.random.default_rng())
+    traces: list[Trace | NoTrace] = []
+    end = time.monotonic() + limits.seconds
+    for question in range(len(store)):
+        asked = [Asked(0, question, seed, beta) for beta in betas for seed in seeds]
+        left = replace(limits, seconds=max(0.0, end - time.monotonic()))
+        told = run_plain(candidate, [store], [blinded], asked, rules, left)
+        traces += [_traced(one, what, store, rules, max_width) for one, what in zip(told, asked, strict=True)]
     return traces
 
 
-def _bounded(notes: Sequence[Note]) -> tuple[Note, ...]:
-    return tuple(replace(note, name=printable(str(note.name), LONGEST_NAME)) for note in notes[:MOST_NOTES])
+def _traced(
+    told: PlainEpisode | str, asked: Asked, store: ReplayStore, rules: EpisodeRules, max_width: int
+) -> Trace | NoTrace:
+    if isinstance(told, str):
+        return NoTrace(told)
+    try:
+        answer, tokens, *_ = recounted(told, asked, store, rules, max_width)
+    except MalformedError as error:
+        return NoTrace(f"crashed: {error}")
+    return Trace(asked.question, asked.seed, asked.beta, answer, tokens, tuple(atomic_actions(told.log)), told.notes)

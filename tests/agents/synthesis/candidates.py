@@ -54,3 +54,11 @@ def shipped_cmc():
     body = source.partition("_MAX_ROUNDS")[2].partition("PROGRAM =")[0]
     body = ("MAX_ROUNDS" + body).replace("_MAX_ROUNDS", "MAX_ROUNDS").replace("def cmc(", "def program(")
     return re.sub(r"beta: Annotated\[.*?\)\] = 0.5", "beta: float", body)
+
+
+def reading_after(*body):
+    """A candidate that reads some branches after the statements of ``body``, which begin in line 6."""
+    head = 'def schedule(beta):\n    return {"n": int(round(2 + 30 * beta))}\n\n\ndef program(episode, n):\n'
+    return (
+        head + "".join(f"    {line}\n" for line in body) + "    episode.read(n)\n    return episode.leader(FINISHED)\n"
+    )

@@ -8,7 +8,6 @@ from tts_gym.agents.synthesis.boundary import printable, printable_source, quote
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.jail import run_jailed
 from tts_gym.datasets import load_store
-from tts_gym.discovery.traces import MOST_NOTES, trace
 from tts_gym.envs.episode import EpisodeRules
 
 CODES = "\x1b]0;owned\x07\x1b[2J\ud800\u202e"
@@ -59,12 +58,3 @@ def test_what_a_jail_says_is_a_printable_failure(source, audited, store_file):
         Candidate(source, audited, ""), [load_store(store_file)], [0.5], [0], EpisodeRules(), schedule_betas=[0.0]
     )
     assert run.rows is None and run.failure.isascii() and run.failure.isprintable()
-
-
-@pytest.mark.parametrize("name", ["7", '"x"'])
-def test_notes_are_bounded_in_number_and_name(name, store_file):
-    body = f"    for i in range(5000):\n        episode.note({name}, 1.0)\n"
-    candidate = Candidate(PROGRAM.format(entries="{}", body=body), True, "")
-    (first, *_) = trace(candidate, load_store(store_file), [0.5], [0], EpisodeRules(), 64)
-    assert len(first.notes) == MOST_NOTES
-    assert {note.name for note in first.notes} == {name.strip('"')}

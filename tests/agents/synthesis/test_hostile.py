@@ -14,7 +14,8 @@ import pytest
 from hostile import COMPILED, HOSTILE, Hostile
 
 from tts_gym.agents.synthesis.candidate import Candidate, CandidateError, read_candidate
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
+from tts_gym.agents.synthesis.jail import run_jailed
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets import load_store
 from tts_gym.envs.episode import EpisodeRules
 
@@ -128,7 +129,8 @@ def test_a_class_that_patches_the_package_changes_nothing_for_the_next_candidate
 ENDLESS = """
 import sys
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
+from tts_gym.agents.synthesis.jail import run_jailed
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets import load_store
 from tts_gym.envs.episode import EpisodeRules
 

@@ -9,7 +9,8 @@ from candidates import SOLVER
 from tts_gym.agents.synthesis import jail, nursery_main
 from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.agents.synthesis.isolation import STRONG
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
+from tts_gym.agents.synthesis.jail import run_jailed
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets import load_store
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import TTSGymError

@@ -11,7 +11,8 @@ import pytest
 from refused import program
 
 from tts_gym.agents.synthesis.candidate import read_candidate
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
+from tts_gym.agents.synthesis.jail import run_jailed
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.agents.synthesis.vocabulary import (
     ARRAY,
     BUILTINS,

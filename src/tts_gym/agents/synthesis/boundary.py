@@ -10,6 +10,12 @@ LONGEST_NAME = 64
 MOST_PARAMETERS = 64
 """Parameters that a schedule may have."""
 
+MOST_NOTES = 500
+"""Notes that are kept of an episode, the first."""
+
+LONGEST_NOTE = 32
+"""Characters of the name of a note."""
+
 LARGEST = 2**63
 """Numbers are smaller than this, whatever their sign."""
 

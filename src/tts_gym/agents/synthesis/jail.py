@@ -6,11 +6,9 @@ is recounted here, and it is graded here. ``isolation`` tells of what the jail i
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 import numba
 import numpy as np
@@ -18,55 +16,16 @@ import pandas as pd
 
 from tts_gym.agents.recount import Recounter
 from tts_gym.agents.synthesis import contract
+from tts_gym.agents.synthesis.agreement import SAMPLE, Sample, unforeseen_seeds
 from tts_gym.agents.synthesis.blind import blind, describe
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.isolation import described, lacking, may_run
-from tts_gym.agents.synthesis.outcome import Block, read_results, too_wide
-from tts_gym.agents.synthesis.process import run_jail
+from tts_gym.agents.synthesis.isolation import described
+from tts_gym.agents.synthesis.messages import Read
+from tts_gym.agents.synthesis.outcome import Block, Schedule, read_results, too_wide
+from tts_gym.agents.synthesis.process import request_file, run_jail
+from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
-from tts_gym.errors import TTSGymError
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a candidate may use.
-
-    Attributes:
-        seconds: by the clock, from the moment the jail is shut; compiling counts.
-        memory: bytes of address space, that of the interpreter included.
-        file_size: bytes that a file may have.
-        processes: processes that the user may have; it does not bind the superuser.
-        allow_weak: whether an audited candidate may run where a layer of strong isolation is missing.
-    """
-
-    seconds: float = 60.0
-    memory: int = 4 * 2**30
-    file_size: int = 0
-    processes: int = 0
-    allow_weak: bool = False
-
-
-@dataclass(frozen=True)
-class JailRun:
-    """What came of a candidate.
-
-    Attributes:
-        rows: a table for each store and, within it, each value of the knob, with the columns of ``episode_rows`` and
-            ``beta``; None where the candidate failed.
-        failure: a category and a reason in one line; None where there are rows.
-        isolation: the layers of the jail.
-        seconds: how long it took, the start of the process included.
-        compiled: whether it ran as compiled code.
-        schedule: the parameters for each value of the knob that was asked for.
-    """
-
-    rows: list[pd.DataFrame] | None
-    failure: str | None
-    isolation: str
-    seconds: float
-    compiled: bool
-    schedule: list[dict[str, float]] = field(default_factory=list)
 
 
 def run_jailed(
@@ -98,10 +57,11 @@ def run_jailed(
     """
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
+    all_seeds = [*map(int, seeds), *(unforeseen_seeds() if candidate.audited else [])]
     blocks = [
         Block(store, one, recounter, float(beta))
         for store, one in zip(stores, blinded, strict=True)
-        for recounter in [Recounter(replace(store, tables=one.tables), seeds, rules)]
+        for recounter in [Recounter(replace(store, tables=one.tables), all_seeds, rules)]
         for beta in betas
     ]
     request = {
@@ -109,23 +69,22 @@ def run_jailed(
         "audited": candidate.audited,
         "betas": list(map(float, betas)),
         "schedule_betas": list(map(float, schedule_betas)),
-        "seeds": list(map(int, seeds)),
+        "seeds": all_seeds,
         "rules": asdict(rules),
         "limits": asdict(limits),
         "stores": [describe(one.tables, store.interval) for one, store in zip(blinded, stores, strict=True)],
     }
-    with tempfile.TemporaryFile() as file:
-        file.write(json.dumps(request).encode() + b"\n")
-        for one in blinded:
-            for array in one.tables:
-                file.write(np.ascontiguousarray(array).data)
-        file.seek(0)
-        answers = run_jail(file, lambda read: read_results(read, blocks, seeds, len(schedule_betas)), limits.seconds)
-    failure = answers.failure
-    if not may_run(answers.layers, candidate.audited, limits.allow_weak):
-        failure = _too_weak(answers.layers, candidate)
+    sample = Sample(stores, blinded, blocks, all_seeds, SAMPLE if candidate.audited else 0)
+
+    def hear(read: Read) -> tuple[list[pd.DataFrame], Schedule]:
+        return read_results(read, blocks, seeds, len(schedule_betas), sample.note)
+
+    with request_file(request, [one.tables for one in blinded]) as file:
+        answers = run_jail(file, hear, limits.seconds)
+    failure = weakness(answers.layers, candidate, limits) or answers.failure
     rows, schedule = answers.heard or ([], [])
     failure = failure or too_wide(rows, max_width)
+    failure = failure or sample.disagreement(candidate, rules, limits)
     return JailRun(
         rows=None if failure else rows,
         failure=failure,
@@ -134,17 +93,6 @@ def run_jailed(
         compiled=candidate.audited and not numba.config.DISABLE_JIT,
         schedule=schedule,
     )
-
-
-def _too_weak(layers: Sequence[str], candidate: Candidate) -> str:
-    """Why a class does not run behind ``layers``; for an audited candidate the machine has to change, or its user."""
-    missing = ", ".join(lacking(layers))
-    if candidate.audited:
-        raise TTSGymError(
-            f"The jail for candidates is weak on this machine, without {missing}: run it where these are to be had, or "
-            "with --allow-weak-isolation."
-        )
-    return f"refused: it is a class, which runs behind strong isolation only, and this machine lacks {missing}"
 
 
 def validate(

@@ -9,7 +9,8 @@ status. When the socket ends, so do both.
 
 The descriptors are the request, a line of JSON and the bytes of the branch tables; where the jail answers; and where
 what the candidate prints goes. A jail answers with a line of JSON once it is shut, which tells its layers, and ends
-there if they are too few for the candidate; else there follow the ``messages`` of what it does.
+there if they are too few for the candidate; else there follow the ``messages`` of what it does. A request
+that names episodes has these run in plain Python, as ``tracing`` tells.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def end_all_others() -> None:
 
 def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> None:
     """Be a jail: do what is asked and end the process."""
-    from tts_gym.agents.synthesis import trial
+    from tts_gym.agents.synthesis import tracing, trial
     from tts_gym.agents.synthesis.isolation import lock_down, may_run
 
     os.setsid()
@@ -175,7 +176,8 @@ def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> N
     answer(json.dumps({"isolation": layers}).encode() + b"\n")
     if not may_run(layers, request["audited"], allow_weak):
         os._exit(0)
-    trial.attempt(request, stores, answer)
+    attempt = tracing.trace if "episodes" in request else trial.attempt
+    attempt(request, stores, answer)
     os._exit(0)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tts_gym.agents.controller import graded_rows
-from tts_gym.agents.drive import Logs
+from tts_gym.agents.drive import COLUMNS, Logs
 from tts_gym.agents.recount import Recounter
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
 from tts_gym.agents.synthesis.boundary import are_parameters, printable
@@ -22,6 +23,10 @@ _LONGEST_FAILURE = 700
 
 Schedule = list[dict[str, float]]
 """The parameters for some values of the knob."""
+
+
+Seen = Callable[[int, Logs], None]
+"""Is given the number of a run and the logs of its next episodes."""
 
 
 class Block(NamedTuple):
@@ -41,15 +46,16 @@ class Block(NamedTuple):
 
 
 def read_results(
-    read: Read, blocks: Sequence[Block], seeds: Sequence[int], parameters: int
+    read: Read, blocks: Sequence[Block], seeds: Sequence[int], parameters: int, seen: Seen
 ) -> tuple[list[pd.DataFrame], Schedule]:
     """Take what a jail sends: the logs of each run, which are recounted and graded as they come, and the outcome.
 
     Args:
         read: where it comes from.
         blocks: the runs.
-        seeds: of each question.
+        seeds: what is graded, the first ones of each run.
         parameters: values of the knob for which the schedule is asked.
+        seen: is given the number of each run with its logs, as they come and before they are recounted.
 
     Returns:
         A table for each run, and the schedule.
@@ -61,14 +67,15 @@ def read_results(
     """
     most = max((block.recounter.most_words for block in blocks), default=0)
 
-    def logged(most_episodes: int) -> Logs:
+    def logged(run: int, most_episodes: int) -> Logs:
         message = read_message(read, most_episodes, most)
         if isinstance(message, bytes):
             read_outcome(message, parameters)
             raise MalformedError("its outcome comes before the last run")
+        seen(run, message)
         return message
 
-    rows = [grade(block.recounter.run(logged), block, seeds) for block in blocks]
+    rows = [grade(block.recounter.run(partial(logged, run)), block, seeds) for run, block in enumerate(blocks)]
     message = read_message(read, 0, 0)
     assert isinstance(message, bytes)
     return rows, read_outcome(message, parameters)
@@ -100,9 +107,10 @@ def read_outcome(message: bytes, parameters: int) -> Schedule:
 
 
 def grade(results: NDArray[np.int64], block: Block, seeds: Sequence[int]) -> pd.DataFrame:
-    """The rows of a recounted run: the answers graded, with the knob's value in the column ``beta``."""
-    answers = block.blinded.classes(results[:, 0].reshape(len(block.store), len(seeds))).reshape(-1)
-    rows = graded_rows(block.store, seeds, np.column_stack([answers, results[:, 1:]]))
+    """The rows of a recounted run under its first ``seeds``: the answers graded, and the knob's value as ``beta``."""
+    graded = results.reshape(len(block.store), -1, len(COLUMNS))[:, : len(seeds)].copy()
+    graded[:, :, 0] = block.blinded.classes(graded[:, :, 0])
+    rows = graded_rows(block.store, seeds, graded.reshape(-1, len(COLUMNS)))
     rows["beta"] = block.beta
     return rows
 

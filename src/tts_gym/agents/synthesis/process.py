@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
 import signal
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
+
+import numpy as np
 
 from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.messages import FailedError, Read
 from tts_gym.agents.synthesis.nursery import Nursery, a_nursery
+from tts_gym.datasets.store import Tables
 from tts_gym.errors import TTSGymError
 
 SHUT_SECONDS = 60.0
@@ -52,6 +57,18 @@ class _CutShortError(Exception):
 
 class _EndedError(Exception):
     """A jail sends nothing more."""
+
+
+@contextlib.contextmanager
+def request_file(request: Mapping[str, Any], tables: Iterable[Tables]) -> Iterator[IO[bytes]]:
+    """A file with a request and the branch tables that it tells of, as ``nursery_main`` reads it."""
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(request).encode() + b"\n")
+        for one in tables:
+            for array in one:
+                file.write(np.ascontiguousarray(array).data)
+        file.seek(0)
+        yield file
 
 
 def run_jail(request: IO[bytes], hear: Callable[[Read], Any], seconds: float) -> Answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import importlib
 import inspect
@@ -44,8 +45,8 @@ LOADED = (
 )  # fmt: skip
 """Modules of the standard library that a class may import, beside numpy: no file can be read any more by then."""
 
-CHECKED = "tts_gym.agents.synthesis.arithmetic"
-"""Loaded in jails only, as it changes the compiler."""
+OURS = ("tts_gym.agents.synthesis.arithmetic", "tts_gym.agents.synthesis.tracing")
+"""Loaded in jails too; the first one there only, as it changes the compiler."""
 
 
 class TrialError(Exception):
@@ -67,7 +68,7 @@ def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
 
 def warm_up() -> None:
     """Load and compile what candidates need, while files can still be read."""
-    for name in (*LOADED, CHECKED):
+    for name in (*LOADED, *OURS):
         importlib.import_module(name)
     if numba.config.DISABLE_JIT:
         return
@@ -134,20 +135,27 @@ def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Cal
                     send(logs_message(logs))
         outcome: dict[str, Any] = {"failure": None, "schedule": schedule}
     except BaseException as error:
-        outcome = {"failure": str(_failure(error, request)), "schedule": []}
+        outcome = {"failure": str(failure_of(error, request)), "schedule": []}
     send(outcome_message(outcome))
 
 
-def names_of(source: str, audited: bool) -> dict[str, Any]:
-    """The names that ``source`` defines."""
+def names_of(source: str | ast.Module, audited: bool) -> dict[str, Any]:
+    """The names that ``source``, or its syntax tree, defines."""
     names: dict[str, Any] = {"__name__": "candidate"}
     flags = 0
     if audited:
         flags = annotations.compiler_flag
-        names["__builtins__"] = {name: getattr(builtins, name) for name in BUILTINS}
+        names["__builtins__"] = {name: getattr(builtins, name) for name in BUILTINS} | {"__import__": _import_of_numpy}
         names |= {"np": np, "math": math} | POOLS
     exec(compile(source, FILE, "exec", flags=flags, dont_inherit=True), names)
     return names
+
+
+def _import_of_numpy(name: str, *arguments: Any) -> Any:
+    """What arrays import when a method of theirs is called for the first time, in the name of whoever called it."""
+    if name.partition(".")[0] != np.__name__:
+        raise ImportError(f"{name} cannot be imported here")
+    return __import__(name, *arguments)
 
 
 Runner = tuple[Callable[[float], dict[str, float]], Callable[..., Iterator[Logs]]]
@@ -242,8 +250,8 @@ def _class_runner(names: Mapping[str, Any]) -> Runner:
     return scheduled, replayed
 
 
-def _failure(error: BaseException, request: Mapping[str, Any]) -> TrialError:
-    """``error`` as a category and a reason."""
+def failure_of(error: BaseException, request: Mapping[str, Any]) -> TrialError:
+    """``error``, raised by the candidate of ``request``, as a category and a reason."""
     if isinstance(error, TrialError):
         return error
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
