@@ -15,7 +15,7 @@ from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.blind import BlindStore, MalformedError
 from tts_gym.agents.synthesis.boundary import are_parameters, printable
-from tts_gym.datasets.store import ReplayStore
+from tts_gym.datasets.store import ReplayStore, Tables
 
 LONGEST_OUTCOME = 2**20
 """Bytes of the line before the results."""
@@ -80,25 +80,25 @@ def grade(
     Raises:
         MalformedError: an answer or a count is not what any episode comes to.
     """
-    _check_counts(results, store, seeds)
+    _check_counts(results, blinded.tables, store.interval, seeds)
     answers = blinded.classes(results[:, 0].reshape(len(store), len(seeds))).reshape(-1)
     rows = graded_rows(store, seeds, np.column_stack([answers, results[:, 1:]]))
     rows["beta"] = beta
     return rows
 
 
-def _check_counts(results: NDArray[np.int64], store: ReplayStore, seeds: Sequence[int]) -> None:
+def _check_counts(results: NDArray[np.int64], tables: Tables, interval: int, seeds: Sequence[int]) -> None:
     """Refuse more branches than there are, fewer tokens than their first intervals have, and answers out of nothing."""
     if (results[:, 1:] < 0).any():
         raise MalformedError("a count is negative")
     if (results > MOST_COUNTED).any():
         raise MalformedError("a count is larger than any episode's")
-    widths = results[:, _WIDTH].reshape(len(store), len(seeds))
-    if (widths > store.branch_counts[:, np.newaxis]).any():
+    widths = results[:, _WIDTH].reshape(-1, len(seeds))
+    if (widths > np.diff(tables.branch_start)[:, np.newaxis]).any():
         raise MalformedError("an episode has more branches than the question")
-    opened = np.minimum(store.tables.tokens, store.interval)
+    opened = np.minimum(tables.tokens, interval)
     least = np.empty_like(widths)
-    for question, (first, last) in enumerate(pairwise(store.tables.branch_start)):
+    for question, (first, last) in enumerate(pairwise(tables.branch_start)):
         for place, seed in enumerate(seeds):
             order = branch_order(int(last - first), seed)[: widths[question, place]]
             least[question, place] = opened[first + order].sum()
@@ -106,8 +106,8 @@ def _check_counts(results: NDArray[np.int64], store: ReplayStore, seeds: Sequenc
         raise MalformedError("an episode spent less than its branches cost")
     if (results[:, _SEQUENTIAL] > results[:, _TOKENS]).any():
         raise MalformedError("an episode has more sequential tokens than tokens")
-    probes = np.diff(store.tables.answer_start)
-    if (results[:, _PROBES] > np.repeat(np.add.reduceat(probes, store.tables.branch_start[:-1]), len(seeds))).any():
+    probes = np.diff(tables.answer_start)
+    if (results[:, _PROBES] > np.repeat(np.add.reduceat(probes, tables.branch_start[:-1]), len(seeds))).any():
         raise MalformedError("an episode has more probes than the question")
     if ((results[:, 0] >= 0) & (results[:, _WIDTH] == 0)).any():
         raise MalformedError("an episode has an answer and no branch")
