@@ -64,12 +64,12 @@ def _on_recordings(
     there = scale.score(replace(tried, assessment=again))
     assert there is not None
     chance = by_chance(tried.table, again.table, settings.seeds)
-    difference, low, high = compare(again.table, tried.table).loc["accuracy"].tolist()
+    accuracy = compare(again.table, tried.table).to_dict("index")["accuracy"]
     return OnRecordings(
         score=there,
         gained=there - score,
         chance=chance,
-        accuracy=(difference, low, high),
+        accuracy=list(accuracy.values()),
         by_heart=there - score > max(MOST_GAINED, chance),
     )
 

@@ -1,5 +1,7 @@
 """Copies of a store with other lengths: valid, near to it, and worth nothing to who knows it by heart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +14,8 @@ from tts_gym.agents.synthesis.blind import blind
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
 from tts_gym.agents.synthesis.jail import run_jailed
 from tts_gym.agents.synthesis.perturb import JITTER, SCALE, perturbed
-from tts_gym.datasets import RecordedBranch, RecordedQuestion, load_store, synthetic_store
-from tts_gym.datasets.store import INVALID, INVALID_TEXT, Tables
+from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
+from tts_gym.datasets.store import INVALID, Tables
 from tts_gym.discovery.programs import source_of
 from tts_gym.envs.episode import EpisodeRules
 
@@ -72,13 +74,13 @@ def written(store, tables):
 def test_a_copy_is_a_store(store, seed):
     """Whatever checks a store reads what a copy records, and comes to the same arrays."""
     copy = perturbed(store.tables, store.interval, np.random.default_rng(seed))
-    again = store_of(store.interval, written(store, copy)).tables
-
-    for name in Tables._fields:
-        one, other = getattr(copy, name), getattr(again, name)
-        assert one.dtype == other.dtype and one.shape == other.shape, name
-        if name != "answers":
-            assert np.array_equal(one, other), name
+    questions = written(store, copy)
+    again = store_of(store.interval, questions)
+    for name in set(Tables._fields) - {"answers"}:
+        one, other = getattr(copy, name), getattr(again.tables, name)
+        assert one.dtype == other.dtype and np.array_equal(one, other), name
+    assert copy.answers.dtype == again.tables.answers.dtype
+    assert written(again, again.tables) == questions
 
 
 @settings(deadline=None, max_examples=60)
@@ -124,3 +126,87 @@ def test_answers_and_signals_of_a_copy_stay_together(store, seed):
     copy = perturbed(marked, store.interval, np.random.default_rng(seed))
     probes = np.delete(copy.answers, copy.answer_start[1:] - 1)
     assert probes.tolist() == copy.signals[:, 0].tolist()
+
+
+@pytest.fixture(scope="module")
+def store():
+    return synthetic_store(questions=30, branches=40, seed=5)
+
+
+BY_HEART = """
+def schedule(beta):
+    return {"n": int(round(1 + 15 * beta))}
+
+
+def program(episode, n):
+    right = np.array([LENGTHS])
+    for _ in range(n):
+        i = episode.read(1)
+        if i < 0:
+            break
+        at = int(np.searchsorted(right, episode.length(i)))
+        if at < right.size and right[at] == episode.length(i):
+            return episode.answer(i)
+    return episode.leader(FINISHED)
+"""
+
+
+def knowing(store):
+    """A candidate with the lengths that tell a right branch, which the check of sources does not let through."""
+    finals = store.tables.answers[store.tables.answer_start[1:] - 1]
+    right = finals == np.repeat(store.gold, store.branch_counts)
+    telling = np.setdiff1d(store.tables.tokens[right], store.tables.tokens[~right])
+    return Candidate(BY_HEART.replace("LENGTHS", ", ".join(map(str, telling))), True, "0" * 64)
+
+
+def accuracy(run):
+    assert run.failure is None
+    return 100 * np.array([rows["correct"].mean() for rows in run.rows])
+
+
+def test_lengths_known_by_heart_are_worth_nothing_on_a_copy(store, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    arguments = (knowing(store), [store], [1.0], range(10), EXACT)
+    fallback = 100 * make_controller(PROGRAMS["sc"], n=16).run(store, range(10), EXACT)["correct"].mean()
+    there = accuracy(run_jailed(*arguments))
+    copies = [accuracy(run_jailed(*arguments, copies=np.random.default_rng(seed))) for seed in range(3)]
+    assert there > fallback + 15
+    assert np.mean(copies) < fallback + 3
+
+
+def on_copy(store, seed):
+    return replace(store, tables=perturbed(store.tables, store.interval, np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize("name", ["cmc", "crew"])
+def test_programs_that_know_nothing_by_heart_lose_nothing_on_a_copy(store, name):
+    """Within what chance makes of 30 questions x 60 orders; and the tokens are as many as the lengths are longer."""
+    controller = make_controller(PROGRAMS[name])
+    there = controller.run(store, range(60), EXACT)
+    for seed in range(3):
+        copy = on_copy(store, seed)
+        here = controller.run(copy, range(60), EXACT)
+        error = np.sqrt(sum(rows.groupby("question_id")["correct"].var().mean() / 1800 for rows in (here, there)))
+        assert abs(here["correct"].mean() - there["correct"].mean()) < 4 * error
+        longer = copy.mean_branch_tokens / store.mean_branch_tokens
+        assert here["tokens"].mean() / there["tokens"].mean() == pytest.approx(longer, rel=0.04)
+
+
+def test_the_order_of_a_seed_is_not_that_of_the_recordings(store):
+    firsts = {on_copy(store, seed).tables.tokens[0] for seed in range(20)}
+    assert len(firsts) > 10
+
+
+def test_a_jail_is_graded_on_the_copy_that_it_was_given(store, monkeypatch):
+    """What it returns of a copy is right where the store's gold is, and its counts are those of the copy."""
+    outside = make_controller(PROGRAMS["sc"], n=7).run(on_copy(store, 7), range(4), EXACT).assign(beta=0.1)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    candidate = read_candidate(source_of("sc")[1])
+    (rows,) = run_jailed(candidate, [store], [0.1], range(4), EXACT, copies=np.random.default_rng(7)).rows
+    pd.testing.assert_frame_equal(rows, outside)
+
+
+def test_a_blind_store_is_of_the_copy(store):
+    blinded = blind(store, np.random.default_rng(0), np.random.default_rng(7))
+    assert np.array_equal(blinded.tables.tokens, on_copy(store, 7).tables.tokens)
+    assert np.array_equal(blind(store, np.random.default_rng(0)).tables.tokens, store.tables.tokens)
