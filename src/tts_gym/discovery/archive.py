@@ -18,7 +18,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.proposers.proposer import Proposal
 from tts_gym.discovery.settings import OPEN, Settings
-from tts_gym.discovery.tried import Assessment, Tried, Usage
+from tts_gym.discovery.tried import Assessment, OnRecordings, Tried, Usage
 
 LONGEST_FAILURE = 400
 """Characters of a proposer's reason that are kept."""
@@ -32,7 +32,8 @@ class Archive:
       its diagnosed episodes. ``round.json``, with the state of the proposer, is written last and closes the round.
     - ``rounds/NNN/SLOT/``: a candidate. ``workspace/`` is where it is written, beside its ``prompt.md``;
       ``candidate.py`` is its source, ``proposal.json`` what it took, ``transcript.json`` what was said, ``result.json``
-      what became of it and ``questions.parquet`` its means over the seeds.
+      what became of it, ``questions.parquet`` its means over the seeds, and ``recorded.json``, if it came to lead, how
+      it does on the recordings themselves.
     - ``held_out.jsonl``: when which held-out store was read.
     - ``report.md``, ``report.json`` and ``winner.py``, the winner as a controller that runs.
     """
@@ -149,6 +150,10 @@ class Archive:
         shown = points[["beta", "tokens", "accuracy"]].to_dict("records")
         write_json(here / "result.json", {"name": name, **result, "points": shown})
 
+    def keep_recorded(self, number: int, slot: int, recorded: OnRecordings) -> None:
+        """Write how the candidate of a slot does on the recordings."""
+        write_json(self.round_path(number) / str(slot) / "recorded.json", asdict(recorded))
+
     def tried(self) -> list[Tried]:
         """Everything that was assessed, in order of rounds and slots."""
         found = []
@@ -163,7 +168,10 @@ class Archive:
             assessment = Assessment(**kept, table=pd.read_parquet(table_file) if scored else None)
             proposal = self.proposal(number, slot)
             assert proposal is not None
-            found.append(Tried(number, slot, name, proposal.source, assessment, proposal.usage, dict(proposal.genome)))
+            recorded_file = here / "recorded.json"
+            recorded = OnRecordings(**read_json(recorded_file)) if recorded_file.exists() else None
+            genome = dict(proposal.genome)
+            found.append(Tried(number, slot, name, proposal.source, assessment, proposal.usage, genome, recorded))
         return sorted(found, key=lambda each: (each.round, each.slot))
 
     def spent(self) -> Usage:

@@ -1,10 +1,16 @@
-"""Scoring a candidate in stages, behind the jail: read, validate, a few seeds, all seeds if that may be worth it."""
+"""Scoring a candidate in stages, behind the jail: read, validate, a few seeds, all seeds if that may be worth it.
+
+Each stage runs on perturbed copies of the stores of its own, so that nothing known of a recorded branch is of use. They
+follow from the seed of the discovery, the source and the stage: the same candidate comes to the same again, and one
+that is proposed twice has no second draw.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from tts_gym.agents.synthesis.boundary import printable
@@ -50,7 +56,8 @@ def _assess(
     rivals: pd.DataFrame | None,
     seed_program: bool,
 ) -> Assessment:
-    checked = validate(candidate, stores[0], settings.limits, rules=settings.episode_rules)
+    copies = _copies(candidate, settings, "validation")
+    checked = validate(candidate, stores[0], settings.limits, rules=settings.episode_rules, copies=copies)
     if checked.failure:
         return Assessment("validation", _line(checked.failure), checked.isolation, checked.seconds)
     betas = BETAS if seed_program else settings.betas
@@ -63,6 +70,12 @@ def _assess(
         return replace(quick, dominated=True)
     whole = _run(candidate, stores, betas, range(settings.seeds), settings, "all")
     return replace(whole, seconds=quick.seconds + whole.seconds)
+
+
+def recordings(source: str, stores: Sequence[ReplayStore], settings: Settings) -> Assessment:
+    """Run a candidate that was scored on all seeds on the stores themselves."""
+    candidate = read_candidate(source)
+    return _run(candidate, stores, settings.betas, range(settings.seeds), settings, "recordings")
 
 
 def last_stage(settings: Settings) -> str:
@@ -96,7 +109,8 @@ def _run(
     settings: Settings,
     stage: str,
 ) -> Assessment:
-    run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules, settings.limits)
+    copies = None if stage == "recordings" else _copies(candidate, settings, stage)
+    run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules, settings.limits, copies=copies)
     if run.rows is None:
         return Assessment(stage, _line(run.failure or "it gave no results"), run.isolation, run.seconds)
     labels = [store.label for store in stores for _ in betas]
@@ -104,6 +118,11 @@ def _run(
     columns = {name: rows[name].astype(float) for name in COUNTS}
     means = rows.assign(**columns).groupby(["store", "question_id", "beta"], sort=False)[list(COUNTS)].mean()
     return Assessment(stage, None, run.isolation, run.seconds, means.reset_index())
+
+
+def _copies(candidate: Candidate, settings: Settings, stage: str) -> np.random.Generator:
+    """What draws the copies of a stage."""
+    return np.random.default_rng([settings.seed, int(candidate.digest, 16), int.from_bytes(stage.encode())])
 
 
 def _line(reason: str) -> str:

@@ -85,7 +85,7 @@ def sources_page(tried: Sequence[Tried]) -> str:
     """The sources of ``tried``, as far as they fit."""
     page = "## The best so far, whole\n"
     for each in tried:
-        block = f"\n`{each.name}`:\n\n```python\n{printable_source(each.source or '')}```\n"
+        block = f"\n`{each.title}`:\n\n```python\n{printable_source(each.source or '')}```\n"
         if len(page) + len(block) < SOURCE_TOKENS * CHARACTERS:
             page += block
     return page
@@ -128,6 +128,11 @@ def _standing(findings: Findings, detail: int) -> str:
         "|---|---|",
     ]
     lines += [f"| {each.title} | {score:.2f} |" for each, score in findings.ranked[: 3 + 3 * detail]]
+    if any(each.by_heart for each, _ in findings.ranked):
+        lines += [
+            "",
+            "Candidates marked (by heart) do much better on the recordings than on other copies of them: no winners.",
+        ]
     efficient = findings.efficient
     step = max(1, -(-len(efficient) // (5 + 5 * detail)))
     lines += ["", "The frontier of everything so far:", "", "| tokens | accuracy % | controller |", "|---|---|---|"]

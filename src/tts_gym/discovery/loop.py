@@ -19,6 +19,7 @@ from tts_gym.discovery.assess import assess
 from tts_gym.discovery.diagnosis import Case, diagnose
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import DIGEST_TOKENS, SOURCE_TOKENS, Findings, best_sources, digest, sources_page
+from tts_gym.discovery.finalists import run_leaders
 from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.prompt import MAX_WIDTH, template, write_prompt
 from tts_gym.discovery.proposers import make_proposer
@@ -213,9 +214,10 @@ class Discovery:
             )
 
     def _close(self, number: int) -> None:
-        """Diagnose the best candidate of a round, write its digest, and close it."""
+        """Try the leader on the recordings, diagnose the best candidate of a round, write its digest, and close it."""
+        scale = self._scale(self._archive.tried())
+        run_leaders(self._archive, scale, self._settings, self._stores)
         tried = [each for each in self._archive.tried() if each.round <= number]
-        scale = self._scale(tried)
         best = best_sources([each for each in tried if each.round == number], scale, 1)
         cases = self._diagnose(best[0]) if best and self._settings.traces else []
         here = self._archive.round_path(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
-from tts_gym.discovery.assess import LONGEST_FAILURE, assess, last_stage
+from tts_gym.discovery.assess import LONGEST_FAILURE, assess
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import ranking
+from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.tried import Scale, Tried
 from tts_gym.evaluation.statistics import compare
@@ -73,8 +75,7 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     tried = archive.tried()
     seeds = [each for each in tried if each.round == 0]
     candidates = [each for each in tried if each.round > 0]
-    whole = [each for each in candidates if each.table is not None and each.assessment.stage == last_stage(settings)]
-    if not whole:
+    if not finalists(tried, settings):
         raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
     stores = load_stores(settings.search)
     archive.check_stores(stores)
@@ -85,12 +86,27 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
             raise DiscoveryError(f"The store {store.label} was searched on: it cannot be held out.")
 
     scale = Scale.of(seeds)
-    winner, score = ranking(whole, scale)[0]
-    nested = nested_validation(whole, stores, scale)
+    run_leaders(archive, scale, settings, stores)
+    ranked = ranking(finalists(archive.tried(), settings), scale)
+    by_heart = [(each, score) for each, score in ranked if each.by_heart]
+    able = [(each, score) for each, score in ranked if not each.by_heart]
+    if not able:
+        raise DiscoveryError(
+            f"Every candidate in {path} that was scored on all seeds knows the recordings by heart, or fails on them: "
+            "go on with more rounds."
+        )
+    winner, score = able[0]
+    nested = nested_validation([each for each, _ in able], stores, scale)
     spent = archive.spent()
     document: dict[str, Any] = {
         "winner": winner.name,
         "score": score,
+        "on_recordings": asdict(winner.recorded) if winner.recorded else None,
+        "by_heart": {
+            each.name: {"score": score, "on_recordings": asdict(each.recorded)}
+            for each, score in by_heart
+            if each.recorded
+        },
         "range": [scale.low, scale.high],
         "nested_score": nested["score"],
         "nested_choices": nested["choices"],
@@ -220,6 +236,8 @@ def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str
         f"{document['range'][0]:,.0f} and {document['range'][1]:,.0f} tokens. It is that of the best of "
         f"{document['candidates']}, and so too good; {nested}",
         "",
+        *_recordings(winner, document["by_heart"]),
+        "",
         "Scores of the programs it began with: "
         + ", ".join(f"{name} {score:.2f}" for name, score in document["seed_scores"].items())
         + ".",
@@ -241,6 +259,24 @@ def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str
         lines += [f"| {each['beta']:g} | {each['tokens']:,.0f} | {each['accuracy']:.2f} |" for each in result["points"]]
         lines += ["", *_table(result["comparisons"])]
     return "\n".join(lines) + "\n"
+
+
+def _recordings(winner: Tried, by_heart: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is known by heart: by the winner, and by who cannot win for it."""
+    there = winner.recorded
+    assert there is not None and there.score is not None and there.accuracy is not None
+    mean, low, high = there.accuracy
+    lines = [
+        "Scores are taken on perturbed copies of the recordings. On the recordings themselves the winner's is "
+        f"{there.score:.2f} ({there.gained:+z.2f}; up to {there.chance:.2f} is chance), its accuracy over all values "
+        f"of beta {mean:+z.2f} points ({low:+.2f} to {high:+.2f}, paired by question). More than {MOST_GAINED:g} and "
+        "more than chance would say that it knows them by heart."
+    ]
+    for name, each in by_heart.items():
+        found = each["on_recordings"]
+        told = f"{found['score']:.2f}" if found["failure"] is None else quoted(found["failure"], LONGEST_FAILURE)
+        lines += ["", f"{name} cannot win for that: score {each['score']:.2f}, on the recordings {told}."]
+    return lines
 
 
 def _table(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:

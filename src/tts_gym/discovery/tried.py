@@ -58,7 +58,8 @@ class Assessment:
         failure: why it went no further, one line; None if it was scored.
         isolation: how it was kept apart while it ran.
         seconds: time its runs took.
-        table: per (store, question_id, beta) the means of ``COUNTS`` over the seeds; None if it failed.
+        table: per (store, question_id, beta) the means of ``COUNTS`` over the seeds, on perturbed copies of the stores;
+            None if it failed.
         dominated: whether some earlier point beat it clearly at every beta.
         audited: whether it is a program that passed the allow-list; else it is a class, of which nothing is known.
     """
@@ -73,6 +74,28 @@ class Assessment:
 
 
 @dataclass(frozen=True)
+class OnRecordings:
+    """How a candidate does on the recordings themselves, when it was scored on perturbed copies of them.
+
+    Attributes:
+        score: its score there; None if it failed.
+        gained: by how much that is better than on the copies.
+        chance: by how much it may be better by chance.
+        accuracy: by how many percentage points it is more accurate, over all values of the knob, with the bounds of the
+            paired 95 % interval over questions.
+        by_heart: whether it does too much better, or fails, so that it cannot win.
+        failure: why it has no score, one line.
+    """
+
+    score: float | None = None
+    gained: float | None = None
+    chance: float | None = None
+    accuracy: Sequence[float] | None = None
+    by_heart: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
 class Tried:
     """A candidate of some round, or a seed program (round 0).
 
@@ -84,6 +107,7 @@ class Tried:
         assessment: what became of it.
         usage: what the proposal took.
         genome: what the proposer keeps of it.
+        recorded: how it does on the recordings; None where it was scored on perturbed copies alone.
     """
 
     round: int
@@ -93,11 +117,18 @@ class Tried:
     assessment: Assessment
     usage: Usage = NOTHING
     genome: dict[str, Any] = field(default_factory=dict)
+    recorded: OnRecordings | None = None
 
     @property
     def title(self) -> str:
-        """Its name, marked where it is not audited."""
-        return self.name if self.assessment.audited else f"{self.name} (unaudited)"
+        """Its name, marked where it is not audited or knows the recordings by heart."""
+        marks = "" if self.assessment.audited else " (unaudited)"
+        return self.name + marks + (" (by heart)" if self.by_heart else "")
+
+    @property
+    def by_heart(self) -> bool:
+        """Whether it is known to have its answers from the recordings."""
+        return self.recorded is not None and self.recorded.by_heart
 
     @property
     def table(self) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""What a jail is told of a store: its branch tables with the answer classes renumbered; no text and no gold."""
+"""What a jail is told of a store: tables of branches with the answer classes renumbered; no text and no gold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.agents.synthesis.perturb import perturbed
 from tts_gym.datasets.store import INVALID, ReplayStore, Tables
 
 
@@ -21,7 +22,7 @@ class BlindStore:
     """A store without its words, and the way back from its answer classes.
 
     Attributes:
-        tables: the branch tables, with classes numbered at random, except ``INVALID``.
+        tables: the branch tables that a jail replays, with classes numbered at random, except ``INVALID``.
         originals: for each question the class of the store that each renumbered class is, int64 [classes]; classes that
             no branch gave are missing.
     """
@@ -44,9 +45,9 @@ class BlindStore:
         return found
 
 
-def blind(store: ReplayStore, numbering: np.random.Generator) -> BlindStore:
-    """Take the words from ``store`` and number its answer classes anew."""
-    tables = store.tables
+def blind(store: ReplayStore, numbering: np.random.Generator, copies: np.random.Generator | None = None) -> BlindStore:
+    """Take the words from ``store`` and number its answer classes anew; with ``copies``, of a perturbed copy."""
+    tables = store.tables if copies is None else perturbed(store.tables, store.interval, copies)
     answers = tables.answers.copy()
     originals = []
     for first, last in pairwise(tables.branch_start):

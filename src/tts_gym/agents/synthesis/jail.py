@@ -37,6 +37,7 @@ def run_jailed(
     limits: Limits = Limits(),  # noqa: B008
     max_width: int = 64,
     schedule_betas: Sequence[float] = (),
+    copies: np.random.Generator | None = None,
 ) -> JailRun:
     """Run ``candidate`` on every store, under every value of the knob and every seed.
 
@@ -51,12 +52,13 @@ def run_jailed(
         limits: what it may use.
         max_width: branches that an episode may open; more are a failure.
         schedule_betas: values of the knob for which the parameters are wanted.
+        copies: what draws the perturbed copies that it runs on; None to run on the stores as they are.
 
     Raises:
         TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
     start = time.monotonic()
-    blinded = [blind(store, np.random.default_rng()) for store in stores]
+    blinded = [blind(store, np.random.default_rng(), copies) for store in stores]
     all_seeds = [*map(int, seeds), *(unforeseen_seeds() if candidate.audited else [])]
     blocks = [
         Block(store, one, recounter, float(beta))
@@ -101,12 +103,13 @@ def validate(
     limits: Limits = Limits(),  # noqa: B008
     max_width: int = 64,
     rules: EpisodeRules = EpisodeRules(),  # noqa: B008
+    copies: np.random.Generator | None = None,
 ) -> JailRun:
     """Check what only running tells, on a quick replay of ``store`` in a jail.
 
     The candidate compiles; its schedule is total on [0, 1] and each parameter monotone; mean tokens do not fall as the
     knob is turned up; the same episode always comes out the same; no episode opens more than ``max_width`` branches;
-    what it returns is an answer of the episode, or none.
+    what it returns is an answer of the episode, or none. ``copies`` is as for ``run_jailed``.
 
     Returns:
         Its rows, or the failure that tells what does not hold.
@@ -117,7 +120,7 @@ def validate(
     betas = contract.REPLAY_BETAS
     run = run_jailed(
         candidate, [store], [*betas, *reversed(betas)], contract.REPLAY_SEEDS, rules, limits, max_width,
-        contract.SCHEDULE_BETAS,
+        contract.SCHEDULE_BETAS, copies,
     )  # fmt: skip
     if run.rows is None:
         return run
