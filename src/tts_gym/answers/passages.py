@@ -32,6 +32,7 @@ ASIDE = re.compile(r"(?<=[^\s(]) +\([^()]*[a-zA-Z]{3,}[^()]*\)\Z")
 REASON = re.compile(
     r"(?:,? (?:because|since|which|as (?:the|we|it|there)|when|after|so that|in total|altogether)\b.*)\Z", re.DOTALL
 )
+ENDLESS = re.compile(r"\.[0-9]+(?:\.{3}|…)\Z")
 DOLLAR = re.compile(r"(?<!\\)\$")
 COPULA = re.compile(r"(?<=[^\sa-zA-Z])(?:です|だ|となります|입니다|이다|이에요|예요)\Z")
 """What ends a sentence with "is" in languages that put it there."""
@@ -87,7 +88,9 @@ def tidy(answer: str | None) -> str | None:
     while answer != previous:
         previous = answer
         answer = COPULA.sub("", DOLLAR.sub("", answer).strip())
-        answer = answer.rstrip(".,:" if answer.endswith("\\;") else ".,;:").strip("*").strip()
+        if not ENDLESS.search(answer):
+            answer = answer.rstrip(".,:" if answer.endswith("\\;") else ".,;:")
+        answer = answer.strip("*").strip()
         for opening, closing in WRAPPERS:
             if answer.startswith(opening) and answer.endswith(closing) and len(answer) >= len(opening + closing):
                 answer = answer[len(opening) : len(answer) - len(closing)]
