@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 BOX = r"\\{1,2}(?:boxed|fbox|framebox) ?\{"
 BRACES = re.compile(rf"(?P<box>{BOX})|\\.|\{{|\}}", re.DOTALL)
-BARE_BOX = re.compile(r"\\boxed ?([0-9]+|[a-zA-Z](?![a-zA-Z]))")
+BARE_BOX = re.compile(r"\\boxed ?([0-9]+|[a-zA-Z](?![a-zA-Z])|\\[dt]?frac ?\{[^{}]*\} ?\{[^{}]*\})")
 REMARK = re.compile(r"\W*(?:note|remark|hint)\b", re.IGNORECASE)
 RETRACTED = re.compile(r"[\s$*)\]\\]*\?\s+(?:no|not|wait|hmm+|hold|actually|but|let)\b", re.IGNORECASE)
 TAG = re.compile(
@@ -35,11 +35,13 @@ ANSWER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 OPTION = re.compile(
-    rf"\b(?:correct|right|best|true)\s(?:answer\s)?(?:option|choice|statement|letter)[*_\s]{{0,4}}{LINK}", re.IGNORECASE
+    rf"\b(?:(?:correct|right|best|true)\s(?:answer\s)?|(?:my|our|final)\s)(?:option|choice|statement|letter|selection)"
+    rf"[*_\s]{{0,4}}{LINK}",
+    re.IGNORECASE,
 )
 RESULT = re.compile(r"^\W{0,4}(?:result|solution|output)\W{0,3}[:=]", re.IGNORECASE | re.MULTILINE)
 FOREIGN = re.compile(
-    r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为)?|答え(?:は|が)?|解答|(?:故|应|所以|因此)选(?:择)?|(?:정답|답)(?:은|는)?"
+    r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为|选)?|正确选项(?:应该)?(?:是|为)?|答え(?:は|が)?|解答|(?:故|应|所以|因此)选(?:择)?|(?:정답|답)(?:은|는)?"
     r"|الإجابة(?: النهائية)?(?: هي)?|الجواب(?: هو)?"
     r"|\b(?:(?:la )?respuesta(?: final| correcta)?(?: es)?|(?:die )?(?:richtige )?antwort(?: ist| lautet)?"
     r"|(?:la )?réponse(?: finale| correcte)?(?: est)?|(?:a )?resposta(?: final| correta)?(?: é)?"

@@ -33,6 +33,7 @@ REASON = re.compile(
     r"(?:,? (?:because|since|which|as (?:the|we|it|there)|when|after|so that|in total|altogether)\b.*)\Z", re.DOTALL
 )
 ENDLESS = re.compile(r"\.[0-9]+(?:\.{3}|…)\Z")
+UNDERLINED = re.compile(r"(?<=[0-9])__\Z")
 DOLLAR = re.compile(r"(?<!\\)\$")
 COPULA = re.compile(r"(?<=[^\sa-zA-Z])(?:です|だ|となります|입니다|이다|이에요|예요)\Z")
 """What ends a sentence with "is" in languages that put it there."""
@@ -90,7 +91,7 @@ def tidy(answer: str | None) -> str | None:
         answer = COPULA.sub("", DOLLAR.sub("", answer).strip())
         if not ENDLESS.search(answer):
             answer = answer.rstrip(".,:" if answer.endswith("\\;") else ".,;:")
-        answer = answer.strip("*").strip()
+        answer = UNDERLINED.sub("", answer.strip("*")).strip()
         for opening, closing in WRAPPERS:
             if answer.startswith(opening) and answer.endswith(closing) and len(answer) >= len(opening + closing):
                 answer = answer[len(opening) : len(answer) - len(closing)]

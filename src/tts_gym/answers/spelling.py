@@ -139,7 +139,7 @@ def _root(match: re.Match[str]) -> str:
 
 
 FUNCTION = re.compile(
-    r"(?<![a-zA-Z\\])(arc(?:sin|cos|tan)|sinh|cosh|tanh|sin|cos|tan|sec|csc|cot|log|ln|exp|pi|theta|alpha|beta|gamma"
+    r"(?<![a-zA-Z\\])(arc(?:sin|cos|tan)|sinh|cosh|tanh|sin|cos|tan|sec|csc|cot|log|ln|exp|gcd|lcm|pi|theta|alpha|beta|gamma"
     r"|lambda|infinity|infty|inf|oo)(?![a-zA-Z])"
 )
 PLAIN_ROOT = re.compile(r"(?<![a-zA-Z\\])(sqrt|cbrt|abs) ?\(")

@@ -33,6 +33,7 @@ BEFORE_RANGE = re.compile(r"[$€£¥₹]|from ")
 TO = re.compile(r"(?<=[0-9]) (?:to|through) (?=[0-9])")
 DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 IDENTIFIER = re.compile(r"(?=[A-Za-z0-9.]*[A-Za-z][0-9])[A-Za-z0-9.]+")
+QUOTED = re.compile(r"'[^']*[A-Za-z][^']*'|\"[^\"]*[A-Za-z][^\"]*\"")
 LETTERS_APART = re.compile(r"[a-z](?: [a-z])+")
 TOKENS = re.compile(r"-?[0-9.]+(?: -?[0-9.]+)+|[A-Z](?: [A-Z])+|(?:[A-Za-z0-9_.#*?@|-]{1,6} )+[A-Za-z0-9_.#*?@|-]{1,6}")
 BOARD = re.compile(r"(?:^| )(?:[_.#*?@|]+|[A-Za-z]+[0-9]+[A-Za-z0-9]*)(?: |$)")
@@ -45,6 +46,7 @@ NAME = re.compile(
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
 ELLIPSIS = r"\ldots"
+EMPTY_SET = r"\emptyset"
 SEVERAL = "several"
 """The name that is asked for where each of several variables counts."""
 
@@ -95,7 +97,15 @@ def _are_tokens(text: str) -> bool:
 def read_value(text: str, asked: Asked) -> Reading:
     """The reading of ``text`` where no kind of its own is asked for."""
     name, value = named(text)
-    return _value_of(name, read_bare(value, asked), asked)
+    return _value_of(name, _only_member(read_bare(value, asked)), asked)
+
+
+def _only_member(reading: Reading) -> Reading:
+    """A set of one member as the member, but for the set that holds the empty one."""
+    if isinstance(reading, Group) and reading.kind == "{}" and len(reading.parts) == 1:
+        member = reading.parts[0]
+        return reading if member == Leaf(EMPTY_SET) else member
+    return reading
 
 
 def _value_of(name: str | None, reading: Reading, asked: Asked) -> Reading:
@@ -165,7 +175,7 @@ def _share(leaf: Leaf) -> Leaf:
 
 def _sequence(text: str, asked: Asked) -> Reading | None:
     is_identifier = IDENTIFIER.fullmatch(text) is not None and FUNCTION.search(text) is None
-    if is_identifier or DOTTED.fullmatch(text) or _are_tokens(text):
+    if is_identifier or QUOTED.fullmatch(text) or DOTTED.fullmatch(text) or _are_tokens(text):
         return Word("text", plain_words(text))
     return None
 
@@ -225,8 +235,8 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
     ordered = brackets not in {"", "{}"} or ELLIPSIS in texts
     expanded: list[str] = []
     for text in texts:
-        both = None if ordered else plus_minus(text)
-        expanded += [f"({one})" if read_range(one) else one for one in both] if both else [text]
+        both = None if ordered else _both(text)
+        expanded += both or [text]
     compared = {variable for part in expanded if (variable := compared_variable(part)) is not None}
     inner = Asked(unit=asked.unit, name=SEVERAL if len(compared) > 1 else asked.name)
     parts = tuple(read_equation(part) if len(EQUALS.split(part)) > 1 else read_bare(part, inner) for part in expanded)
@@ -234,8 +244,6 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
         return Group("words", parts)
     if brackets == "{}":
         parts = tuple(dict.fromkeys(parts))
-    if brackets in {"", "{}"} and len(parts) == 1:
-        return parts[0]
     return Group(brackets or "{}", parts, ordered)
 
 
@@ -247,8 +255,14 @@ def _union(text: str, asked: Asked) -> Reading | None:
 
 
 def _plus_minus(text: str, asked: Asked) -> Reading | None:
-    both = plus_minus(text)
+    both = _both(text)
     return None if both is None else grouped("{}", both, asked)
+
+
+def _both(text: str) -> tuple[str, ...] | None:
+    """The values of a formula with a plus-minus, none of which is a range."""
+    both = plus_minus(text)
+    return None if both is None else tuple(f"({one})" if read_range(one) else one for one in both)
 
 
 def _inequality(text: str, asked: Asked) -> Reading | None:
