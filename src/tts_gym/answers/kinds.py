@@ -39,7 +39,7 @@ LABELLED = re.compile(r"\(?([A-J])(?:\)|\.(?= )|:)\s*(.*)")
 LETTER = re.compile(r"(?:(?:option|choice|answer) )?\(?([A-J])\)?[.:]?", re.IGNORECASE)
 CALCULATION = re.compile(r"[-( ]*+[0-9]++(?:[) ]*+[-+*/][-( ]*+[0-9]++){3,}[) ]*+")
 PREFACE = re.compile(r"(?:≈|approximately|approx\.?|about|roughly|exactly|around|=|~|\\sim(?![a-z])) ?", re.IGNORECASE)
-DECIMAL_COMMA = re.compile(r"-?(?:0,[0-9]+|[1-9][0-9]*,(?:[0-9]{1,2}|[0-9]{4,}))")
+DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])(?![0-9]{3}(?![0-9]))")
 SPACED_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 GLUED_UNIT = re.compile(r"(.*[0-9}]) ?([a-zA-Z].*)")
 DEEPEST = 30
@@ -73,7 +73,7 @@ def what_is_asked(gold: str) -> Asked:
         name=name or compared_variable(value),
         share=exact is not None and 0 < abs(exact.value) < 1,
         brackets=enclosed.brackets if enclosed else None,
-        is_decimal=exact is not None and exact.places is not None,
+        is_decimal=any(found.places is not None for found in (exact, quantity and quantity.number) if found),
         names_half=names_half_of_day(value),
     )
 
@@ -157,8 +157,8 @@ def _times(text: str, asked: Asked) -> list[Reading | None]:
 
 def _decimal_comma(text: str, asked: Asked) -> list[Reading | None]:
     """A decimal with a comma, where the gold answer is one with a point."""
-    exact = number(text.replace(",", ".")) if asked.is_decimal and DECIMAL_COMMA.fullmatch(text) else None
-    return [of_number(exact)] if exact else []
+    pointed, commas = DECIMAL_COMMA.subn(".", text)
+    return [read_value(pointed, asked)] if asked.is_decimal and commas == 1 and text.count(",") == 1 else []
 
 
 def _other_bases(text: str, asked: Asked) -> list[Reading | None]:

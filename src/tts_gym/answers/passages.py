@@ -23,7 +23,8 @@ SENTENCE_END = re.compile(
 ARTICLE = re.compile(r" (?:the|an?|which|who|where|as|so) ")
 FORMULA_COMMA = re.compile(r"[0-9][^,]*,|\A[A-J],|\A[*$( ]*[A-J][)*$. ]*,")
 BEFORE = re.compile(
-    r"(?:(?:therefore|thus|hence|then|so|simply|just|indeed|now|again|actually|given by|equal to|option|that|:)"
+    r"(?:\s*\n\s*[-•] +(?=\S)"
+    r"|(?:therefore|thus|hence|then|so|simply|just|indeed|now|again|actually|given by|equal to|option|that|:)"
     r"[,:]? +|[,>:：*_\s]+)",
     re.IGNORECASE,
 )

@@ -28,8 +28,10 @@ SWITCH = re.compile(
     r"|\\(?:tag|label|[hv]?phantom) ?\{[^{}]*\}"
 )
 SIZING = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])")
-SPACES = re.compile(r"(?<!\\)\\[,;:!> ]|\\(?:quad|qquad|thinspace|enspace|space|hspace\{[^{}]*\})(?![a-zA-Z])|~")
-OUTER = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+SPACES = re.compile(
+    r"(?<!\\)\\[,;:!> ]|\\(?:quad|qquad|thinspace|enspace|space|hspace\{[^{}]*\})(?![a-zA-Z])|(?<=[^\s(|&~])~(?=[^\s~])"
+)
+OUTER = (("**", "**"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 COMMANDS = {
     r"[dtc]frac": r"\frac", r"leq(?:slant)?": r"\le", r"geq(?:slant)?": r"\ge", r"neq": r"\ne", r"lt": "<", r"gt": ">",

@@ -10,6 +10,7 @@ from fractions import Fraction
 from tts_gym.answers.unit_table import TABLE
 
 SPEEDS = {"mph": "mile/hour", "kph": "km/hour", "kmh": "km/hour", "fps": "foot/second"}
+TEMPERATURE = re.compile(r"\bdegrees? (celsius|fahrenheit)\b", re.IGNORECASE)
 PER_CENT = re.compile(r"\bper cent\b|\bpercentage points?\b", re.IGNORECASE)
 SPEED = re.compile(rf"\b({'|'.join(SPEEDS)})\b", re.IGNORECASE)
 
@@ -126,6 +127,7 @@ def read_unit(text: str) -> Unit | None:
 
 def _spelled_out(text: str) -> str:
     text = PER_CENT.sub("percent", text.replace("\\mu ", "µ").replace("\\Omega", "Ω"))
+    text = TEMPERATURE.sub(r"\1", text)
     return SPEED.sub(lambda match: SPEEDS[match[1].lower()], text)
 
 

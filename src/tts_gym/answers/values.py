@@ -41,7 +41,8 @@ RATIO = re.compile(r"[^:]{1,60}(?::[^:]{1,60})+")
 EQUALS = re.compile(r"(?<![<>!=:\\])=(?!=)|≈")
 NAME = re.compile(
     r"(?:the )?(\([a-z](?:_[0-9])?(?:, ?[a-z](?:_[0-9])?)+\)"
-    r"|(?:[A-Za-z]|\\[a-zA-Z]++|\|)(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\([^()]*\)|\\?\|)*)"
+    r"|(?:[A-Za-z]|\\[a-zA-Z]++|\|)"
+    r"(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\^ ?\{ ?-1 ?\}|\([^()]*\)|\\?\|)*)"
 )
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
@@ -175,7 +176,7 @@ def _share(leaf: Leaf) -> Leaf:
 
 def _sequence(text: str, asked: Asked) -> Reading | None:
     is_identifier = IDENTIFIER.fullmatch(text) is not None and FUNCTION.search(text) is None
-    if is_identifier or QUOTED.fullmatch(text) or DOTTED.fullmatch(text) or _are_tokens(text):
+    if "~" in text or is_identifier or QUOTED.fullmatch(text) or DOTTED.fullmatch(text) or _are_tokens(text):
         return Word("text", plain_words(text))
     return None
 
