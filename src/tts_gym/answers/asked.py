@@ -12,14 +12,16 @@ class Asked:
     """What a gold answer shows of the answers to its question.
 
     Attributes:
-        kind: "words", "choice", "equation", "calculation" where it is not worked out, as the way is what is asked for,
-            or "value" for all else.
+        kind: "words", "choice", "equation", "ratio", "calculation" where it is not worked out, as the way is what is
+            asked for, or "value" for all else.
         unit: its unit.
         base: the base that it names behind its digits.
         prefix: the base that it names before its digits, such as "0x".
         name: what it gives a value to, as x in "x = 5".
         share: whether it is a number between 0 and 1, so that 30 % is 0.3 and not 30.
         brackets: what encloses it, where it is a list.
+        is_decimal: whether it is a number with a decimal point.
+        names_half: whether it says which half of the day it means; None where it is no time on a clock.
     """
 
     kind: str = "value"
@@ -29,6 +31,8 @@ class Asked:
     name: str | None = None
     share: bool = False
     brackets: str | None = None
+    is_decimal: bool = False
+    names_half: bool | None = None
 
 
 NOTHING = Asked()

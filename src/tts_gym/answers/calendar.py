@@ -18,6 +18,7 @@ ISO = re.compile(rf"{YEAR}([-/.])([01]?[0-9])\2([0-3]?[0-9])")
 NAMED = re.compile(rf"(?:({MONTH})\.? {DAY}(?:,? {YEAR})?|{DAY} (?:of )?({MONTH})\.?(?:,? {YEAR})?)", re.IGNORECASE)
 NUMERIC = re.compile(rf"([0-3]?[0-9])([-/.])([0-3]?[0-9])\2({YEAR}|[0-9]{{2}})")
 TIME = re.compile(r"([0-2]?[0-9]):([0-5][0-9])(?::([0-5][0-9]))? ?(?:([ap])\.? ?m\.?)?", re.IGNORECASE)
+NAMED_TIME = {"noon": "12 pm", "12 noon": "12 pm", "midnight": "12 am", "12 midnight": "12 am"}
 HOUR = re.compile(r"(1[0-2]|[1-9]) ?([ap])\.? ?m\.?", re.IGNORECASE)
 
 
@@ -51,7 +52,8 @@ def _date(year: int | None, month: int, day: int) -> Word | None:
 
 
 def read_time(text: str) -> Word | None:
-    """The time of "3:30 PM", "15:30" or "3 p.m." in seconds of the day; None where ``text`` is no time."""
+    """The time of "3:30 PM", "15:30", "3 p.m." or "noon" in seconds of the day; None where ``text`` is no time."""
+    text = NAMED_TIME.get(text.casefold(), text)
     if match := TIME.fullmatch(text):
         hour, minute, second, half = int(match[1]), int(match[2]), int(match[3] or 0), match[4]
     elif match := HOUR.fullmatch(text):
@@ -65,9 +67,13 @@ def read_time(text: str) -> Word | None:
     return Word("time", 3600 * hour + 60 * minute + second) if hour <= 24 else None
 
 
-def other_half_of_day(text: str) -> Word | None:
-    """What "3:30" may mean as well, 15:30; None where ``text`` says which half of the day it means."""
-    match = TIME.fullmatch(text)
-    if match is None or match[4] or not 1 <= int(match[1]) <= 12:
-        return None
-    return read_time(f"{text} pm")
+def names_half_of_day(text: str) -> bool | None:
+    """Whether the time ``text`` says "am" or "pm"; None where it is no time on a clock of twelve hours."""
+    match = TIME.fullmatch(text) or HOUR.fullmatch(text)
+    return bool(match[match.re.groups]) if match and 1 <= int(match[1]) <= 12 else None
+
+
+def on_a_clock(text: str) -> Word | None:
+    """What a clock of twelve hours shows at the time ``text``; None where it is no time."""
+    time = read_time(text)
+    return Word("clock", time.value % (12 * 3600)) if time and isinstance(time.value, int) else None

@@ -8,12 +8,16 @@ from tts_gym.answers.markers import ANSWER, FINAL, FOREIGN, OPTION, Marked, boxe
 from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE
 from tts_gym.answers.wording import TEXT_COMMAND
 
+OTHER_LETTERS = str.maketrans("أاঅبবجডدঢＡＢＣＤＥＦＧＨＩＪ", "AAABBCCDDABCDEFGHIJ")
+"""How the letters of choices are written in Arabic and Bengali, and in full width."""
+
 PHRASES = (FINAL, ANSWER, OPTION, FOREIGN)
 LETTER = re.compile(
     r"(?:(?:(?:most likely|probably) )?(?:the )?(?:option|choice|letter|answer)?[\s:：]*)?[*_(\[{\"'`$ ]*([A-J])"
     r"(?:[*_)\]}\"'`$]*(?:[.:,)。、]|\Z)|[)\]}*$]+|(?=\s))",
     re.IGNORECASE,
 )
+FOREIGN_LETTER = re.compile(rf"\A[\s:：(*]*[{'أاঅبবجডدঢＡ-Ｊ'}](?!\w)")
 REJECTED = re.compile(
     r"[\s)\]]*(?:is|are|was|seems|looks)?\s*(?:not\b|incorrect|wrong|false|out\b|ruled out)", re.IGNORECASE
 )
@@ -38,11 +42,7 @@ def choice(text: str, last: bool) -> Marked | None:
     marks = [
         *boxes(text),
         *fields(text),
-        *(
-            mark
-            for pattern in (FINAL, ANSWER, OPTION, FOREIGN)
-            for mark in phrases(text, pattern, "answer", LONGEST_PASSAGE)
-        ),
+        *(mark for pattern in PHRASES for mark in phrases(text, pattern, "answer", LONGEST_PASSAGE)),
     ]
     marks.sort(key=lambda mark: mark.start, reverse=last)
     for mark in marks:
@@ -63,7 +63,8 @@ def letter(passage: str) -> str | None:
     """The letter that a passage begins with, unless it is the article or pronoun before another word, or rejected."""
     if correction := CORRECTION.match(passage.lstrip()):
         return letter(correction[1])
-    passage = TEXT_COMMAND.sub(r"\1", passage[:LONGEST_PASSAGE]).strip(" \n\t:：*_>").strip("$").strip()
+    passage = FOREIGN_LETTER.sub(lambda match: match[0].translate(OTHER_LETTERS), passage[:LONGEST_PASSAGE])
+    passage = TEXT_COMMAND.sub(r"\1", passage).strip(" \n\t:：*_>").strip("$").strip()
     match = LETTER.match(passage)
     if match is None or REJECTED.match(passage, match.end()):
         return None

@@ -17,6 +17,9 @@ AGREE = Decimal("1e-20")
 FEWEST_DIGITS = 4
 """Significant digits from which on a decimal is equal to an exact value that it is when rounded."""
 
+LONGEST_WRITTEN = 10_000
+"""Bits of the largest number that algebra is asked about."""
+
 BATCH = 16
 """Formulas that are described between two looks at the clock, for each worker."""
 
@@ -71,9 +74,7 @@ def group(leaves: Iterable[Leaf], first: Sequence[Leaf], pool: WorkerPool, deadl
         pool: what algebra is done by.
         deadline: when to leave the rest apart, by ``time.monotonic``.
     """
-    distinct = sorted(
-        set(leaves), key=lambda leaf: (leaf.text, leaf.number.value if leaf.number else Fraction(0), repr(leaf.number))
-    )
+    distinct = sorted(set(leaves), key=_order)
     found = LeafClasses({leaf: leaf for leaf in distinct})
     described = _describe([leaf for leaf in distinct if leaf.number is None], pool, deadline)
     exact = {leaf: leaf.number.value for leaf in distinct if leaf.number is not None}
@@ -83,6 +84,12 @@ def group(leaves: Iterable[Leaf], first: Sequence[Leaf], pool: WorkerPool, deadl
     _join_formulas(found, exact, open_ones, pool, deadline)
     _join_rounded(found, exact, open_ones, first)
     return found
+
+
+def _order(leaf: Leaf) -> tuple[str, Fraction, int, int]:
+    number = leaf.number
+    places = -1 if number is None or number.places is None else number.places
+    return leaf.text, number.value if number else Fraction(0), places, number.digits if number else 0
 
 
 def _describe(formulas: Sequence[Leaf], pool: WorkerPool, deadline: float) -> list[Described]:
@@ -119,7 +126,7 @@ def _join_formulas(
     found: LeafClasses, exact: dict[Leaf, Fraction], described: Sequence[Described], pool: WorkerPool, deadline: float
 ) -> None:
     """Join formulas with numbers and with representatives of the classes of formulas so far."""
-    numbers = {value: leaf for leaf, value in reversed(exact.items())}
+    numbers = {value: leaf for leaf, value in reversed(exact.items()) if _is_written_out(value)}
     rivals = [Described(leaf, "number", value, _of(value)) for value, leaf in numbers.items()]
     for one in described:
         for rival in rivals:
@@ -134,6 +141,10 @@ def _join_formulas(
                 break
         else:
             rivals.append(one)
+
+
+def _is_written_out(value: Fraction) -> bool:
+    return max(value.numerator.bit_length(), value.denominator.bit_length()) <= LONGEST_WRITTEN
 
 
 def _of(value: Fraction) -> Values:

@@ -10,27 +10,28 @@ import re
 from fractions import Fraction
 
 from tts_gym.answers.asked import NOTHING, Asked
-from tts_gym.answers.calendar import other_half_of_day
+from tts_gym.answers.calendar import names_half_of_day, on_a_clock
+from tts_gym.answers.inequalities import compared_variable
 from tts_gym.answers.numbers import PREFIXED, Number, join_thousands, number, positional
-from tts_gym.answers.quantities import Quantity, read_quantity
+from tts_gym.answers.quantities import Quantity, has_variables, read_quantity
 from tts_gym.answers.reading import Reading, Word, of_number
 from tts_gym.answers.spelling import spell
-from tts_gym.answers.structure import (
-    nesting,
-    read_list,
-)
+from tts_gym.answers.structure import nesting, read_list
 from tts_gym.answers.units import read_unit
 from tts_gym.answers.values import (
     EQUALS,
     PERCENT,
+    RATIO,
     TRUTH,
     grouped,
-    has_variables,
+    is_ratio,
     is_words,
     named,
     read_bare,
     read_equation,
+    read_ratio,
     read_value,
+    real_numbers,
 )
 from tts_gym.answers.wording import plain_words
 
@@ -38,6 +39,7 @@ LABELLED = re.compile(r"\(?([A-J])(?:\)|\.(?= )|:)\s*(.*)")
 LETTER = re.compile(r"(?:(?:option|choice|answer) )?\(?([A-J])\)?[.:]?", re.IGNORECASE)
 CALCULATION = re.compile(r"[-( ]*+[0-9]++(?:[) ]*+[-+*/][-( ]*+[0-9]++){3,}[) ]*+")
 PREFACE = re.compile(r"(?:≈|approximately|approx\.?|about|roughly|exactly|around|=|~|\\sim(?![a-z])) ?", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])(?![0-9]{3}(?![0-9]))")
 SPACED_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 GLUED_UNIT = re.compile(r"(.*[0-9}]) ?([a-zA-Z].*)")
 DEEPEST = 30
@@ -53,6 +55,8 @@ def what_is_asked(gold: str) -> Asked:
         return Asked("calculation")
     if LETTER.fullmatch(text) and text.upper() == text or LABELLED.fullmatch(text):
         return Asked("choice")
+    if is_ratio(text):
+        return Asked("ratio")
     in_base = positional(text)
     if in_base is not None:
         return Asked(prefix=text[:2]) if PREFIXED.match(text) else Asked(base=in_base.base)
@@ -66,9 +70,11 @@ def what_is_asked(gold: str) -> Asked:
     enclosed = read_list(value)
     return Asked(
         unit=quantity.unit if quantity else None,
-        name=name,
+        name=name or compared_variable(value),
         share=exact is not None and 0 < abs(exact.value) < 1,
         brackets=enclosed.brackets if enclosed else None,
+        is_decimal=any(found.places is not None for found in (exact, quantity and quantity.number) if found),
+        names_half=names_half_of_day(value),
     )
 
 
@@ -81,6 +87,8 @@ def read(answer: str, asked: Asked = NOTHING) -> Reading:
         return Word("calculation", text.replace(" ", ""))
     if asked.kind == "choice":
         return _choice(text) or read_value(text, NOTHING)
+    if asked.kind == "ratio" and RATIO.fullmatch(text):
+        return read_ratio(text)
     if asked.kind == "equation" and len(EQUALS.split(text)) > 1:
         return read_equation(text)
     return read_value(text, asked)
@@ -98,7 +106,7 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
     if asked.kind == "equation" and name is None:
         found.append(read_value(value, NOTHING))
     found += [*_percentages(value, asked), *_other_bases(value, asked), *_other_lists(value, asked)]
-    found.append(other_half_of_day(value))
+    found += [real_numbers(value), *_times(value, asked), *_decimal_comma(value, asked)]
     joined = SPACED_THOUSANDS.sub("", value)
     if joined != value:
         found.append(read_value(joined, asked))
@@ -106,7 +114,7 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
     if asked.unit is not None and glued is not None and read_unit(glued[2]) == asked.unit:
         found.append(read_value(glued[1], NOTHING))
     if not value.isascii() or "." in value:
-        found.append(Word("text", plain_words(value)))
+        found.append(Word("spelling", value))
     return [reading for reading in found if reading is not None]
 
 
@@ -114,7 +122,8 @@ def read_gold(gold: str, asked: Asked) -> list[Reading]:
     """All that the gold answer says; its first reading is that of the answers as they are asked for."""
     name, value = named(_spelled(gold))
     values = [read_value(value, NOTHING)] if asked.kind == "equation" and name is not None else []
-    return [read(gold, asked), *alternatives(gold, asked), *values]
+    clock = on_a_clock(value) if asked.names_half is not None else None
+    return [read(gold, asked), *alternatives(gold, asked), *values, *([clock] if clock else [])]
 
 
 def _spelled(text: str) -> str:
@@ -140,6 +149,18 @@ def _percentages(text: str, asked: Asked) -> list[Reading | None]:
     return []
 
 
+def _times(text: str, asked: Asked) -> list[Reading | None]:
+    """The time on a clock, where either the gold answer or ``text`` leaves open which half of the day it means."""
+    names_half = names_half_of_day(text)
+    return [on_a_clock(text)] if {asked.names_half, names_half} == {True, False} else []
+
+
+def _decimal_comma(text: str, asked: Asked) -> list[Reading | None]:
+    """A decimal with a comma, where the gold answer is one with a point."""
+    pointed, commas = DECIMAL_COMMA.subn(".", text)
+    return [read_value(pointed, asked)] if asked.is_decimal and commas == 1 and text.count(",") == 1 else []
+
+
 def _other_bases(text: str, asked: Asked) -> list[Reading | None]:
     """The digits alone where the gold names no base, and digits without the prefix that the gold has."""
     in_base = positional(text)
@@ -158,7 +179,7 @@ def _other_lists(text: str, asked: Asked) -> list[Reading | None]:
         return []
     if asked.brackets == "" and listed.brackets == "[]":
         return [grouped("", listed.parts, asked)]
-    names = [name for name, _ in map(named, listed.parts)]
-    if asked.brackets == "()" and not listed.brackets and all(names) and len(set(names)) == len(names):
-        return [grouped("()", tuple(named(part)[1] for part in listed.parts), asked)]
+    assigned = {name: value for name, value in map(named, listed.parts) if name}
+    if asked.brackets == "()" and not listed.brackets and len(assigned) == len(listed.parts):
+        return [grouped("()", tuple(value for _, value in sorted(assigned.items())), asked)]
     return [read_bare(listed.parts[0], asked)] if listed.brackets == "[]" and len(listed.parts) == 1 else []

@@ -38,7 +38,8 @@ GROUPS = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]{1,3}
 WHOLE = rf"(?:{GROUPS}|[0-9]+)"
 DECIMAL = rf"(?:{WHOLE}\.[0-9]*|\.[0-9]+|{WHOLE})"
 PLAIN = re.compile(DECIMAL)
-CONTINENTAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)")
+CONTINENTAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)|([1-9][0-9]{0,2}(?:\.[0-9]{3}){2,})")
+ORDINAL = re.compile(r"([0-9]*(?:(?<!1)(?:1st|2nd|3rd)|[04-9]th|1[1-3]th))")
 EXPONENT = re.compile(rf"({DECIMAL})[eE]([+-]?[0-9]{{1,4}})")
 TEN_POWER = re.compile(
     rf"(?:({DECIMAL}) ?(?:\\cdot|\*|x) ?)?10 ?\^ ?(?:\{{ ?([+-]?[0-9]{{1,4}}) ?\}}|([+-]?[0-9]{{1,4}}))"
@@ -54,6 +55,7 @@ REPEATING = re.compile(
     r"|\\dot ?\{ ?([0-9]) ?\}(?:([0-9]*)\\dot ?\{ ?([0-9]) ?\})?)"
 )
 ENDLESS = re.compile(r"([0-9]*)\.([0-9]*?)(?:([0-9]{1,6}?)\3{2,}|([0-9])\4{2,}) ?\\ldots")
+CUT_OFF = re.compile(r"([0-9]*\.[0-9]+) ?\\ldots")
 ENCLOSED = re.compile(r"\(([^()]*)\)|\{([^{}]*)\}")
 THIN_SPACES = re.compile(r"(?<=[0-9])(?:\{,\}|\\[,! ]|,\\!|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
 
@@ -82,7 +84,9 @@ def _unsigned(text: str) -> Number | None:
     if PLAIN.fullmatch(text):
         return _decimal(text)
     if continental := CONTINENTAL.fullmatch(text):
-        return _decimal(f"{continental[1].replace('.', '')}.{continental[2]}")
+        return _decimal(f"{(continental[1] or continental[3]).replace('.', '')}.{continental[2] or ''}")
+    if ORDINAL.fullmatch(text):
+        return _decimal(text[:-2])
     return _scientific(text) or _fraction(text) or _repeating(text) or in_words(text)
 
 
@@ -129,13 +133,15 @@ def _quotient(numerator: str, denominator: str, whole: Fraction = Fraction(0)) -
 def _repeating(text: str) -> Number | None:
     if len(text) > LONGEST_PERIOD:
         return None
-    if match := REPEATING.fullmatch(text):
+    match = REPEATING.fullmatch(text)
+    if match is not None:
         period = match[3] or match[4] or match[5] or match[6] + (match[7] or "") + (match[8] or "")
         whole, fixed = match[1], match[2]
     elif match := ENDLESS.fullmatch(text):
         whole, fixed, period = match[1], match[2], match[3] or match[4]
     else:
-        return None
+        match = CUT_OFF.fullmatch(text)
+        return _decimal(match[1]) if match else None
     scale = 10 ** len(fixed)
     tail = Fraction(int(period), (10 ** len(period) - 1) * scale)
     return Number(Fraction(int((whole or "0") + fixed), scale) + tail)
@@ -206,7 +212,7 @@ def _whole_in_words(words: list[str]) -> Fraction | None:
 
 
 PREFIXED = re.compile(r"(-?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]([0-7]+))")
-SUBSCRIPTED = re.compile(r"\(?(-?[0-9][0-9a-zA-Z]{0,60})\)? ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]{1,2}))")
+SUBSCRIPTED = re.compile(r"\(?(-?[0-9][0-9a-zA-Z]{0,60})\)? ?_ ?(?:\{ ?([0-9]{1,2}|[a-z]{3,7}) ?\}|([0-9]{1,2}))")
 HEXADECIMAL = re.compile(r"\(?(-?[0-9a-fA-F]{2,60})\)? ?_ ?(?:\{ ?16 ?\}|16)")
 NAMED = re.compile(r"(-?[0-9a-fA-F]+) (?:in )?(?:base[ -]?([0-9]{1,2})|(binary|octal|hexadecimal|hex))")
 BASES = {"binary": 2, "octal": 8, "hexadecimal": 16, "hex": 16}
@@ -234,7 +240,8 @@ def positional(text: str) -> Positional | None:
         base = 16 if match[2] else 2 if match[3] else 8
         return _positional(match[1] + digits, base)
     if match := SUBSCRIPTED.fullmatch(text):
-        return _positional(match[1], int(match[2] or match[3]))
+        named = number(match[2] or match[3])
+        return None if named is None else _positional(match[1], int(named.value))
     if match := HEXADECIMAL.fullmatch(text):
         return _positional(match[1], 16)
     if match := NAMED.fullmatch(text):

@@ -26,7 +26,8 @@ SENTENCE_END = re.compile(
 ARTICLE = re.compile(r" (?:the|an?|which|who|where|as|so) ")
 FORMULA_COMMA = re.compile(r"[0-9][^,]*,|\A[A-J],|\A[*$( ]*[A-J][)*$. ]*,")
 BEFORE = re.compile(
-    r"(?:(?:therefore|thus|hence|then|so|simply|just|indeed|now|again|actually|given by|equal to|option|that|:)"
+    r"(?:\s*\n\s*[-•] +(?=\S)"
+    r"|(?:therefore|thus|hence|then|so|simply|just|indeed|now|again|actually|given by|equal to|option|that|:)"
     r"[,:]? +|[,>:：*_\s]+)",
     re.IGNORECASE,
 )
@@ -35,6 +36,8 @@ ASIDE = re.compile(r"(?<=[^\s(]) +\([^()]*[a-zA-Z]{3,}[^()]*\)\Z")
 REASON = re.compile(
     r"(?:,? (?:because|since|which|as (?:the|we|it|there)|when|after|so that|in total|altogether)\b.*)\Z", re.DOTALL
 )
+ENDLESS = re.compile(r"\.[0-9]+(?:\.{3}|…)\Z")
+UNDERLINED = re.compile(r"(?<=[0-9])__\Z")
 DOLLAR = re.compile(r"(?<!\\)\$")
 COPULA = re.compile(r"(?<=[^\sa-zA-Z])(?:です|だ|となります|입니다|이다|이에요|예요)\Z")
 """What ends a sentence with "is" in languages that put it there."""
@@ -107,8 +110,10 @@ def tidy(answer: str | None, lines: bool = False) -> str | None:
     while answer != previous:
         previous = answer
         answer = COPULA.sub("", DOLLAR.sub("", answer).strip())
+        if not lines and not ENDLESS.search(answer):
+            answer = answer.rstrip(".,:" if answer.endswith("\\;") else ".,;:")
         if not lines:
-            answer = answer.rstrip(".,:" if answer.endswith("\\;") else ".,;:").strip("*").strip()
+            answer = UNDERLINED.sub("", answer.strip("*")).strip()
         for opening, closing in WRAPPERS if lines else (*WRAPPERS, *QUOTES):
             if answer.startswith(opening) and answer.endswith(closing) and len(answer) >= len(opening + closing):
                 answer = answer[len(opening) : len(answer) - len(closing)]

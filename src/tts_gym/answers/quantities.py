@@ -8,15 +8,20 @@ from fractions import Fraction
 
 from tts_gym.answers.numbers import Number, number
 from tts_gym.answers.reading import Group, Leaf, Reading, of_number
-from tts_gym.answers.units import ARTICLES, PREFIX_CURRENCY, TABLE, Unit, is_known, read_unit
+from tts_gym.answers.spelling import TRIGONOMETRIC
+from tts_gym.answers.unit_table import TABLE
+from tts_gym.answers.units import ARTICLES, PREFIX_CURRENCY, Unit, is_known, read_unit
 
 LONGEST_UNIT = 80
 """Characters of a unit."""
 
 CURRENCY = re.compile(rf"([+-]?) ?({PREFIX_CURRENCY}) ?([+-]?.*)")
 LETTERS = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]|(?<=[0-9}])[a-zA-Z]")
-UNIT_START = re.compile(r"[A-Za-z°%$€£¥₹¢'/µΩ\u00c0-\uffdc]|\^ ?\\circ|-[a-zA-Z]|\\cdot ?[a-zA-Z]")
-SHORT_WORDS = frozenset({"men", "cm", "km"})
+UNIT_START = re.compile(r"[A-Za-z°%$€£¥₹¢'/µΩ\u00c0-\uffdc]|\^ ?\\circ|-[a-zA-Z]|\\(?:cdot|mu) ?[a-zA-Z]|\\Omega")
+SHORT_WORDS = frozenset((
+    "man", "men", "boy", "kid", "cup", "egg", "car", "bus", "pen", "dog", "cat", "cow", "hen", "pig", "box", "bag",
+    "can", "jar", "pie", "toy", "hat", "key", "row", "lap", "cm", "km",
+))  # fmt: skip
 PART = re.compile(r"([0-9.,/ ]*[0-9]) ?(\^\\circ|'{1,2}|[a-zA-Z]+\.?)(?:,? (?:and )?| ?(?=[0-9]))")
 
 
@@ -79,7 +84,9 @@ def _is_name(head: str) -> bool:
 def _may_be_unit(tail: str, after_number: bool, head: str) -> bool:
     known = is_known(tail)
     if not after_number:
-        return known and tail[0] in " ^°%" and LETTERS.search(re.sub(r"\\[a-zA-Z]+", " ", head)) is None and head != ""
+        is_angle = TRIGONOMETRIC.search(head) is not None
+        has_letters = LETTERS.search(re.sub(r"\\[a-zA-Z]+", " ", head)) is not None
+        return known and tail[0] in " ^°%" and head != "" and not is_angle and not has_letters
     if tail[0].isalpha():
         return known and len(tail) > 1
     words = re.findall(r"[^\W\d_]+", tail.replace("\\circ", "").replace("\\cdot", ""))
@@ -116,3 +123,16 @@ def in_unit(quantity: Quantity, leaf: Leaf, wanted: Unit) -> Reading | None:
     if leaf.number is not None:
         return of_number(leaf.number.scaled(ratio))
     return leaf if ratio == 1 else Group(f"times {ratio}", (leaf,))
+
+
+def has_variables(text: str) -> bool:
+    """Whether ``text`` holds letters that are no unit, no function and no constant."""
+    bare = re.sub(
+        r"\\(?:begin|end) ?\{[a-z]+\}|\\[a-zA-Z]+|(?<![a-zA-Z])(?:sqrt|pi|sin|cos|tan|log|ln|exp)(?![a-zA-Z])",
+        " ",
+        text,
+    )
+    quantity = read_quantity(text)
+    if quantity is not None:
+        bare = "" if quantity.number is not None else quantity.head if "\\" not in quantity.head else ""
+    return number(text) is None and bool(re.search(r"[a-zA-Z]", re.sub(r"(?<![a-zA-Z])[ie](?![a-zA-Z])", "", bare)))

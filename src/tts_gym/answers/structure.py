@@ -11,7 +11,10 @@ ROW_END = re.compile(r"\\\\(?: ?\[[^\]]*\])?")
 UNION = re.compile(r" ?(?:\\cup(?![a-zA-Z])|(?<=[\])]) ?U ?(?=[\[(])) ?")
 CONJUNCTION = re.compile(r",? +(?:and|or) +|,? *\\(?:wedge|vee)(?![a-zA-Z]) *| *; *")
 ALTERNATIVE = re.compile(r",? +or +|,? *\\vee(?![a-zA-Z]) *")
-COMPARISON = re.compile(r"(<=|>=|<|>|\\le(?![a-z])|\\ge(?![a-z]))")
+OUTWARD = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
+"""An interval with brackets that are turned outwards where an end does not belong to it."""
+
+COMPARISON = re.compile(r"<|>|\\(?:le|ge)(?![a-z])")
 PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![a-zA-Z])")
 
 
@@ -57,11 +60,12 @@ def read_list(text: str) -> Enclosed | None:
 
     An enclosed list has at least two parts, but for a set, which may have one or none.
     """
+    text = _turned_inwards(text)
     plain = text.replace(r"\{", "{").replace(r"\}", "}")
     is_set = plain[:1] == "{" and (text[:1] == "\\" or len(split_top(plain[1:-1]) or ()) > 1)
     if plain[:1] in OPENING[: 3 if is_set else 2] and plain[-1:] in CLOSING[: 3 if is_set else 2] and len(plain) > 1:
         inner = plain[1:-1].strip()
-        parts = split_top(inner)
+        parts = split_top(inner, ";" if ";" in inner else ",")
         if parts is not None:
             if is_set:
                 return Enclosed("{}", tuple(parts) if inner else ())
@@ -73,6 +77,13 @@ def read_list(text: str) -> Enclosed | None:
         return None
     parts = [part for part in parts if part]
     return Enclosed("", tuple(parts)) if len(parts) > 1 else None
+
+
+def _turned_inwards(text: str) -> str:
+    outward = OUTWARD.fullmatch(text)
+    if outward is None:
+        return text
+    return ("(" if outward[1] == "]" else "[") + outward[2] + (")" if outward[3] == "[" else "]")
 
 
 def read_union(text: str) -> tuple[str, ...] | None:

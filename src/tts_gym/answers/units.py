@@ -7,67 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-PERCENT = "%"
-DEGREE = "degree"
+from tts_gym.answers.unit_table import TABLE
 
-TABLE: dict[str, tuple[str, str, str]] = {
-    # unit: (dimension, how many of the first unit of its dimension it is, other names)
-    "m": ("length", "1", "meter metre"),
-    "km": ("length", "1000", "kilometer kilometre"),
-    "cm": ("length", "1/100", "centimeter centimetre"),
-    "mm": ("length", "1/1000", "millimeter millimetre"),
-    "dm": ("length", "1/10", "decimeter decimetre"),
-    "inch": ("length", "127/5000", "in inches"),
-    "foot": ("length", "381/1250", "ft feet"),
-    "yard": ("length", "1143/1250", "yd"),
-    "mile": ("length", "201168/125", "mi"),
-    "second": ("time", "1", "s sec secs"),
-    "ms": ("time", "1/1000", "millisecond"),
-    "minute": ("time", "60", "min mins"),
-    "hour": ("time", "3600", "h hr hrs"),
-    "day": ("time", "86400", ""),
-    "week": ("time", "604800", "wk"),
-    "month": ("months", "1", ""),
-    "year": ("months", "12", "yr yrs"),
-    "g": ("mass", "1", "gram gramme"),
-    "kg": ("mass", "1000", "kilogram kilo"),
-    "mg": ("mass", "1/1000", "milligram"),
-    "ton": ("mass", "1000000", "tonne"),
-    "ounce": ("avoirdupois", "1", "oz"),
-    "pound": ("avoirdupois", "16", "lb lbs"),
-    "liter": ("volume", "1", "l L litre"),
-    "ml": ("volume", "1/1000", "mL milliliter millilitre"),
-    "cl": ("volume", "1/100", "cL centiliter centilitre"),
-    "gallon": ("gallons", "1", "gal"),
-    DEGREE: ("angle", "1", r"° ^\circ deg degs"),
-    "arcminute": ("angle", "1/60", "'"),
-    "arcsecond": ("angle", "1/3600", "''"),
-    "radian": ("radians", "1", "rad"),
-    "dollar": ("dollars", "1", r"$ usd us$ bucks"),
-    "cent": ("dollars", "1/100", "¢"),
-    "euro": ("euros", "1", "€ eur"),
-    "£": ("sterling", "1", "gbp quid"),
-    "penny": ("sterling", "1/100", "pence"),
-    "¥": ("yen", "1", "yen jpy yuan cny"),
-    "₹": ("rupees", "1", "rupee inr rs"),
-    "N": ("force", "1", "newton"),
-    "J": ("energy", "1", "joule"),
-    "kJ": ("energy", "1000", "kilojoule"),
-    "eV": ("electronvolts", "1", "electronvolt"),
-    "W": ("power", "1", "watt"),
-    "kW": ("power", "1000", "kilowatt"),
-    "Pa": ("pressure", "1", "pascal"),
-    "kPa": ("pressure", "1000", "kilopascal"),
-    "Hz": ("frequency", "1", "hertz"),
-    "V": ("voltage", "1", "volt"),
-    "A": ("current", "1", "amp ampere"),
-    "mol": ("amount", "1", "mole"),
-    "K": ("kelvins", "1", "kelvin"),
-    "celsius": ("celsius", "1", r"°C ^\circC"),
-    "fahrenheit": ("fahrenheit", "1", r"°F ^\circF"),
-    "percent": ("percent", "1", "% pct pc percentage"),
-}
 SPEEDS = {"mph": "mile/hour", "kph": "km/hour", "kmh": "km/hour", "fps": "foot/second"}
+TEMPERATURE = re.compile(r"\bdegrees? (celsius|fahrenheit)\b", re.IGNORECASE)
+PER_CENT = re.compile(r"\bper cent\b|\bpercentage points?\b", re.IGNORECASE)
 SPEED = re.compile(rf"\b({'|'.join(SPEEDS)})\b", re.IGNORECASE)
 
 
@@ -107,11 +51,20 @@ for _unit, (_, _, _others) in TABLE.items():
 SYMBOLS = frozenset(name for name in NAMES if len(name) <= 3 or not name.isalpha())
 """Names whose case counts, as of the megajoule and the millijoule; a word may be written in any."""
 
-PREFIX_CURRENCY = r"(?:US)?\\?\$|[€£¥₹]|(?:USD|EUR|GBP) "
+PREFIX_CURRENCY = r"\\?\$|[€£¥₹]|(?:USD|EUR|GBP|INR|JPY|CNY|RMB) |Rs\.? "
 WORD = r"\^\\circ ?[CF]?|[°%$€£¥₹¢]|'{1,2}|[A-Za-zµΩ\u00c0-\u024f\u0370-\uffdc][A-Za-z\u00c0-\u024f\u0370-\uffdc-]*\.?"
 POWER = r" ?\^ ?\{?-?[1-9]\}?"
 TOKEN = re.compile(rf"({WORD})({POWER})?")
 FACTOR = re.compile(r"\^ ?\{?(-?[1-9])\}?")
+
+OWN = "number of "
+"""What the dimension of a unit that is not in ``TABLE`` begins with."""
+
+SHOUTED = frozenset((
+    "km", "cm", "mm", "kg", "usd", "eur", "gbp", "inr", "jpy", "cny", "rmb", "hr", "min", "sec", "lbs", "deg", "ft",
+    "oz",
+))  # fmt: skip
+"""Symbols that are written in capitals as well."""
 
 NO_UNIT = frozenset((
     "squared", "cubed", "factorial", "choose", "times", "plus", "minus", "over", "divided", "point", "modulo",
@@ -120,7 +73,7 @@ NO_UNIT = frozenset((
     "p.m.", "a.m", "p.m", "noon", "midnight", "hundred", "thousand", "million", "billion", "trillion", "dozen",
     "half", "halves", "third", "thirds", "quarter", "quarters", "fourth", "fourths", "fifth", "fifths", "sixth",
     "sixths", "seventh", "eighth", "ninth", "tenth", "tenths", "one", "two", "three", "four", "five", "six",
-    "seven", "eight", "nine", "ten", "eleven", "twelve", "undefined", "infinity", "inf", "cup", "cap", "in", "is",
+    "seven", "eight", "nine", "ten", "eleven", "twelve", "undefined", "infinity", "inf", "in", "is",
     "are", "was", "the", "mod",
 ))  # fmt: skip
 FILLERS = frozenset({"of", "the", "a", "an", "each", "total", "in", "approximately", "about", "long", "away", "per"})
@@ -173,6 +126,8 @@ def read_unit(text: str) -> Unit | None:
 
 
 def _spelled_out(text: str) -> str:
+    text = PER_CENT.sub("percent", text.replace("\\mu ", "µ").replace("\\Omega", "Ω"))
+    text = TEMPERATURE.sub(r"\1", text)
     return SPEED.sub(lambda match: SPEEDS[match[1].lower()], text)
 
 
@@ -183,10 +138,10 @@ def _known(word: str) -> tuple[str, Fraction]:
     unit = NAMES.get(word) or NAMES.get(word.rstrip("."))
     if unit is None and lowered not in SYMBOLS:
         unit = NAMES.get(lowered)
-    if unit is None and lowered in {"km", "cm", "mm", "kg", "usd", "eur", "gbp", "hr", "min", "sec", "lbs", "deg"}:
+    if unit is None and lowered in SHOUTED and (word.isupper() or word.istitle()):
         unit = NAMES[lowered]
     if unit is None:
-        return _singular(lowered), Fraction(1)
+        return OWN + _singular(lowered), Fraction(1)
     dimension, size, _ = TABLE[unit]
     return dimension, Fraction(size)
 
@@ -199,8 +154,6 @@ def is_known(text: str) -> bool:
     """Whether all of ``text`` is units of the table, so that it is no product of variables."""
     words = [match[1] for match in TOKEN.finditer(_spelled_out(text))]
     return bool(words) and all(
-        word.casefold().rstrip(".") in SQUARE
-        or word.casefold() == "per"
-        or _known(word)[0] != _singular(word.casefold())
+        word.casefold().rstrip(".") in SQUARE or word.casefold() == "per" or not _known(word)[0].startswith(OWN)
         for word in words
     )

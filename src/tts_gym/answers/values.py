@@ -8,13 +8,14 @@ from fractions import Fraction
 
 from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import read_date, read_time
+from tts_gym.answers.inequalities import INFINITY, REAL_NUMBERS, compared_variable, read_inequality
 from tts_gym.answers.numbers import Number, number, positional
-from tts_gym.answers.quantities import in_unit, read_quantity
+from tts_gym.answers.quantities import has_variables, in_unit, read_quantity
 from tts_gym.answers.reading import Group, Leaf, Reading, Word, of_number
-from tts_gym.answers.spelling import latex
+from tts_gym.answers.spelling import FUNCTION, latex
 from tts_gym.answers.structure import (
-    COMPARISON,
     CONJUNCTION,
+    Enclosed,
     plus_minus,
     read_list,
     read_matrix,
@@ -28,17 +29,27 @@ PERCENT = Unit({"percent": 1})
 
 TRUTH = frozenset({"yes", "no", "true", "false"})
 RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)((?: ?- ?[0-9]+(?:\.[0-9]+)?)+)")
-DOTTED = re.compile(r"v?[0-9]+(?:\.[0-9]+){2,}")
+BEFORE_RANGE = re.compile(r"[$€£¥₹]|from ")
+TO = re.compile(r"(?<=[0-9]) (?:to|through) (?=[0-9])")
+DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
+IDENTIFIER = re.compile(r"(?=[A-Za-z0-9.]*[A-Za-z][0-9])[A-Za-z0-9.]+")
+QUOTED = re.compile(r"'[^']*[A-Za-z][^']*'|\"[^\"]*[A-Za-z][^\"]*\"")
+LETTERS_APART = re.compile(r"[a-z](?: [a-z])+")
 TOKENS = re.compile(r"-?[0-9.]+(?: -?[0-9.]+)+|[A-Z](?: [A-Z])+|(?:[A-Za-z0-9_.#*?@|-]{1,6} )+[A-Za-z0-9_.#*?@|-]{1,6}")
 BOARD = re.compile(r"(?:^| )(?:[_.#*?@|]+|[A-Za-z]+[0-9]+[A-Za-z0-9]*)(?: |$)")
 RATIO = re.compile(r"[^:]{1,60}(?::[^:]{1,60})+")
 EQUALS = re.compile(r"(?<![<>!=:\\])=(?!=)|≈")
 NAME = re.compile(
-    r"(?:the )?((?:[A-Za-z]|\\[a-zA-Z]++|\|)(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\([^()]*\)|\\?\|)*)"
+    r"(?:the )?(\([a-z](?:_[0-9])?(?:, ?[a-z](?:_[0-9])?)+\)"
+    r"|(?:[A-Za-z]|\\[a-zA-Z]++|\|)"
+    r"(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\^ ?\{ ?-1 ?\}|\([^()]*\)|\\?\|)*)"
 )
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
 ELLIPSIS = r"\ldots"
+EMPTY_SET = r"\emptyset"
+SEVERAL = "several"
+"""The name that is asked for where each of several variables counts."""
 
 
 def named(text: str) -> tuple[str | None, str]:
@@ -62,22 +73,9 @@ def _is_closed(text: str) -> bool:
     return len(split_top(CONJUNCTION.sub(", ", text)) or ()) == 1
 
 
-def has_variables(text: str) -> bool:
-    """Whether ``text`` holds letters that are no unit, no function and no constant."""
-    bare = re.sub(
-        r"\\(?:begin|end) ?\{[a-z]+\}|\\[a-zA-Z]+|(?<![a-zA-Z])(?:sqrt|pi|sin|cos|tan|log|ln|exp)(?![a-zA-Z])",
-        " ",
-        text,
-    )
-    quantity = read_quantity(text)
-    if quantity is not None:
-        bare = "" if quantity.number is not None else quantity.head if "\\" not in quantity.head else ""
-    return number(text) is None and bool(re.search(r"[a-zA-Z]", re.sub(r"(?<![a-zA-Z])[ie](?![a-zA-Z])", "", bare)))
-
-
 def is_words(text: str) -> bool:
     """Whether ``text`` is compared as it stands: words, tokens, grids, and lists of these."""
-    if number(text) or positional(text) or RANGE.fullmatch(text) or read_quantity(text):
+    if number(text) or positional(text) or read_range(text) or read_quantity(text):
         return False
     if read_date(text) is not None or read_time(text) is not None:
         return False
@@ -86,7 +84,7 @@ def is_words(text: str) -> bool:
         return all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in listed.parts if part != ELLIPSIS)
     if named(text)[0] is not None or named(text)[1] != text:
         return False
-    return _are_tokens(text) or is_text(text)
+    return _are_tokens(text) or LETTERS_APART.fullmatch(text) is not None or is_text(text)
 
 
 def _are_tokens(text: str) -> bool:
@@ -100,7 +98,18 @@ def _are_tokens(text: str) -> bool:
 def read_value(text: str, asked: Asked) -> Reading:
     """The reading of ``text`` where no kind of its own is asked for."""
     name, value = named(text)
-    reading = read_bare(value, asked)
+    return _value_of(name, _only_member(read_bare(value, asked)), asked)
+
+
+def _only_member(reading: Reading) -> Reading:
+    """A set of one member as the member, but for the set that holds the empty one."""
+    if isinstance(reading, Group) and reading.kind == "{}" and len(reading.parts) == 1:
+        member = reading.parts[0]
+        return reading if member == Leaf(EMPTY_SET) else member
+    return reading
+
+
+def _value_of(name: str | None, reading: Reading, asked: Asked) -> Reading:
     if name and asked.name and name.casefold() != asked.name.casefold():
         return Group(f"value of {name}", (reading,))
     return reading
@@ -117,6 +126,13 @@ def read_bare(text: str, asked: Asked) -> Reading:
     return Leaf(latex(CONSTANT.sub("+ C", text)))
 
 
+def read_range(text: str) -> Word | None:
+    """The range of "5-10", "$5-10" or "5 to 10", which is no difference; None where ``text`` is none."""
+    start = BEFORE_RANGE.match(text)
+    plain = TO.sub("-", text[start.end() :] if start else text)
+    return Word("range", plain.replace(" ", "")) if RANGE.fullmatch(plain) else None
+
+
 def _truth(text: str, asked: Asked) -> Reading | None:
     plain = plain_words(text)
     return Word("text", plain) if plain in TRUTH else None
@@ -130,8 +146,9 @@ def _number(text: str, asked: Asked) -> Reading | None:
     if asked.base is not None:
         in_base = positional(text) or positional(f"{text}_{asked.base}")
         return Word("text", text) if in_base is None else of_number(Number(Fraction(in_base.value)))
-    if RANGE.fullmatch(text):
-        return Word("range", text.replace(" ", ""))
+    spanned = read_range(text)
+    if spanned is not None:
+        return spanned
     exact = number(text)
     if exact is not None:
         return of_number(exact)
@@ -158,14 +175,23 @@ def _share(leaf: Leaf) -> Leaf:
 
 
 def _sequence(text: str, asked: Asked) -> Reading | None:
-    if DOTTED.fullmatch(text) or _are_tokens(text):
+    is_identifier = IDENTIFIER.fullmatch(text) is not None and FUNCTION.search(text) is None
+    if "~" in text or is_identifier or QUOTED.fullmatch(text) or DOTTED.fullmatch(text) or _are_tokens(text):
         return Word("text", plain_words(text))
     return None
 
 
+def is_ratio(text: str) -> bool:
+    """Whether ``text`` is a ratio and no time."""
+    return RATIO.fullmatch(text) is not None and not is_text(text) and read_time(text) is None
+
+
 def _ratio(text: str, asked: Asked) -> Reading | None:
-    if not RATIO.fullmatch(text) or is_text(text):
-        return None
+    return read_ratio(text) if is_ratio(text) else None
+
+
+def read_ratio(text: str) -> Reading:
+    """The reading of a ratio, which is the same when all its parts are multiplied by a number."""
     parts = [read_bare(part.strip(), NOTHING) for part in text.split(":")]
     exact = [part.number.value for part in parts if isinstance(part, Leaf) and part.number is not None]
     if len(exact) == len(parts) and exact[0]:
@@ -210,16 +236,15 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
     ordered = brackets not in {"", "{}"} or ELLIPSIS in texts
     expanded: list[str] = []
     for text in texts:
-        both = None if ordered else plus_minus(text)
+        both = None if ordered else _both(text)
         expanded += both or [text]
-    inner = Asked(unit=asked.unit)
+    compared = {variable for part in expanded if (variable := compared_variable(part)) is not None}
+    inner = Asked(unit=asked.unit, name=SEVERAL if len(compared) > 1 else asked.name)
     parts = tuple(read_equation(part) if len(EQUALS.split(part)) > 1 else read_bare(part, inner) for part in expanded)
     if not ordered and any(isinstance(part, Word) for part in parts):
         return Group("words", parts)
     if brackets == "{}":
         parts = tuple(dict.fromkeys(parts))
-    if brackets in {"", "{}"} and len(parts) == 1:
-        return parts[0]
     return Group(brackets or "{}", parts, ordered)
 
 
@@ -227,54 +252,36 @@ def _union(text: str, asked: Asked) -> Reading | None:
     members = read_union(text)
     if members is None:
         return None
-    return Group("union", tuple(read_bare(member, NOTHING) for member in members), ordered=False)
+    return Group("union", tuple(read_bare(member, Asked(name=asked.name)) for member in members), ordered=False)
 
 
 def _plus_minus(text: str, asked: Asked) -> Reading | None:
-    both = plus_minus(text)
+    both = _both(text)
     return None if both is None else grouped("{}", both, asked)
 
 
+def _both(text: str) -> tuple[str, ...] | None:
+    """The values of a formula with a plus-minus, none of which is a range."""
+    both = plus_minus(text)
+    return None if both is None else tuple(f"({one})" if read_range(one) else one for one in both)
+
+
 def _inequality(text: str, asked: Asked) -> Reading | None:
-    r"""Intervals for what compares one variable with values, such as "x > 3", "1 < x \le 2" and "\|x\| > 1"."""
-    pieces = COMPARISON.split(text)
-    sides, signs = [side.strip() for side in pieces[::2]], [_sign(sign) for sign in pieces[1::2]]
-    if len(signs) == 2 and signs[0][0] == signs[1][0] and _is_variable(sides[1]):
-        low, high = (0, 2) if signs[0][0] == "<" else (2, 0)
-        closed = [sign[1:] == "=" for sign in (signs if low == 0 else signs[::-1])]
-        return _interval(sides[low], sides[high], *closed)
-    if len(signs) != 1:
+    solution = read_inequality(text)
+    if solution is None:
         return None
-    (left, right), sign = sides, signs[0]
-    if left and not has_variables(left) and _is_variable(right):
-        left, right, sign = right, left, {"<": ">", ">": "<"}[sign[0]] + sign[1:]
-    if not (_is_variable(left) or not left) or has_variables(right) or not right:
-        return None
-    closed_end = sign[1:] == "="
-    if left.startswith("|"):
-        if sign[0] == "<":
-            return _interval(f"-{right}", right, closed_end, closed_end)
-        outside = (
-            _interval(r"-\infty", f"-{right}", False, closed_end),
-            _interval(right, r"\infty", closed_end, False),
-        )
-        return Group("union", outside, ordered=False)
-    if sign[0] == "<":
-        return _interval(r"-\infty", right, False, closed_end)
-    return _interval(right, r"\infty", closed_end, False)
+    return _value_of(solution.variable, _in_intervals(solution.intervals), asked)
 
 
-def _sign(sign: str) -> str:
-    return {r"\le": "<=", r"\ge": ">="}.get(sign, sign)
+def _in_intervals(intervals: tuple[Enclosed, ...]) -> Reading:
+    parts = tuple(Group(one.brackets, tuple(read_bare(end, NOTHING) for end in one.parts)) for one in intervals)
+    return parts[0] if len(parts) == 1 else Group("union", parts, ordered=False)
 
 
-def _is_variable(text: str) -> bool:
-    return re.fullmatch(r"\|?(?:[a-zA-Z]|\\[a-z]+)(?:_\{?[a-zA-Z0-9]\}?)?\|?", text) is not None
-
-
-def _interval(low: str, high: str, low_closed: bool, high_closed: bool) -> Reading:
-    brackets = ("[" if low_closed else "(") + ("]" if high_closed else ")")
-    return Group(brackets, (read_bare(low, NOTHING), read_bare(high, NOTHING)))
+def real_numbers(text: str) -> Reading | None:
+    """The interval of all real numbers, where ``text`` names them."""
+    everything = Enclosed("()", (f"-{INFINITY}", INFINITY))
+    return _in_intervals((everything,)) if REAL_NUMBERS.fullmatch(text) else None
 
 
 def _relation(text: str, asked: Asked) -> Reading | None:
