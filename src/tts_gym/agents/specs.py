@@ -72,7 +72,7 @@ def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
         )
     if name is None and trust:
         raise ControllerError(f"{spec!r} does not say which controller of the file to use: write {file}:NAME.")
-    if trust or (name is not None and not holds_candidate(file.read_text(encoding="utf-8", errors="replace"))):
+    if trust or (name is not None and not holds_candidate(file.read_bytes())):
         return FileController.load(spec)
     return JailedController.load(file, name, _parse_parameters(text, spec), limits or LIMITS)
 
@@ -214,7 +214,7 @@ def _load_module(file: Path) -> ModuleType:
         import_spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
     finally:
         sys.dont_write_bytecode = writes

@@ -2,19 +2,28 @@
 
 As the compiler comes, it takes for granted that whole numbers do not overflow, and that a real number which is made
 whole is finite and of at most 64 bits; an index made by breaking that may pass its check. Importing this module changes
-it for all that the process compiles afterwards: whole numbers wrap, and a conversion fails where plain Python's does.
+it for all that the process compiles afterwards: a whole number that leaves 64 bits fails, as does a conversion where
+plain Python's does, and what plain Python would not take or keep is not made to fit. In plain Python, arrays then warn
+of nothing, as compiled ones never do.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba.core import types
+from numba.core.typeconv import Conversion
+from numba.core.typing import builtins, collections
 from numba.cpython import numbers
 from numba.extending import lower_builtin, lower_cast
 from numba.np.math import numbers as array_numbers
 
+_WHOLE = types.int64
 _LIMIT = 2.0**63
+_OVERFLOW = "a whole number has more than 64 bits"
 
 
 def _nothing_for_granted(kind: Any) -> list[str]:
@@ -22,21 +31,104 @@ def _nothing_for_granted(kind: Any) -> list[str]:
 
 
 for _module in (numbers, array_numbers):
-    assert _module._int_arith_flags(types.int64) == ["nsw"]
+    assert _module._int_arith_flags(_WHOLE) == ["nsw"]
     _module._int_arith_flags = _nothing_for_granted
 
 
-@lower_cast(types.float64, types.int64)  # type: ignore[untyped-decorator]
+def _fail(context: Any, builder: Any, condition: Any, error: type[Exception], reason: str) -> None:
+    with builder.if_then(condition, likely=False):
+        context.call_conv.return_user_exc(builder, error, (reason,))
+
+
 def _to_whole(context: Any, builder: Any, kind: Any, to: Any, value: Any) -> Any:
-    least, limit = (context.get_constant(types.float64, bound) for bound in (-_LIMIT, _LIMIT))
+    bounds = (-(2.0 ** (to.bitwidth - 1)), 2.0 ** (to.bitwidth - 1))
+    least, limit = (context.get_constant(kind, bound) for bound in bounds)
     fits = builder.and_(builder.fcmp_ordered(">=", value, least), builder.fcmp_ordered("<", value, limit))
-    with builder.if_then(builder.not_(fits), likely=False):
-        reason = "a number that is not finite, or of more than 64 bits, cannot be made whole"
-        context.call_conv.return_user_exc(builder, ValueError, (reason,))
+    reason = f"a number that is not finite, or of more than {to.bitwidth} bits, cannot be made whole"
+    _fail(context, builder, builder.not_(fits), ValueError, reason)
     return builder.fptosi(value, context.get_value_type(to))
+
+
+for _from in (types.float32, types.float64):
+    for _to in (types.int8, types.int16, types.int32, types.int64):
+        lower_cast(_from, _to)(_to_whole)
 
 
 @lower_builtin(round, types.float64)  # type: ignore[untyped-decorator]
 def _rounded(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     nearest = builder.module.declare_intrinsic("llvm.rint", [context.get_value_type(types.float64)])
     return _to_whole(context, builder, types.float64, signature.return_type, builder.call(nearest, arguments))
+
+
+def _checked(operation: str) -> Callable[..., Any]:
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pair = getattr(builder, f"{operation}_with_overflow")(*arguments)
+        _fail(context, builder, builder.extract_value(pair, 1), OverflowError, _OVERFLOW)
+        return builder.extract_value(pair, 0)
+
+    return lowered
+
+
+for _operation, _operators in {
+    "sadd": (operator.add, operator.iadd),
+    "ssub": (operator.sub, operator.isub),
+    "smul": (operator.mul, operator.imul),
+}.items():
+    for _operator in _operators:
+        lower_builtin(_operator, _WHOLE, _WHOLE)(_checked(_operation))
+
+
+@lower_builtin(operator.neg, _WHOLE)  # type: ignore[untyped-decorator]
+def _negated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    zero = context.get_constant(_WHOLE, 0)
+    return _checked("ssub")(context, builder, signature, (zero, arguments[0]))
+
+
+@lower_builtin(abs, _WHOLE)  # type: ignore[untyped-decorator]
+def _absolute(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    (value,) = arguments
+    negative = builder.icmp_signed("<", value, value.type(0))
+    return builder.select(negative, _negated(context, builder, signature, (value,)), value)
+
+
+def _power(base: int, exponent: int) -> int:
+    if exponent < 0:
+        raise ValueError("a whole number to a negative power is not whole: write float(x) ** y")
+    product = 1
+    while exponent > 0:
+        if exponent & 1:
+            product *= base
+        exponent >>= 1
+        if exponent > 0:
+            base *= base
+    return product
+
+
+@lower_builtin(operator.pow, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.ipow, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.pow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
+@lower_builtin(operator.ipow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
+def _to_power(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    whole = [
+        context.cast(builder, value, kind, _WHOLE) for value, kind in zip(arguments, signature.args, strict=True)
+    ]
+    return context.compile_internal(builder, _power, _WHOLE(_WHOLE, _WHOLE), whole)
+
+
+# Bounds of a slice, and elements of a list, are not cut to whole numbers.
+builtins.Slice.unsafe_casting = False
+_set_element = collections.SetItemSequence.generic
+
+
+def _set_safely(self: Any, arguments: Any, names: Any) -> Any:
+    sequence, _, value = arguments
+    if isinstance(sequence, types.List):  # type: ignore[attr-defined]
+        conversion = self.context.can_convert(value, sequence.dtype)
+        if conversion is None or conversion >= Conversion.unsafe:
+            return None
+    return _set_element(self, arguments, names)
+
+
+collections.SetItemSequence.generic = _set_safely
+
+np.seterr(all="ignore")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import CodeType
 
 from tts_gym.agents.synthesis.allowed import check_allowed
 from tts_gym.agents.synthesis.meaning import check_meaning
@@ -13,6 +18,9 @@ from tts_gym.agents.synthesis.size import check_size
 
 LONGEST = 2**16
 """Bytes that a candidate may have."""
+
+_WARNINGS = threading.Lock()
+"""Held by whoever changes what is done with warnings, which all threads share."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ def read_candidate(source: str) -> Candidate:
             check_allowed(tree)
             _check_signatures(functions)
             check_size(tree)
+            _check_compiled(_compiled(tree))
             check_meaning(tree)
         except RecursionError:
             raise CandidateError("the source is nested too deeply; break long expressions up") from None
@@ -63,11 +72,40 @@ def _parse(source: str) -> ast.Module:
     if size > LONGEST:
         raise CandidateError(f"the source has {size} bytes; write at most {LONGEST}")
     try:
-        return ast.parse(source)
+        with _quietly():
+            return ast.parse(source)
     except SyntaxError as error:
         raise CandidateError(f"this is not Python: {error.msg}", error.lineno) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise CandidateError(f"Python cannot parse the source: {error or type(error).__name__}") from None
+    except ValueError as error:
+        raise CandidateError(f"this is not Python: {error}") from None
+    except (RecursionError, MemoryError):
+        raise CandidateError("Python cannot parse the source, which is nested too deeply") from None
+
+
+def _compiled(tree: ast.Module) -> CodeType:
+    """What Python makes of ``tree``: that tells what no single part does, as a name given twice to a function."""
+    try:
+        with _quietly():
+            return compile(tree, "candidate.py", "exec", flags=annotations.compiler_flag, dont_inherit=True)
+    except SyntaxError as error:
+        raise CandidateError(f"this is not Python: {error.msg}", error.lineno) from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what Python says of a source, which may quote it, from the terminal."""
+    with _WARNINGS, warnings.catch_warnings(action="ignore"):
+        yield
+
+
+def _check_compiled(code: CodeType) -> None:
+    """Refuse whole numbers of more than 64 bits, which Python makes of smaller ones, where machine code cannot."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_name != "schedule":
+                _check_compiled(constant)
+        elif isinstance(constant, int) and not -(2**63) <= constant < 2**63:
+            raise CandidateError(f"{code.co_name} has a whole number of more than 64 bits", code.co_firstlineno)
 
 
 def _solvers(tree: ast.Module) -> list[str]:

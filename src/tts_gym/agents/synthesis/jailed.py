@@ -50,12 +50,17 @@ def runnable(source: str) -> str:
     return _HEAD + source + _FOOT
 
 
-def holds_candidate(text: str) -> bool:
-    """Whether a file with ``text`` defines functions called schedule and program, as candidates do."""
+def holds_candidate(content: bytes) -> bool:
+    """Whether a file with ``content``, read as Python reads it, defines functions called schedule and program.
+
+    What cannot be looked through may; what is not Python does not run either way.
+    """
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
         return False
+    except (RecursionError, MemoryError):
+        return True
     return {"schedule", "program"} <= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
@@ -92,9 +97,11 @@ class JailedController:
             ControllerError: if the file cannot be read, the candidate is refused, or name or parameters are wrong.
         """
         try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
             raise ControllerError(f"The file {file} cannot be read ({error}): check the path.") from error
+        except UnicodeDecodeError as error:
+            raise ControllerError(f"The file {file} is not UTF-8 ({error}): save it as UTF-8.") from error
         if name not in (None, *NAMES):
             raise ControllerError(f"{file} holds a candidate: write {file}:program, or run {name!r} with --trust.")
         if not parameters.keys() <= {"beta"}:

@@ -149,7 +149,10 @@ class Expressions:
         if isinstance(node.op, ast.Not):
             self.condition(node.operand)
             return NUMBER
-        return self._elementwise(node, node.operand)
+        kind = self._elementwise(node, node.operand)
+        if isinstance(node.op, ast.Invert) and kind == NUMBER:
+            raise CandidateError("~ is for arrays: use not, or -1 - x", node.lineno)
+        return kind
 
     def _compare(self, node: ast.Compare) -> Kind:
         kind = self._elementwise(node, node.left, *node.comparators)
@@ -224,19 +227,24 @@ class Expressions:
         if not least <= len(given) <= len(signature.takes):
             counts = f"{least} to {len(signature.takes)}" if least < len(signature.takes) else f"{least}"
             raise CandidateError(f"{name} takes {counts} arguments, not {len(given)}", node.lineno)
-        for place, kind in given.items():
-            if isinstance(place, int):
-                needed = signature.takes[place]
-            elif place in signature.names:
-                needed = signature.takes[signature.names.index(place)]
-            elif place == "dtype" and TYPE in signature.takes:
-                needed = TYPE
-            else:
-                raise CandidateError(f"{name} takes its arguments by place, not as {place}=", node.lineno)
-            self._check_argument(kind, needed, node)
+        places = [self._place(node, signature, place) for place in given]
+        if len(set(places)) < len(places) or not set(range(least)) <= set(places):
+            raise CandidateError(f"{name} is given an argument twice and another not at all", node.lineno)
+        for place, kind in zip(places, given.values(), strict=True):
+            self._check_argument(kind, signature.takes[place], node)
         if signature.gives == EITHER:
             return ARRAY if ARRAY in given.values() else NUMBER
         return signature.gives
+
+    def _place(self, node: ast.Call, signature: Signature, place: int | str) -> int:
+        """The place of an argument that is given by ``place`` or by name."""
+        if isinstance(place, int):
+            return place
+        if place in signature.names:
+            return signature.names.index(place)
+        if place == "dtype" and TYPE in signature.takes:
+            return signature.takes.index(TYPE)
+        raise CandidateError(f"{written(node.func)} takes its arguments by place, not as {place}=", node.lineno)
 
     def _check_argument(self, kind: Kind, needed: str, node: ast.expr) -> None:
         fits = {

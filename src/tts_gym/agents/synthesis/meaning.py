@@ -57,11 +57,16 @@ class _Readings:
 
     def _of_call(self, node: ast.Call, name: str, given: dict[int | str, Kind]) -> Kind:
         function = self._functions[name]
+        if name == "schedule":
+            raise CandidateError("schedule gives the arguments of program: nothing else calls it", node.lineno)
         names = [argument.arg for argument in function.args.args]
         by_name: dict[str, Kind] = dict.fromkeys(names[len(names) - len(function.args.defaults) :], NUMBER)
+        by_place = names[: len(node.args)]
         for place, kind in given.items():
             if isinstance(place, int) and place >= len(names):
                 raise CandidateError(f"{name} takes {len(names)} arguments", node.lineno)
+            if place in by_place:
+                raise CandidateError(f"{name} is given {place} twice", node.lineno)
             by_name[names[place] if isinstance(place, int) else place] = kind
         if set(by_name) != set(names):
             raise CandidateError(f"{name} takes {', '.join(names) or 'no arguments'}", node.lineno)
