@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.agents import PROGRAMS
-from tts_gym.agents.rl.algorithms import ALGORITHMS
 from tts_gym.agents.rl.config import Config, read_settings
 from tts_gym.agents.rl.train import train
 from tts_gym.datasets import ReplayStore, load_store
@@ -34,6 +33,7 @@ from tts_gym.datasets.folds import fold_of
 from tts_gym.evaluation import compare, evaluate, frontier
 from tts_gym.evaluation.plots import plot_frontier
 from tts_gym.evaluation.statistics import question_means
+from tts_gym.registry import ALGORITHMS
 
 RESULTS = Path(__file__).parent / "results" / "rl"
 RUNS = Path("runs/rl")

@@ -15,3 +15,7 @@ class ControllerError(TTSGymError):
 
 class BackendError(TTSGymError):
     """A text-generation backend cannot be made, or is asked for what it cannot give."""
+
+
+class DiscoveryError(TTSGymError):
+    """A discovery cannot be begun, gone on with or reported, or its proposer cannot propose."""

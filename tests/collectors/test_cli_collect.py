@@ -6,15 +6,16 @@ import re
 import signal
 import sys
 import time
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 import pytest
 from fake_backend import FakeBackend
 
 from collectors.test_collect import Zygote, write
-from tts_gym import llm
 from tts_gym.datasets import read_store
 from tts_gym.datasets.verify import same_recordings
+from tts_gym.registry import BACKENDS
 
 # Eight and nine characters: two and three tokens.
 ROWS = [{"id": "a", "question": "1 + 1 =?", "gold": "2"}, {"id": "b", "question": "10 + 1 =?", "gold": "11"}]
@@ -33,7 +34,7 @@ def backend(monkeypatch):
         return FakeBackend(write, at_once=at_once, seeds=model != "seedless")
 
     monkeypatch.setitem(sys.modules, "tts_gym.llm.fake", SimpleNamespace(make=make))
-    monkeypatch.setitem(llm.BACKENDS, "openai", ("fake", "make", ""))
+    monkeypatch.setitem(BACKENDS.shipped, "openai", EntryPoint("openai", "tts_gym.llm.fake:make", ""))
     before = signal.getsignal(signal.SIGTERM)
     yield made
     signal.signal(signal.SIGTERM, before)

@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 import time
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 from fake_backend import FakeBackend
 
-from tts_gym import cli, llm
+from tts_gym import cli
 from tts_gym.answers import equivalence, reader  # noqa: F401
 from tts_gym.collectors import collect  # noqa: F401
+from tts_gym.registry import BACKENDS
 
 SUFFIX = "\\boxed{"
 PROBES = ["3}", "x + 1}", "1 + x}", "none"]
@@ -56,7 +58,7 @@ def run(output, *arguments):
 
 def main():
     sys.modules["tts_gym.llm.slow"] = SimpleNamespace(SlowBackend=SlowBackend)
-    llm.BACKENDS["openai"] = ("slow", "SlowBackend", "")
+    BACKENDS.shipped["openai"] = EntryPoint("openai", "tts_gym.llm.slow:SlowBackend", "")
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

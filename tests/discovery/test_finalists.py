@@ -11,11 +11,11 @@ from tts_gym.datasets import load_store
 from tts_gym.discovery import finalists
 from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.assess import assess, clearly_dominated, recordings
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.finalists import by_chance
 from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.report import status_text, write_report
 from tts_gym.discovery.settings import Settings
+from tts_gym.errors import DiscoveryError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 

@@ -12,13 +12,12 @@ import pytest
 
 from discovery.scripted import SOURCE, cuts, fails, says
 from tts_gym.discovery.archive import Archive
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.proposers import command
 from tts_gym.discovery.proposers.proposer import Task
 from tts_gym.discovery.report import status_text, write_report
 from tts_gym.discovery.settings import Settings
-from tts_gym.errors import TTSGymError
+from tts_gym.errors import DiscoveryError, TTSGymError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 

@@ -49,7 +49,7 @@ def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> 
         ControllerError: for an unknown controller, a file that cannot be loaded, or a wrong parameter.
     """
     if spec == ZOO:
-        return [make_controller(program) for program in PROGRAMS.values()]
+        return [make_controller(PROGRAMS[name]) for name in PROGRAMS.shipped]
     if is_file_spec(spec):
         return [_of_file(spec, trust, limits)]
     name, _, text = spec.partition(":")
@@ -58,7 +58,7 @@ def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> 
     if name not in PROGRAMS:
         known = ", ".join(PROGRAMS)
         raise ControllerError(f"Unknown controller {name!r}: use one of {known}, {ZOO}, rl:PATH, or FILE.py:NAME.")
-    return [make_controller(PROGRAMS[name], **_parse_parameters(text, spec))]
+    return [make_controller(PROGRAMS.load(name), **_parse_parameters(text, spec))]
 
 
 def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
@@ -102,7 +102,7 @@ def zoo_on(store: ReplayStore) -> tuple[list[Controller], list[str]]:
     Returns:
         The shipped programs at their defaults, and the names of those left out, whose signals ``store`` lacks.
     """
-    lacking = [name for name, program in PROGRAMS.items() if not set(program.signals) <= set(store.signals)]
+    lacking = [name for name in PROGRAMS.shipped if not set(PROGRAMS[name].signals) <= set(store.signals)]
     return [controller for controller in parse_spec(ZOO) if controller.name not in lacking], lacking
 
 

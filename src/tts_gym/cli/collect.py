@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,15 +21,7 @@ from tts_gym.collectors.estimate import estimate, read_prices
 from tts_gym.collectors.questions import Columns, Question, read_questions, usual_rule
 from tts_gym.collectors.settings import Probing, Prompting, Settings
 from tts_gym.datasets import load_store, summarise
-
-
-class BackendKind(StrEnum):
-    """What runs the model."""
-
-    vllm = "vllm"
-    openai = "openai"
-    transformers = "transformers"
-
+from tts_gym.registry import BACKENDS
 
 DEFAULTS = Settings(backend="vllm", model="")
 
@@ -45,7 +36,7 @@ def collect(
     ],
     model: Annotated[str, typer.Option(help="Name or path of the model.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the store; an interrupted one goes on.")],
-    backend: Annotated[BackendKind, typer.Option(help="What runs the model.")] = BackendKind.vllm,
+    backend: Annotated[str, typer.Option(help=f"What runs the model: {', '.join(BACKENDS)}.")] = DEFAULTS.backend,
     option: Annotated[
         list[str] | None,
         typer.Option("-o", "--option", metavar="NAME=VALUE", help="Option of the backend, such as dtype=float32."),
@@ -115,11 +106,12 @@ def collect(
     ] = None,
 ) -> None:
     """Fill a replay store from a language model: branches, probes, answers and confidences."""
+    BACKENDS.check(backend)
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns)
     worked = read_questions(examples, columns) if examples else []
     settings = Settings(
-        backend=backend.value,
+        backend=backend,
         model=model,
         branches=branches,
         interval=interval,
@@ -149,7 +141,7 @@ def collect(
         )
     options = dict(map(read_option, option or ()))
     if request_timeout is not None:
-        if backend is not BackendKind.openai:
+        if backend != "openai":
             raise typer.BadParameter("it is that of --backend openai", param_hint="--request-timeout")
         options["timeout"] = request_timeout
     if tensor_parallel_size is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from tts_gym.cli.evaluate import AllowWeak, Rules
 from tts_gym.errors import TTSGymError
+from tts_gym.registry import PROPOSERS
 
 if TYPE_CHECKING:
     from tts_gym.discovery.loop import Discovery
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Discover controllers: propose code, replay it, read why it failed, propose again.", no_args_is_help=True
 )
-
-
-class ProposerName(StrEnum):
-    """Who proposes."""
-
-    manual = "manual"
-    evolution = "evolution"
-    openai = "openai"
-    command = "command"
-    claude_agent = "claude-agent"
 
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
@@ -44,7 +34,9 @@ def run(
     held_out: Annotated[
         list[str] | None, typer.Option(metavar="STORE", help="Store that only the report reads; each with --held-out.")
     ] = None,
-    proposer: Annotated[ProposerName | None, typer.Option(help="Who writes candidates; manual by default.")] = None,
+    proposer: Annotated[
+        str | None, typer.Option(help=f"Who writes candidates: {', '.join(PROPOSERS)}; manual by default.")
+    ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds in all; 8 by default.")] = None,
     candidates_per_round: Annotated[int | None, typer.Option(min=1, help="Proposals a round; 1 by default.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Branch orders a question; 100 by default.")] = None,
@@ -73,7 +65,7 @@ def run(
     told: dict[str, Any] = {
         "search": search and tuple(search),
         "held_out": held_out and tuple(held_out),
-        "proposer": proposer and proposer.value,
+        "proposer": proposer,
         "rounds": rounds,
         "candidates_per_round": candidates_per_round,
         "seeds": seeds,

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,27 +15,17 @@ from tts_gym.cli.collect import read_option
 from tts_gym.cli.evaluate import Rules
 from tts_gym.cli.output import progress_shown
 from tts_gym.errors import TTSGymError
+from tts_gym.registry import ALGORITHMS
 
 if TYPE_CHECKING:
     from tts_gym.agents.rl.train import Progress
-
-
-class AlgorithmName(StrEnum):
-    """What learns."""
-
-    ppo = "ppo"
-    maskable_ppo = "maskable-ppo"
-    a2c = "a2c"
-    dqn = "dqn"
-    qrdqn = "qrdqn"
-    recurrent_ppo = "recurrent-ppo"
 
 
 def train(
     store: Annotated[
         list[str], typer.Option(metavar="STORE", help="Store to train on; several may be named, each with --store.")
     ],
-    algo: Annotated[AlgorithmName, typer.Option(help="What learns.")],
+    algo: Annotated[str, typer.Option(help=f"What learns: {', '.join(ALGORITHMS)}.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the training; new, unless it is resumed.")],
     env: Annotated[str, typer.Option(metavar="ID", help="Environment.")] = "TTSWidthDepthRounds-v0",
     timesteps: Annotated[int | None, typer.Option(min=1, help="Steps of all environments together.")] = None,
@@ -71,9 +60,9 @@ def train(
     arguments = dict(read_option(text, "--argument") for text in argument or ())
     if rules is not None:
         arguments["rules"] = rules.value
-    settings = read_settings(algo.value, env, config, timesteps, arguments)
+    settings = read_settings(algo, env, config, timesteps, arguments)
     training, validating = hold_out(store, eval_store or (), fold, all_questions)
-    told = Config(algo.value, env, training, validating, seed, init_from, settings)
+    told = Config(algo, env, training, validating, seed, init_from, settings)
     with _signals() as received, progress_shown("timesteps", _read) as watch:
         progress = run_training(told, out, resume, watch, lambda: bool(received))
     best = "" if progress.best is None else f", best score {progress.best:.4f}"

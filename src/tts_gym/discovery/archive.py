@@ -15,10 +15,10 @@ from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.proposers.proposer import Proposal
 from tts_gym.discovery.settings import OPEN, Settings
 from tts_gym.discovery.tried import Assessment, OnRecordings, Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 LONGEST_FAILURE = 400
 """Characters of a proposer's reason that are kept."""

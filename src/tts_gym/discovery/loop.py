@@ -17,7 +17,6 @@ from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.discovery.archive import Archive, write_table, write_text
 from tts_gym.discovery.assess import assess
 from tts_gym.discovery.diagnosis import Case, diagnose
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import DIGEST_TOKENS, SOURCE_TOKENS, Findings, best_sources, digest, sources_page
 from tts_gym.discovery.finalists import run_leaders
 from tts_gym.discovery.programs import source_of
@@ -27,6 +26,7 @@ from tts_gym.discovery.proposers.proposer import Proposal, Task, tokens_of
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.discovery.tried import Assessment, Scale, Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 DIAGNOSED_SEEDS = 1
 """Seeds of the diagnosed episodes; they run in plain Python, about a hundred times slower."""

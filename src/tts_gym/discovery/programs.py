@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from tts_gym.agents.programs import PROGRAMS, Program
-from tts_gym.discovery.errors import DiscoveryError
+from tts_gym.errors import DiscoveryError
 
 LINES: dict[str, dict[str, tuple[float, float]]] = {
     "sc": {"n": (1, 64)},

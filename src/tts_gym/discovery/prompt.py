@@ -9,9 +9,9 @@ from typing import Any
 
 from tts_gym.agents.synthesis.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
 from tts_gym.agents.synthesis.vocabulary import ARRAY, BUILTINS, LIST, MEMBERS, MODULES
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.settings import Settings
 from tts_gym.envs.episode import Episode
+from tts_gym.errors import DiscoveryError
 
 MAX_WIDTH = 64
 """Branches that a candidate may open."""

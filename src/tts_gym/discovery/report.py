@@ -17,11 +17,11 @@ from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
 from tts_gym.discovery.assess import LONGEST_FAILURE, assess
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.tried import Scale, Tried
+from tts_gym.errors import DiscoveryError
 from tts_gym.evaluation.statistics import compare
 
 FOLDS = 5

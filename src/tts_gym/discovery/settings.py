@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.envs.episode import EpisodeRules
+from tts_gym.errors import DiscoveryError
 
 BETAS = tuple(k / 10 for k in range(11))
 """The values of the knob at which controllers are evaluated."""
@@ -82,6 +82,17 @@ class Settings:
     def episode_rules(self) -> EpisodeRules:
         """The accounting as episodes take it."""
         return EpisodeRules(published=self.rules == "published")
+
+    def needed(self, name: str) -> str:
+        """The setting ``name``, which the proposer cannot do without.
+
+        Raises:
+            DiscoveryError: it is not given.
+        """
+        value = getattr(self, name)
+        if not value:
+            raise DiscoveryError(f"The proposer {self.proposer} needs --{name}.")
+        return str(value)
 
 
 OPEN = ("rounds", "held_out", "max_usd", "max_tokens", "prices", "timeout", "base_url", "allow_weak_isolation")

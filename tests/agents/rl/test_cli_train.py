@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("sb3_contrib")
 
-from tts_gym.agents.rl.algorithms import ALGORITHMS  # noqa: E402
+from tts_gym.registry import ALGORITHMS  # noqa: E402
 
 STORE = ("--store", "synthetic-small")
 

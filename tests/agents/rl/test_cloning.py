@@ -7,7 +7,7 @@ pytest.importorskip("sb3_contrib")
 
 from tts_gym.agents.replay import branch_order  # noqa: E402
 from tts_gym.agents.rl import make_sb3_env  # noqa: E402
-from tts_gym.agents.rl.algorithms import Chooser, find_algorithm  # noqa: E402
+from tts_gym.agents.rl.chooser import Chooser  # noqa: E402
 from tts_gym.agents.rl.cloning import clonable, clone  # noqa: E402
 from tts_gym.agents.rl.config import Config, read_settings  # noqa: E402
 from tts_gym.agents.rl.demonstrations import Example, demonstrate  # noqa: E402
@@ -17,6 +17,7 @@ from tts_gym.envs.actions import STOP  # noqa: E402
 from tts_gym.envs.episode import EpisodeRules  # noqa: E402
 from tts_gym.envs.state import TOKENS  # noqa: E402
 from tts_gym.errors import ControllerError  # noqa: E402
+from tts_gym.registry import ALGORITHMS  # noqa: E402
 
 ATOMIC, ROUNDS = "TTSWidthDepth-v0", "TTSWidthDepthRounds-v0"
 FOLD = "synthetic-small?except=1/5"
@@ -84,7 +85,7 @@ def agreement(model, told):
     ],
 )
 def test_a_cloned_policy_imitates_its_program(algorithm, env, least):
-    tuned, found = read_settings(algorithm, env), find_algorithm(algorithm)
+    tuned, found = read_settings(algorithm, env), ALGORITHMS.load(algorithm)
     told = shown("cmc:beta=0.5", env, **tuned.arguments)
     model = new_model(Config(algorithm, env, (FOLD,), (), 0, None, tuned))
     before = agreement(model, told)

@@ -16,7 +16,6 @@ pytest.importorskip("sb3_contrib")
 from stable_baselines3.common.vec_env import VecMonitor  # noqa: E402
 
 from tts_gym.agents.rl import make_sb3_env  # noqa: E402
-from tts_gym.agents.rl.algorithms import find_algorithm  # noqa: E402
 from tts_gym.agents.rl.config import Config, Settings, read_settings  # noqa: E402
 from tts_gym.agents.rl.hold_out import hold_out  # noqa: E402
 from tts_gym.agents.rl.policy import question_digest, read_training  # noqa: E402
@@ -27,6 +26,7 @@ from tts_gym.datasets.synthetic import SyntheticModel, synthetic_metadata, synth
 from tts_gym.errors import ControllerError, StoreError  # noqa: E402
 from tts_gym.evaluation import evaluate  # noqa: E402
 from tts_gym.evaluation.statistics import bootstrap  # noqa: E402
+from tts_gym.registry import ALGORITHMS  # noqa: E402
 
 ROUNDS = "TTSWidthDepthRounds-v0"
 
@@ -42,7 +42,7 @@ def config(tiny):
 
 
 def load(config, file):
-    return find_algorithm(config.algorithm).load().load(file, device="cpu")
+    return ALGORITHMS.load(config.algorithm).load(file, device="cpu")
 
 
 def parameters(config, file):

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 
 from tts_gym.agents.controller import ProgramController
-from tts_gym.agents.rl.algorithms import Algorithm, find_algorithm
+from tts_gym.agents.rl.algorithms import is_masked, is_on_policy, is_recurrent
 from tts_gym.agents.rl.demonstrations import DEMONSTRATORS, Demonstrations, Example, demonstrate
 from tts_gym.agents.specs import parse_spec
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
+from tts_gym.registry import ALGORITHMS
 
 EPISODES = 256
 """Episodes of the program that are imitated, spread evenly over the questions."""
@@ -34,7 +35,7 @@ def clonable(spec: str, algorithm: str, env: str) -> ProgramController:
     Raises:
         ControllerError: it cannot, or there is no such program.
     """
-    if not find_algorithm(algorithm).on_policy:
+    if not is_on_policy(ALGORITHMS.load(algorithm)):
         raise ControllerError(f"{algorithm} learns values, and cannot begin as {spec}: use an actor-critic algorithm.")
     if env not in DEMONSTRATORS:
         raise ControllerError(f"No policy of {env} can begin as {spec}: use {' or '.join(DEMONSTRATORS)}.")
@@ -46,7 +47,7 @@ def clonable(spec: str, algorithm: str, env: str) -> ProgramController:
 
 def clone(
     model: Any,
-    algorithm: Algorithm,
+    algorithm: Any,
     controller: ProgramController,
     env: str,
     arguments: Mapping[str, Any],
@@ -57,7 +58,7 @@ def clone(
 
     Args:
         model: what learns.
-        algorithm: its algorithm, which is on-policy.
+        algorithm: its class, which is on-policy.
         controller: the program with its parameters.
         env: id of the environment.
         arguments: its arguments, without the store.
@@ -86,10 +87,10 @@ def clone(
             optimizer.step()
 
 
-def _log_likelihood(policy: Any, algorithm: Algorithm, shown: Demonstrations, batch: NDArray[np.int64]) -> torch.Tensor:
+def _log_likelihood(policy: Any, algorithm: Any, shown: Demonstrations, batch: NDArray[np.int64]) -> torch.Tensor:
     """Mean log-probability of the actions in the episodes ``batch``."""
     real = shown.real[:, batch].T
-    used = np.ones_like(real) if algorithm.recurrent else real
+    used = np.ones_like(real) if is_recurrent(algorithm) else real
 
     def rows(values: NDArray[Any]) -> NDArray[Any]:
         """The steps of one episode after those of the other."""
@@ -98,8 +99,8 @@ def _log_likelihood(policy: Any, algorithm: Algorithm, shown: Demonstrations, ba
 
     told = shown.observations
     seen = {name: rows(values) for name, values in told.items()} if isinstance(told, dict) else rows(told)
-    extras: dict[str, Any] = {"action_masks": rows(shown.masks)} if algorithm.masked else {}
-    if algorithm.recurrent:
+    extras: dict[str, Any] = {"action_masks": rows(shown.masks)} if is_masked(algorithm) else {}
+    if is_recurrent(algorithm):
         extras = {"lstm_states": _blank_memory(policy, len(batch)), "episode_starts": torch.zeros(used.size)}
     actions = torch.as_tensor(rows(shown.actions))
     _, likelihoods, _ = policy.evaluate_actions(policy.obs_to_tensor(seen)[0], actions, **extras)

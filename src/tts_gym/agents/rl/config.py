@@ -13,8 +13,8 @@ import gymnasium as gym
 import yaml
 from gymnasium.envs.registration import load_env_creator
 
-from tts_gym.agents.rl.algorithms import find_algorithm
 from tts_gym.errors import ControllerError
+from tts_gym.registry import ALGORITHMS
 
 CONFIGS = Path(__file__).parent / "configs"
 """One file an algorithm; each maps ids of environments to settings, as every file of settings does."""
@@ -105,9 +105,10 @@ def read_settings(
     Raises:
         ControllerError: an unknown algorithm, environment or setting, or one of a wrong type.
     """
-    find_algorithm(algorithm)
+    ALGORITHMS.load(algorithm)
     values: dict[str, Any] = {}
-    for source in filter(None, (CONFIGS / f"{algorithm}.yaml", file)):
+    shipped = CONFIGS / f"{algorithm}.yaml"
+    for source in filter(None, (shipped if shipped.exists() else None, file)):
         section = _section(source, env)
         if source is file and not section:
             raise ControllerError(f"{file} has no settings for {env}.")
@@ -154,7 +155,7 @@ def _checked(values: dict[str, Any], algorithm: str, env: str) -> Settings:
         raise ControllerError(f"The settings for {algorithm} on {env} lack {', '.join(missing)}.")
     creator: Any = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
     known = {
-        "hyperparameter": set(inspect.signature(find_algorithm(algorithm).load()).parameters) - _OURS,
+        "hyperparameter": set(inspect.signature(ALGORITHMS.load(algorithm)).parameters) - _OURS,
         "argument": set(inspect.signature(creator).parameters) - _NOT_ARGUMENTS,
     }
     for kind, names in known.items():

@@ -23,11 +23,12 @@ from gymnasium.vector import AutoresetMode
 
 from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.replay import branch_order
-from tts_gym.agents.rl.algorithms import Chooser, find_algorithm
+from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.state import PROBES, SEQUENTIAL, STEPS, TOKENS, WIDTH
 from tts_gym.errors import ControllerError
+from tts_gym.registry import ALGORITHMS
 
 MOST_ENVIRONMENTS = 1024
 """Episodes that are played side by side."""
@@ -184,7 +185,7 @@ def read_training(content: bytes, path: Path) -> Training:
 
 @lru_cache(maxsize=8)
 def _load_model(content: bytes, algorithm: str) -> Any:
-    return find_algorithm(algorithm).load().load(io.BytesIO(content), device="cpu")
+    return ALGORITHMS.load(algorithm).load(io.BytesIO(content), device="cpu")
 
 
 def _read_weight(text: str | None, training: Training) -> float:

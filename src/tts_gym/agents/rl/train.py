@@ -14,7 +14,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecMonitor
 
-from tts_gym.agents.rl.algorithms import find_algorithm
 from tts_gym.agents.rl.cloning import clonable, clone
 from tts_gym.agents.rl.config import Config
 from tts_gym.agents.rl.policy import Training, question_digest
@@ -24,6 +23,7 @@ from tts_gym.agents.rl.validation import Validation
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
+from tts_gym.registry import ALGORITHMS
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def train(
         if checkpoint is not None:
             model = _loaded(config, checkpoint, model.get_env())
         elif program is not None:
-            algorithm = find_algorithm(config.algorithm)
-            clone(model, algorithm, program, config.env, config.settings.arguments, learned_from, config.seed)
+            clone(model, type(model), program, config.env, config.settings.arguments, learned_from, config.seed)
         training.attach(model)
         directory.begin()
         judged_on = [stores[name] for name in config.eval_stores]
@@ -195,7 +194,7 @@ def new_model(config: Config) -> Any:
             hyperparameters["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
         policy = getattr(importlib.import_module(module), name) if module else name
         envs = make_sb3_env(config.env, settings.n_envs, config.seed, store=list(config.stores), **settings.arguments)
-        algorithm = find_algorithm(config.algorithm).load()
+        algorithm = ALGORITHMS.load(config.algorithm)
         return algorithm(policy, VecMonitor(envs), seed=config.seed, device="cpu", **hyperparameters)
     except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         raise ControllerError(f"Cannot make {config.algorithm} on {config.env}: {error}") from error
@@ -203,7 +202,7 @@ def new_model(config: Config) -> Any:
 
 def _loaded(config: Config, checkpoint: Path, envs: Any) -> Any:
     """The model of a checkpoint, with draws of its own from here on."""
-    model = find_algorithm(config.algorithm).load().load(checkpoint, envs, device="cpu")
+    model = ALGORITHMS.load(config.algorithm).load(checkpoint, envs, device="cpu")
     if replay_file(checkpoint).exists():
         model.load_replay_buffer(replay_file(checkpoint))
     model.set_random_seed(config.seed + model.num_timesteps)

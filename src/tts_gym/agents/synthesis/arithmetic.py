@@ -109,9 +109,7 @@ def _power(base: int, exponent: int) -> int:
 @lower_builtin(operator.pow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
 @lower_builtin(operator.ipow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
 def _to_power(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    whole = [
-        context.cast(builder, value, kind, _WHOLE) for value, kind in zip(arguments, signature.args, strict=True)
-    ]
+    whole = [context.cast(builder, value, kind, _WHOLE) for value, kind in zip(arguments, signature.args, strict=True)]
     return context.compile_internal(builder, _power, _WHOLE(_WHOLE, _WHOLE), whole)
 
 

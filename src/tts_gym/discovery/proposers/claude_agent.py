@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from tts_gym.discovery.errors import DiscoveryError
+from tts_gym.discovery.proposers.prices import read_model_prices
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
+from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.tried import Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 TURNS = 40
 """Turns of the agent at most."""
@@ -44,6 +46,11 @@ class ClaudeAgent:
         self._model = model
         self._prices = prices
         self._timeout = timeout
+
+    @classmethod
+    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> ClaudeAgent:
+        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        return cls(settings.needed("model"), read_model_prices(settings), settings.timeout)
 
     def estimate(self, prompt_tokens: int) -> Usage:
         """The prompt, read again at each of a dozen turns, and a long reply."""

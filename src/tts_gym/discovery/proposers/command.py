@@ -7,13 +7,14 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
+from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.tried import Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 LAST_WORDS = 5.0
 """Seconds after the deadline in which output may still come, from what left the process group."""
@@ -48,6 +49,11 @@ class Command:
         if not self._words:
             raise DiscoveryError("The command of the proposer is empty: give one with --command.")
         self._timeout = timeout
+
+    @classmethod
+    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Command:
+        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        return cls(settings.needed("command"), settings.timeout)
 
     def estimate(self, prompt_tokens: int) -> Usage:
         """Nothing that is counted."""

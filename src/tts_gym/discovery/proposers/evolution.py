@@ -11,10 +11,11 @@ from cmaes import CMA
 from numpy.typing import NDArray
 
 from tts_gym.agents.synthesis.trial import names_of
-from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.programs import line_schedule, with_schedule
 from tts_gym.discovery.proposers.proposer import Proposal, Task
+from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.tried import Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 SIGMA = 0.3
 """Standard deviation of the first generation, in units of each parameter's scale."""
@@ -53,6 +54,11 @@ class Evolution:
             raise DiscoveryError("None of the seed programs has a numeric parameter to evolve.")
         self._seed = seed
         self._per_round = candidates_per_round
+
+    @classmethod
+    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Evolution:
+        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        return cls(seeds, settings.seed, settings.candidates_per_round, settings.beta)
 
     def estimate(self, prompt_tokens: int) -> Usage:
         """Nothing: no model is asked."""

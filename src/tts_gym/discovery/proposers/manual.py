@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
+from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.tried import Tried, Usage
 
 
@@ -14,6 +15,11 @@ class Manual:
     """Takes ``candidate.py`` from the workspace once it is there."""
 
     metered = False
+
+    @classmethod
+    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Manual:
+        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        return cls()
 
     def estimate(self, prompt_tokens: int) -> Usage:
         """Nothing that is counted."""

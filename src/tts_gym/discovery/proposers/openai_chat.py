@@ -11,9 +11,11 @@ from typing import Any
 
 import openai
 
-from tts_gym.discovery.errors import DiscoveryError
+from tts_gym.discovery.proposers.prices import read_model_prices
 from tts_gym.discovery.proposers.proposer import Proposal, Task
+from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.tried import Tried, Usage
+from tts_gym.errors import DiscoveryError
 
 RETRIES = 6
 """How often a request is tried again after a rate limit, a server error, a lost connection or a time-out."""
@@ -59,6 +61,14 @@ class OpenAIChat:
         self._prices = prices
         self._max_output = max_output
         self._limit_name = "max_tokens"
+
+    @classmethod
+    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> OpenAIChat:
+        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        model, prices = settings.needed("model"), read_model_prices(settings)
+        if settings.max_usd is not None and prices is None:
+            raise DiscoveryError("--max-usd needs a price file: add --prices FILE.")
+        return cls(model, prices, settings.timeout, settings.base_url, settings.max_output)
 
     def estimate(self, prompt_tokens: int) -> Usage:
         """The prompt and the longest reply."""

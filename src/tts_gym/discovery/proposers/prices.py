@@ -1,0 +1,11 @@
+"""What the model of a proposer costs."""
+
+from __future__ import annotations
+
+from tts_gym.collectors.estimate import read_prices
+from tts_gym.discovery.settings import Settings
+
+
+def read_model_prices(settings: Settings) -> dict[str, float] | None:
+    """Dollars a million tokens of the model that ``settings`` names, None without a price file."""
+    return None if settings.prices is None else read_prices(settings.prices, settings.needed("model"))
