@@ -94,6 +94,7 @@ def test_answers_are_scored_within_the_time_of_their_question():
             2,
             0,
         ) and "2 answers were left out" in tasks.counts.shortfall
+        assert tasks.right(question.scorer, ["other"]) == [] and tasks.counts.left_out == 2
     assert TaskScorer().counts.shortfall == ""
 
 

@@ -122,18 +122,16 @@ class TaskScorer(AbstractContextManager["TaskScorer"]):
             TTSGymError: the process does not start.
         """
         end = time.monotonic() + self._question_seconds
-        found = []
-        for answer in answers:
+        asked = list(answers)
+        for answer in asked:
             if (scorer, answer) not in self._known:
-                if time.monotonic() > end:
-                    self.counts.left_out += 1
-                    continue
-                self._known[scorer, answer] = self._is_right(scorer, answer)
-            if self._known[scorer, answer]:
-                found.append(answer)
-        return found
+                self._known[scorer, answer] = self._is_right(scorer, answer, end)
+        return [answer for answer in asked if self._known[scorer, answer]]
 
-    def _is_right(self, scorer: str, answer: str) -> bool:
+    def _is_right(self, scorer: str, answer: str, end: float) -> bool:
+        if time.monotonic() > end:
+            self.counts.left_out += 1
+            return False
         self.counts.asked += 1
         try:
             score: float | None = self._worker.ask("score", scorer, answer, seconds=self._seconds)

@@ -52,7 +52,7 @@ def dataset_card(store: ReplayStore) -> str:
         "",
         "## What is in it",
         "",
-        "- `questions.parquet`: one row a question, with its correct answer.",
+        "- `questions.parquet`: one row a question, with its correct answer, and the others where there are several.",
         "- `branches.parquet`: one row a branch: its length, its final answer, and lists with a value for each probe.",
         "- `answers.parquet`: the class of each answer text; answers of one class count as the same.",
         *["- `texts.parquet`: the text of each branch."] * ("texts.parquet" in metadata.get("sha256", {})),
