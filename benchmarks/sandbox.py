@@ -31,6 +31,7 @@ import pandas as pd
 from tts_gym.agents import Program, ProgramController
 from tts_gym.agents.programs import cmc
 from tts_gym.agents.synthesis import trial
+from tts_gym.agents.synthesis.agreement import SAMPLE, Sample
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
 from tts_gym.agents.synthesis.jail import JailRun, Limits, run_jailed
 from tts_gym.datasets import ReplayStore, load_store
@@ -97,6 +98,20 @@ def in_jail(one: Candidate, stores: list[ReplayStore]) -> JailRun:
     return run
 
 
+def timing_the_check(spent: list[float]) -> None:
+    """Have the processor seconds of each comparison with plain Python, all processes together, added to ``spent``."""
+    compare = Sample.disagreement
+
+    def timed(*arguments: Any) -> str | None:
+        used = processor_seconds()
+        try:
+            return compare(*arguments)
+        finally:
+            spent.append(processor_seconds() - used)
+
+    Sample.disagreement = timed  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Measure, write and print."""
     # Without the jail compiled code is cached, and a second run of this script would find it.
@@ -109,6 +124,8 @@ def main() -> None:
     first = in_jail(candidate(0), stores)
     first_seconds = time.perf_counter() - start
     jailed, jailed_processor, free, free_processor = [], [], [], []
+    check_processor: list[float] = []
+    timing_the_check(check_processor)
     for number in range(1, REPEATS + 1):
         one = candidate(number)
         start, used = time.perf_counter(), processor_seconds()
@@ -130,6 +147,8 @@ def main() -> None:
         "seconds_without": round(median(free), 2),
         "processor_seconds_in_jail": round(median(jailed_processor), 2),
         "processor_seconds_without": round(median(free_processor), 2),
+        "check_episodes": SAMPLE,
+        "check_processor_seconds": round(median(check_processor), 2),
         "overhead_percent": round(100 * (median(jailed_processor) / median(free_processor) - 1), 1),
         "first_candidate_seconds_in_jail": round(first_seconds, 2),
         "warm_up_seconds_without": round(loading, 2),

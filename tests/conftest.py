@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tts_gym import cli
+from tts_gym.agents.synthesis import nursery
 from tts_gym.evaluation import evaluate
 
 pytest_plugins = ["engines"]
@@ -57,6 +58,13 @@ def store_file(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(json.dumps(questions))
     return path
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """Jails that start during these tests do not compile, which takes most of the time on so few episodes."""
+    environment = nursery._environment
+    monkeypatch.setattr(nursery, "_environment", lambda: environment() | {"NUMBA_DISABLE_JIT": "1"})
 
 
 @pytest.fixture

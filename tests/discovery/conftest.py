@@ -9,12 +9,6 @@ from tts_gym.datasets import read_published
 
 
 @pytest.fixture
-def interpreted(monkeypatch):
-    """Jails that start during these tests do not compile, which takes most of the time on so few episodes."""
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-
-
-@pytest.fixture
 def source():
     """A candidate that reads up to four branches."""
     return SOURCE

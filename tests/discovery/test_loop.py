@@ -65,7 +65,7 @@ def test_evolution_goes_round_and_does_so_again(tmp_path, told):
 
 @pytest.mark.slow
 def test_compiled_and_jailed_on_bundled_stores(tmp_path, monkeypatch, run):
-    monkeypatch.delenv("NUMBA_DISABLE_JIT")
+    monkeypatch.undo()
     stores = ["--search", "synthetic-small", "--search", "smollm2-arithmetic"]
     options = ["--proposer", "evolution", "--rounds", "2", "--seeds", "9", "--from", "asc"]
     status, out, err = run("discover", "run", tmp_path / "d", *stores, *options)
@@ -354,11 +354,17 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, told, store_file, a
     words = ["discover", "run", str(here), "--search", str(store_file), "--proposer", "evolution", "--rounds", "2"]
     words += ["--candidates-per-round", "2", "--seeds", "2", "--from", "sc", "--resume"]
     command = [sys.executable, "-c", "from tts_gym.cli import main; main()", *words]
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     chance = random.Random(attempt)
     kills = 0
     while kills < 6:
         running = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=environment,
         )
         begun = _first_new_file(here, running)
         if begun:
@@ -369,7 +375,7 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, told, store_file, a
         running.communicate()
         kills += 1
     else:
-        running = subprocess.run(command, capture_output=True, text=True)
+        running = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert kills > 0
     assert running.returncode == 0, running.stderr.read() if hasattr(running.stderr, "read") else running.stderr
     if hasattr(running.stderr, "close"):

@@ -46,7 +46,7 @@ def heard(data, parameters=0, blocks=(BLOCK,)):
         del left[:size]
         return part
 
-    return read_results(read, blocks, SEEDS, parameters), bytes(left)
+    return read_results(read, blocks, SEEDS, parameters, lambda run, logs: None), bytes(left)
 
 
 def logs_of(*logs, codes=None):

@@ -20,14 +20,10 @@ from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets import load_store, synthetic_store
 from tts_gym.envs.episode import EpisodeRules, Note
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 EXACT = EpisodeRules()
 FIRST = [Asked(0, 0, 0, 0.5)]
-
-
-@pytest.fixture(autouse=True)
-def _interpreted(monkeypatch):
-    """Nothing is compiled here: nurseries are ready sooner."""
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
 
 
 @pytest.fixture
