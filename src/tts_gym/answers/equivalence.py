@@ -22,7 +22,7 @@ from tts_gym.answers.reading import Leaf, Reading, Word, key, leaves
 from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
-RULES = 2
+RULES = 3
 """Version of the rules; cached results of other versions are not used."""
 
 SECONDS = 3.0

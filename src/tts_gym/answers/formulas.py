@@ -188,7 +188,7 @@ def _stretched(values: Values, length: int) -> Values:
 
 
 def _close(one: Decimal, other: Decimal, size: Decimal) -> bool:
-    return abs(one - other) <= AGREE * max(size, AGREE)
+    return abs(one - other) <= AGREE * size
 
 
 def _join_rounded(

@@ -23,6 +23,7 @@ from tts_gym.answers.values import (
     PERCENT,
     RATIO,
     TRUTH,
+    common_name,
     grouped,
     is_ratio,
     is_words,
@@ -62,7 +63,8 @@ def what_is_asked(gold: str) -> Asked:
         return Asked(prefix=text[:2]) if PREFIXED.match(text) else Asked(base=in_base.base)
     name, value = named(text)
     if name is None and len(EQUALS.split(text)) > 1:
-        return Asked("equation")
+        parts = read_list(text)
+        return Asked("equation", name=common_name(parts.parts) if parts else None)
     if name is not None and has_variables(value):
         return Asked("equation", name=name)
     quantity = None if number(value) else read_quantity(value)
@@ -90,7 +92,7 @@ def read(answer: str, asked: Asked = NOTHING) -> Reading:
     if asked.kind == "ratio" and RATIO.fullmatch(text):
         return read_ratio(text)
     if asked.kind == "equation" and len(EQUALS.split(text)) > 1:
-        return read_equation(text)
+        return read_equation(text, asked)
     return read_value(text, asked)
 
 
@@ -104,7 +106,7 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
         found += [Word("choice", labelled[1]), read_value(labelled[2], asked) if labelled[2] else None]
     name, value = named(text)
     if asked.kind == "equation" and name is None:
-        found.append(read_value(value, NOTHING))
+        found.append(read_value(value, Asked(name=asked.name)))
     found += [*_percentages(value, asked), *_other_bases(value, asked), *_other_lists(value, asked)]
     found += [real_numbers(value), *_times(value, asked), *_decimal_comma(value, asked)]
     joined = SPACED_THOUSANDS.sub("", value)

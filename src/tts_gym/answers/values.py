@@ -12,7 +12,7 @@ from tts_gym.answers.inequalities import INFINITY, REAL_NUMBERS, compared_variab
 from tts_gym.answers.numbers import Number, number, positional
 from tts_gym.answers.quantities import has_variables, in_unit, read_quantity
 from tts_gym.answers.reading import Group, Leaf, Reading, Word, of_number
-from tts_gym.answers.spelling import FUNCTION, latex
+from tts_gym.answers.spelling import latex
 from tts_gym.answers.structure import (
     CONJUNCTION,
     Enclosed,
@@ -22,21 +22,13 @@ from tts_gym.answers.structure import (
     read_union,
     split_top,
 )
+from tts_gym.answers.tokens import are_letters, are_tokens, plain_range, stands_as_it_is
 from tts_gym.answers.units import Unit
 from tts_gym.answers.wording import is_text, plain_words
 
 PERCENT = Unit({"percent": 1})
 
 TRUTH = frozenset({"yes", "no", "true", "false"})
-RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)((?: ?- ?[0-9]+(?:\.[0-9]+)?)+)")
-BEFORE_RANGE = re.compile(r"[$€£¥₹]|from ")
-TO = re.compile(r"(?<=[0-9]) (?:to|through) (?=[0-9])")
-DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
-IDENTIFIER = re.compile(r"(?=[A-Za-z0-9.]*[A-Za-z][0-9])[A-Za-z0-9.]+")
-QUOTED = re.compile(r"'[^']*[A-Za-z][^']*'|\"[^\"]*[A-Za-z][^\"]*\"")
-LETTERS_APART = re.compile(r"[a-z](?: [a-z])+")
-TOKENS = re.compile(r"-?[0-9.]+(?: -?[0-9.]+)+|[A-Z](?: [A-Z])+|(?:[A-Za-z0-9_.#*?@|-]{1,6} )+[A-Za-z0-9_.#*?@|-]{1,6}")
-BOARD = re.compile(r"(?:^| )(?:[_.#*?@|]+|[A-Za-z]+[0-9]+[A-Za-z0-9]*)(?: |$)")
 RATIO = re.compile(r"[^:]{1,60}(?::[^:]{1,60})+")
 EQUALS = re.compile(r"(?<![<>!=:\\])=(?!=)|≈")
 NAME = re.compile(
@@ -75,24 +67,18 @@ def _is_closed(text: str) -> bool:
 
 def is_words(text: str) -> bool:
     """Whether ``text`` is compared as it stands: words, tokens, grids, and lists of these."""
-    if number(text) or positional(text) or read_range(text) or read_quantity(text):
+    if number(text) or positional(text) or plain_range(text) or read_quantity(text):
         return False
     if read_date(text) is not None or read_time(text) is not None:
         return False
+    if are_letters(text):
+        return True
     listed = read_list(text)
     if listed is not None:
         return all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in listed.parts if part != ELLIPSIS)
     if named(text)[0] is not None or named(text)[1] != text:
         return False
-    return _are_tokens(text) or LETTERS_APART.fullmatch(text) is not None or is_text(text)
-
-
-def _are_tokens(text: str) -> bool:
-    return TOKENS.fullmatch(text) is not None and (
-        not re.search(r"[A-Za-z]", text)
-        or re.fullmatch(r"[A-Z](?: [A-Z])+", text) is not None
-        or BOARD.search(text) is not None
-    )
+    return are_tokens(text) or is_text(text)
 
 
 def read_value(text: str, asked: Asked) -> Reading:
@@ -126,13 +112,6 @@ def read_bare(text: str, asked: Asked) -> Reading:
     return Leaf(latex(CONSTANT.sub("+ C", text)))
 
 
-def read_range(text: str) -> Word | None:
-    """The range of "5-10", "$5-10" or "5 to 10", which is no difference; None where ``text`` is none."""
-    start = BEFORE_RANGE.match(text)
-    plain = TO.sub("-", text[start.end() :] if start else text)
-    return Word("range", plain.replace(" ", "")) if RANGE.fullmatch(plain) else None
-
-
 def _truth(text: str, asked: Asked) -> Reading | None:
     plain = plain_words(text)
     return Word("text", plain) if plain in TRUTH else None
@@ -146,9 +125,9 @@ def _number(text: str, asked: Asked) -> Reading | None:
     if asked.base is not None:
         in_base = positional(text) or positional(f"{text}_{asked.base}")
         return Word("text", text) if in_base is None else of_number(Number(Fraction(in_base.value)))
-    spanned = read_range(text)
+    spanned = plain_range(text)
     if spanned is not None:
-        return spanned
+        return Word("range", spanned)
     exact = number(text)
     if exact is not None:
         return of_number(exact)
@@ -175,10 +154,7 @@ def _share(leaf: Leaf) -> Leaf:
 
 
 def _sequence(text: str, asked: Asked) -> Reading | None:
-    is_identifier = IDENTIFIER.fullmatch(text) is not None and FUNCTION.search(text) is None
-    if "~" in text or is_identifier or QUOTED.fullmatch(text) or DOTTED.fullmatch(text) or _are_tokens(text):
-        return Word("text", plain_words(text))
-    return None
+    return Word("text", plain_words(text)) if stands_as_it_is(text) else None
 
 
 def is_ratio(text: str) -> bool:
@@ -229,9 +205,10 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
         asked: what the gold answer shows.
     """
     names = {name for name, _ in map(named, texts)}
-    if len(names) == 1 and names != {None} and not brackets:
-        texts = tuple(named(text)[1] for text in texts)
-    elif not brackets and names != {None} and named(texts[0])[0] and names - {None} == {named(texts[0])[0]}:
+    name = common_name(texts)
+    if name is not None and not brackets:
+        return _value_of(name, grouped("", tuple(named(text)[1] for text in texts), asked), asked)
+    if not brackets and names != {None} and named(texts[0])[0] and names - {None} == {named(texts[0])[0]}:
         texts = (named(texts[0])[1], *texts[1:])
     ordered = brackets not in {"", "{}"} or ELLIPSIS in texts
     expanded: list[str] = []
@@ -241,11 +218,26 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
     compared = {variable for part in expanded if (variable := compared_variable(part)) is not None}
     inner = Asked(unit=asked.unit, name=SEVERAL if len(compared) > 1 else asked.name)
     parts = tuple(read_equation(part) if len(EQUALS.split(part)) > 1 else read_bare(part, inner) for part in expanded)
+    parts = _with_units(expanded, parts)
     if not ordered and any(isinstance(part, Word) for part in parts):
         return Group("words", parts)
     if brackets == "{}":
         parts = tuple(dict.fromkeys(parts))
     return Group(brackets or "{}", parts, ordered)
+
+
+def common_name(texts: tuple[str, ...]) -> str | None:
+    """What all of ``texts`` give a value to; None where they differ."""
+    names = {named(text)[0] for text in texts}
+    return names.pop() if len(names) == 1 else None
+
+
+def _with_units(texts: list[str], parts: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """The readings of ``texts`` with their units, where these differ and so tell which part is which."""
+    units = [quantity and quantity.unit for quantity in map(read_quantity, texts)]
+    if len(set(units) - {None}) < 2:
+        return parts
+    return tuple(Group(f"in {unit}", (part,)) if unit else part for unit, part in zip(units, parts, strict=True))
 
 
 def _union(text: str, asked: Asked) -> Reading | None:
@@ -263,7 +255,7 @@ def _plus_minus(text: str, asked: Asked) -> Reading | None:
 def _both(text: str) -> tuple[str, ...] | None:
     """The values of a formula with a plus-minus, none of which is a range."""
     both = plus_minus(text)
-    return None if both is None else tuple(f"({one})" if read_range(one) else one for one in both)
+    return None if both is None else tuple(f"({one})" if plain_range(one) else one for one in both)
 
 
 def _inequality(text: str, asked: Asked) -> Reading | None:
@@ -288,11 +280,11 @@ def _relation(text: str, asked: Asked) -> Reading | None:
     return read_equation(text) if len(EQUALS.split(text)) > 1 else None
 
 
-def read_equation(text: str) -> Reading:
+def read_equation(text: str, asked: Asked = NOTHING) -> Reading:
     """The reading of an equation, or of several in a list."""
     listed = split_top(text)
     if listed is not None and len(listed) > 1:
-        return grouped("", tuple(listed), NOTHING)
+        return grouped("", tuple(listed), Asked(name=asked.name))
     return Leaf(latex(EQUALS.sub("=", text)))
 
 

@@ -187,7 +187,12 @@ def _spelled(value: Any) -> list[str] | None:
     if value is None:
         return None
     real, imaginary = value.as_real_imag()
-    return [str(real), str(imaginary)]
+    return [_significant(real), _significant(imaginary)]
+
+
+def _significant(part: Any) -> str:
+    """A real number in digits; what SymPy finds no digit of is zero."""
+    return "0" if getattr(part, "_prec", DIGITS) <= 1 else str(part)
 
 
 def _stand_in(name: str, point: int) -> Any:
