@@ -146,3 +146,45 @@ BY_HEART = {
     "the most of many": f"return max({', '.join(map(str, LENGTHS[:20]))})",
 }
 """After lengths that are known by heart."""
+
+NOT_PYTHON = {
+    "a break outside a loop": program("break"),
+    "a continue outside a loop": program("if n > 3:\n    continue\nreturn 1"),
+    "an argument twice": program("return f(1, 2)", "def f(a, a):\n    return a\n\n\n"),
+    "a keyword twice": program("return f(a=1, a=2)", "def f(a):\n    return a\n\n\n"),
+    "a program with one argument twice": f"{HEAD}def program(episode, n, n):\n    return n\n",
+}
+"""What is Python in each of its parts only."""
+
+TWICE = {
+    "by place and by name": ("return f(1, a=2)", "def f(a):\n    return a\n\n\n"),
+    "to a method": ("return episode.advance(0, i=1)", ""),
+    "and another not at all": ('return int(episode.signal("mean_logprob", k=1))', ""),
+    "a type and no length": ("x = np.zeros(dtype=np.int64)\nreturn 1", ""),
+}
+"""Arguments given twice, or not at all."""
+
+LARGER = {
+    "a sum": "return 9223372036854775807 + 1",
+    "a power": "x = 2**63\nreturn 1",
+    "in a list": "x = np.array([1, 2, 2**64])\nreturn 1",
+    "an element": "x = np.array([9223372036854775807 + 1])\nx[0] = math.nan\nreturn 1",
+    "below": "return -9223372036854775807 - 2",
+}
+"""Whole numbers of more than 64 bits, made of smaller ones."""
+
+UNPAID = [
+    "class_of[0]", "tables.answers[0]", "order[0]", "count[1]", "setup[3]", "codes[0]", "log[0]", "notes", "questions",
+    "code_of[0]", "completions[0]", "reset()", "charge(-1)", "reveal(0, 5)", "__class__", "__dict__",
+]  # fmt: skip
+"""What an episode has and its interface does not."""
+
+NAMES = {
+    "a module": "np = 3",
+    "a function of Python": "int = 3",
+    "a pool": "for FINISHED in range(3):\n    pass",
+    "a module in other letters": "\uff4e\uff50 = 3",
+    "private": "_x = 1",
+    "hidden": "x\u0430 = 1",
+}
+"""Names that a variable must not have."""

@@ -4,7 +4,20 @@ import re
 from pathlib import Path
 
 import pytest
-from refused import ADDING, BEYOND, BY_HEART, HEAD, LENGTHS, UNBOUND, program
+from refused import (
+    ADDING,
+    BEYOND,
+    BY_HEART,
+    HEAD,
+    LARGER,
+    LENGTHS,
+    NAMES,
+    NOT_PYTHON,
+    TWICE,
+    UNBOUND,
+    UNPAID,
+    program,
+)
 
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.synthesis.candidate import CandidateError, read_candidate
@@ -42,6 +55,45 @@ def test_knowing_lengths_by_heart_is_refused(name):
     refusal(program(BY_HEART[name]))
 
 
+@pytest.mark.parametrize("name", NOT_PYTHON)
+def test_what_python_does_not_take_as_a_whole_is_refused(name):
+    assert re.match(r"line \d+: this is not Python: ", refusal(NOT_PYTHON[name]))
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_an_argument_is_given_once(name):
+    assert re.match(r"line \d+: .* twice", refusal(program(*TWICE[name])))
+
+
+@pytest.mark.parametrize("name", LARGER)
+def test_whole_numbers_of_more_than_64_bits_are_refused(name):
+    assert "a whole number of more than 64 bits" in refusal(program(LARGER[name]))
+
+
+def test_the_schedule_which_is_not_compiled_may_have_larger_ones():
+    assert read_candidate(program("return n").replace("30 * beta", "2**64 * 2**-63 * beta")).audited
+
+
+@pytest.mark.parametrize("name", UNPAID)
+def test_what_was_not_paid_for_has_no_name(name):
+    assert re.match(r"line \d+: there is no (attribute|method) ", refusal(program(f"return episode.{name}")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_misleads_is_refused(name):
+    assert re.match(r"line \d+: ", refusal(program(f"{NAMES[name]}\nreturn 1")))
+
+
+def test_what_is_nested_too_deeply_is_refused():
+    for body in ["x = " + "-" * 60_000 + "1", "x = " + "n + " * 15_000 + "1", "x = " + "n + " * 900 + "1"]:
+        assert "nested too deeply" in refusal(program(f"{body}\nreturn 1"))
+
+
+def test_what_python_warns_of_is_not_shown(recwarn):
+    assert read_candidate('"""\\d \\\x1b"""\n' + program("return n")).audited
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -67,6 +119,8 @@ def test_a_variable_with_a_value_is_not(body):
     ("body", "words"),
     [
         ("x = np.ones(3)\nif x > 1:\n    return 1\nreturn 2", "a condition is true or false, but x > 1 is an array"),
+        ("x = ~n\nreturn x", "~ is for arrays"),
+        ("return schedule(0.5)[0]", "schedule gives the arguments of program: nothing else calls it"),
         ("x = [1]\nwhile x:\n    x.pop()\nreturn 2", "a condition is true or false, but x is a list"),
         ("x = episode.note('a', 1)\nreturn 2", "x cannot hold nothing"),
         ("return np.ones(3)", "program returns the code of an answer"),

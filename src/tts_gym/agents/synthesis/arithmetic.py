@@ -9,20 +9,21 @@ of nothing, as compiled ones never do.
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numba.core import types
 from numba.core.typeconv import Conversion
 from numba.core.typing import builtins, collections
-from numba.cpython import numbers
+from numba.cpython import mathimpl, numbers
 from numba.extending import lower_builtin, lower_cast
 from numba.np.math import numbers as array_numbers
 
-_WHOLE = types.int64
-_LIMIT = 2.0**63
+_WHOLE, _REAL = types.int64, types.float64
 _OVERFLOW = "a whole number has more than 64 bits"
 
 
@@ -78,6 +79,16 @@ for _operation, _operators in {
         lower_builtin(_operator, _WHOLE, _WHOLE)(_checked(_operation))
 
 
+@lower_builtin(operator.floordiv, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.ifloordiv, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
+def _divided(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    value, divisor = arguments
+    least = builder.icmp_signed("==", value, context.get_constant(_WHOLE, -(2**63)))
+    overflows = builder.and_(least, builder.icmp_signed("==", divisor, context.get_constant(_WHOLE, -1)))
+    _fail(context, builder, overflows, OverflowError, _OVERFLOW)
+    return numbers.int_floordiv_impl(context, builder, signature, arguments)
+
+
 @lower_builtin(operator.neg, _WHOLE)  # type: ignore[untyped-decorator]
 def _negated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     zero = context.get_constant(_WHOLE, 0)
@@ -106,12 +117,46 @@ def _power(base: int, exponent: int) -> int:
 
 @lower_builtin(operator.pow, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
 @lower_builtin(operator.ipow, _WHOLE, _WHOLE)  # type: ignore[untyped-decorator]
-@lower_builtin(operator.pow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
-@lower_builtin(operator.ipow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator, attr-defined]
+@lower_builtin(operator.pow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.ipow, types.Integer, types.IntegerLiteral)  # type: ignore[untyped-decorator]
 def _to_power(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     whole = [context.cast(builder, value, kind, _WHOLE) for value, kind in zip(arguments, signature.args, strict=True)]
     return context.compile_internal(builder, _power, _WHOLE(_WHOLE, _WHOLE), whole)
 
+
+def _in_domain(context: Any, builder: Any, result: Any, arguments: Sequence[Any]) -> Any:
+    """``result``, if it is a number wherever ``arguments`` are numbers, and finite wherever they are finite."""
+    known, finite = (
+        reduce(builder.and_, [test(builder, each) for each in arguments])
+        for test in (lambda builder, each: builder.not_(mathimpl.is_nan(builder, each)), mathimpl.is_finite)
+    )
+    lost = builder.and_(known, mathimpl.is_nan(builder, result))
+    lost = builder.or_(lost, builder.and_(finite, builder.not_(mathimpl.is_finite(builder, result))))
+    _fail(context, builder, lost, ValueError, "a function is given what is outside its domain, or gives too much")
+    return result
+
+
+def _defined(implementation: Callable[..., Any], cast: bool = False) -> Callable[..., Any]:
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pairs = zip(arguments, signature.args, strict=True)
+        reals = [context.cast(builder, value, kind, _REAL) for value, kind in pairs]
+        if cast:
+            signature, arguments = _REAL(*[_REAL] * len(reals)), reals
+        return _in_domain(context, builder, implementation(context, builder, signature, arguments), reals)
+
+    return lowered
+
+
+for _name in ("cos", "exp", "expm1", "gamma", "lgamma", "log", "log10", "log1p", "log2", "sin", "sqrt", "tan"):
+    for _kind in (_REAL, _WHOLE):
+        lower_builtin(getattr(math, _name), _kind)(_defined(getattr(mathimpl, f"{_name}_impl"), cast=True))
+for _operator in (operator.pow, operator.ipow):
+    lower_builtin(_operator, _REAL, _REAL)(_defined(numbers.real_power_impl))
+    lower_builtin(_operator, _REAL, _WHOLE)(_defined(numbers.int_power_impl))
+    lower_builtin(_operator, types.Float, types.IntegerLiteral)(_defined(numbers.static_power_impl))  # type: ignore[attr-defined]
+
+# Digits of a real number are rounded in plain Python only, which looks at all of its decimal places.
+builtins.Round.cases = [case for case in builtins.Round.cases if len(case.args) == 1]
 
 # Bounds of a slice, and elements of a list, are not cut to whole numbers.
 builtins.Slice.unsafe_casting = False
@@ -120,7 +165,7 @@ _set_element = collections.SetItemSequence.generic
 
 def _set_safely(self: Any, arguments: Any, names: Any) -> Any:
     sequence, _, value = arguments
-    if isinstance(sequence, types.List):  # type: ignore[attr-defined]
+    if isinstance(sequence, types.List):
         conversion = self.context.can_convert(value, sequence.dtype)
         if conversion is None or conversion >= Conversion.unsafe:
             return None

@@ -57,7 +57,7 @@ def read_candidate(source: str) -> Candidate:
             check_allowed(tree)
             _check_signatures(functions)
             check_size(tree)
-            _check_compiled(_compiled(tree))
+            _check_constants(_compiled(tree))
             check_meaning(tree)
         except RecursionError:
             raise CandidateError("the source is nested too deeply; break long expressions up") from None
@@ -86,9 +86,10 @@ def _compiled(tree: ast.Module) -> CodeType:
     """What Python makes of ``tree``: that tells what no single part does, as a name given twice to a function."""
     try:
         with _quietly():
-            return compile(tree, "candidate.py", "exec", flags=annotations.compiler_flag, dont_inherit=True)
+            code: CodeType = compile(tree, "candidate.py", "exec", annotations.compiler_flag, dont_inherit=True)
     except SyntaxError as error:
         raise CandidateError(f"this is not Python: {error.msg}", error.lineno) from None
+    return code
 
 
 @contextmanager
@@ -98,12 +99,14 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _check_compiled(code: CodeType) -> None:
+def _check_constants(code: CodeType) -> None:
     """Refuse whole numbers of more than 64 bits, which Python makes of smaller ones, where machine code cannot."""
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            if constant.co_name != "schedule":
-                _check_compiled(constant)
+    constants = list(code.co_consts)
+    for constant in constants:
+        if isinstance(constant, tuple):
+            constants += constant
+        elif isinstance(constant, CodeType) and constant.co_name != "schedule":
+            _check_constants(constant)
         elif isinstance(constant, int) and not -(2**63) <= constant < 2**63:
             raise CandidateError(f"{code.co_name} has a whole number of more than 64 bits", code.co_firstlineno)
 

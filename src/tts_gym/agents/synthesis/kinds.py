@@ -229,7 +229,7 @@ class Expressions:
             raise CandidateError(f"{name} takes {counts} arguments, not {len(given)}", node.lineno)
         places = [self._place(node, signature, place) for place in given]
         if len(set(places)) < len(places) or not set(range(least)) <= set(places):
-            raise CandidateError(f"{name} is given an argument twice and another not at all", node.lineno)
+            raise CandidateError(f"{name} is given an argument twice, or lacks one", node.lineno)
         for place, kind in zip(places, given.values(), strict=True):
             self._check_argument(kind, signature.takes[place], node)
         if signature.gives == EITHER:
