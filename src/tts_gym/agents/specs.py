@@ -22,7 +22,7 @@ from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 
 if TYPE_CHECKING:
-    from tts_gym.agents.synthesis.jail import Limits
+    from tts_gym.agents.synthesis.runs import Limits
 
 ZOO = "zoo"
 """Stands for every shipped program at its defaults."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tts_gym.agents.synthesis.jail import Limits
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.errors import DiscoveryError

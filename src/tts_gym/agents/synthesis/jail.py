@@ -1,7 +1,7 @@
 """Candidates in a jail: a process that can read nothing and reach nobody, and is killed at its deadline.
 
-The process is given branch tables and returns integers, which are checked and graded here. ``isolation`` tells of what
-the jail is made on a given system.
+The process of a program is given branch tables and returns integers, which are checked and graded here; that of a class
+is given nothing and is served (``serving``). ``isolation`` tells of what the jail is made on a given system.
 """
 
 from __future__ import annotations
@@ -10,67 +10,26 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 import numba
 import numpy as np
-import pandas as pd
 
 from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.synthesis import contract
 from tts_gym.agents.synthesis.blind import blind, describe
 from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.isolation import described, lacking, may_run
+from tts_gym.agents.synthesis.isolation import described
 from tts_gym.agents.synthesis.outcome import LONGEST_OUTCOME, grade, read_outcome, too_wide
 from tts_gym.agents.synthesis.process import run_jail
+from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
+from tts_gym.agents.synthesis.serving import run_class
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
-from tts_gym.errors import TTSGymError
 
 LONGEST_REASON = 700
 """Characters of a reason."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a candidate may use.
-
-    Attributes:
-        seconds: by the clock, from the moment the jail is shut; compiling counts.
-        memory: bytes of address space, that of the interpreter included.
-        file_size: bytes that a file may have.
-        processes: processes that the user may have; it does not bind the superuser.
-        allow_weak: whether an audited candidate may run where a layer of strong isolation is missing.
-    """
-
-    seconds: float = 60.0
-    memory: int = 4 * 2**30
-    file_size: int = 0
-    processes: int = 0
-    allow_weak: bool = False
-
-
-@dataclass(frozen=True)
-class JailRun:
-    """What came of a candidate.
-
-    Attributes:
-        rows: a table for each store and, within it, each value of the knob, with the columns of ``episode_rows`` and
-            ``beta``; None where the candidate failed.
-        failure: a category and a reason in one line; None where there are rows.
-        isolation: the layers of the jail.
-        seconds: how long it took, the start of the process included.
-        compiled: whether it ran as compiled code.
-        schedule: the parameters for each value of the knob that was asked for.
-    """
-
-    rows: list[pd.DataFrame] | None
-    failure: str | None
-    isolation: str
-    seconds: float
-    compiled: bool
-    schedule: list[dict[str, float]] = field(default_factory=list)
 
 
 def run_jailed(
@@ -100,6 +59,8 @@ def run_jailed(
     Raises:
         TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
+    if not candidate.audited:
+        return run_class(candidate, stores, betas, seeds, rules, limits, max_width, schedule_betas)
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng()) for store in stores]
     blocks = [(place, float(beta)) for place in range(len(stores)) for beta in betas]
@@ -121,11 +82,8 @@ def run_jailed(
                 file.write(np.ascontiguousarray(array).data)
         file.seek(0)
         answers = run_jail(file, LONGEST_OUTCOME + 8 * len(COLUMNS) * sum(episodes), limits.seconds)
-    compiled = candidate.audited and not numba.config.DISABLE_JIT
-    failure = answers.failure
-    if not may_run(answers.layers, candidate.audited, limits.allow_weak):
-        failure = _too_weak(answers.layers, candidate)
-    run = JailRun(None, failure, described(answers.layers), 0.0, compiled)
+    failure = weakness(answers.layers, candidate, limits) or answers.failure
+    run = JailRun(None, failure, described(answers.layers), 0.0, compiled=not numba.config.DISABLE_JIT)
     if run.failure is None:
         try:
             failure, schedule, results = read_outcome(answers.message, len(schedule_betas), episodes)
@@ -139,17 +97,6 @@ def run_jailed(
             reason = printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
             run = replace(run, rows=None, failure=reason, schedule=[])
     return replace(run, seconds=time.monotonic() - start)
-
-
-def _too_weak(layers: Sequence[str], candidate: Candidate) -> str:
-    """Why a class does not run behind ``layers``; for an audited candidate the machine has to change, or its user."""
-    missing = ", ".join(lacking(layers))
-    if candidate.audited:
-        raise TTSGymError(
-            f"The jail for candidates is weak on this machine, without {missing}: run it where these are to be had, or "
-            "with --allow-weak-isolation."
-        )
-    return f"refused: it is a class, which runs behind strong isolation only, and this machine lacks {missing}"
 
 
 def validate(

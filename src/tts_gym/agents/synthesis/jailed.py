@@ -11,8 +11,9 @@ import pandas as pd
 
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
+from tts_gym.agents.synthesis.jail import run_jailed
 from tts_gym.agents.synthesis.refusal import CandidateError
+from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError

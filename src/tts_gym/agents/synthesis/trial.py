@@ -1,4 +1,4 @@
-"""A candidate being tried on stores, inside a jail."""
+"""A program being tried on stores, inside a jail."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 
 from tts_gym.agents.drive import COLUMNS, compiled_drive, interpreted_drive
 from tts_gym.agents.programs.program import Program
-from tts_gym.agents.published import PublishedQuestion
-from tts_gym.agents.replay import branch_order, replay
+from tts_gym.agents.replay import replay
 from tts_gym.agents.synthesis.blind import describe, rebuild
 from tts_gym.agents.synthesis.boundary import is_number, printable
 from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
-from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
-from tts_gym.envs import transitions
+from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
 from tts_gym.envs.compiled import compiled_episode
-from tts_gym.envs.episode import Episode, EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.state import PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH
+from tts_gym.envs.episode import Episode, EpisodeRules, episode_fields
 from tts_gym.envs.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError
 
@@ -111,7 +108,7 @@ def _rehearsal(episode: Episode, n: int, level: float) -> int:
 
 
 def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> tuple[dict[str, Any], bytes]:
-    """Try the candidate of ``request``.
+    """Try the program of ``request``.
 
     Returns:
         The outcome (``failure``, None or one line; ``schedule``, what the schedule gives for each of the knob's values
@@ -120,13 +117,12 @@ def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore]) -> tuple[
     """
     schedule: list[dict[str, float]] = []
     try:
-        run = _program_runner if request["audited"] else _class_runner
-        scheduled, replayed = run(names_of(request["source"], request["audited"]))
+        scheduled, replayed = _program_runner(names_of(request["source"], audited=True))
         schedule = [scheduled(beta) for beta in request["schedule_betas"]]
         rules = EpisodeRules(**request["rules"])
         results = [replayed(store, beta, request["seeds"], rules) for store in stores for beta in request["betas"]]
     except BaseException as error:
-        return {"failure": str(_failure(error, request)), "schedule": []}, b""
+        return {"failure": str(failure_of(error, request)), "schedule": []}, b""
     return {"failure": None, "schedule": schedule}, b"".join(part.tobytes() for part in results)
 
 
@@ -186,55 +182,8 @@ def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> 
             raise TrialError("refused", f"{call} gives {name} = {value!r:.100}: return finite numbers")
 
 
-class _BlindQuestion(PublishedQuestion):
-    """A question whose answers are told by the numbers in which they appear, so that none tells what it is."""
-
-    def _text(self, index: int) -> str:
-        return self.label(self._episode.answer(index))
-
-    def label(self, code: int) -> str:
-        return INVALID_TEXT if self._episode.class_of[code] == INVALID else str(code)
-
-    def class_of(self, answer: Any) -> int:
-        """Class of an answer, -1 for None and for what is no answer of this question."""
-        if answer is not None and not isinstance(answer, str):
-            raise TypeError(f"solve returns the text of an answer or None, but this one returned {answer!r:.100}")
-        for code in range(self._episode.count[REVEALED]):
-            if self.label(code) == answer:
-                return int(self._episode.class_of[code])
-        return -1
-
-
-def _class_runner(names: Mapping[str, Any]) -> Runner:
-    solvers = [
-        value
-        for value in names.values()
-        if isinstance(value, type) and value.__module__ == "candidate" and hasattr(value, "solve")
-    ]
-    if not solvers:
-        raise TrialError("refused", "there is no class with a method solve(self, question)")
-
-    def scheduled(beta: float) -> dict[str, float]:
-        return {"beta": beta}
-
-    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> NDArray[np.int64]:
-        episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max())))
-        results = np.empty((len(store), len(seeds), len(COLUMNS)), np.int64)
-        for question in range(len(store)):
-            for place, seed in enumerate(seeds):
-                episode.order = branch_order(int(store.branch_counts[question]), seed)
-                transitions.reset(episode, question)
-                asked = _BlindQuestion(episode, ())
-                answer = asked.class_of(solvers[-1](config={"beta": beta}).solve(asked))
-                counts = (episode.count[column] for column in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS))
-                results[question, place] = (answer, *counts)
-        return results.reshape(-1, len(COLUMNS))
-
-    return scheduled, replayed
-
-
-def _failure(error: BaseException, request: Mapping[str, Any]) -> TrialError:
-    """``error`` as a category and a reason."""
+def failure_of(error: BaseException, request: Mapping[str, Any]) -> TrialError:
+    """``error``, raised by the candidate of ``request``, as a category and a reason."""
     if isinstance(error, TrialError):
         return error
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
