@@ -19,11 +19,17 @@ from tts_gym.discovery.assess import LONGEST_FAILURE, assess, last_stage
 from tts_gym.discovery.errors import DiscoveryError
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.settings import Settings, load_stores
-from tts_gym.discovery.tried import Scale, Tried
+from tts_gym.discovery.tried import Scale, Tried, audited
 from tts_gym.evaluation.statistics import compare
 
 FOLDS = 5
 """Folds of the questions in the nested validation."""
+
+UNAUDITED = (
+    "It is a class, which may hold any code. Its parent counted its tokens and graded its answers; nobody has looked "
+    "for questions that it knows by heart, for what it keeps from one episode for another, or for chance."
+)
+"""What is said of a winner that is not audited."""
 
 
 def status_text(path: Path) -> str:
@@ -55,12 +61,13 @@ def _told(tried: Tried) -> str:
     return printable(tried.assessment.failure or "", LONGEST_FAILURE)
 
 
-def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
+def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool = False) -> str:
     """Choose the winner, evaluate it on held-out stores, and write ``report.md`` and ``report.json``.
 
     Args:
         path: directory of the discovery.
         held_out: stores that nothing was searched on; those that the discovery was told by default.
+        allow_unaudited: whether a class, which nothing is known of, may be the winner.
 
     Returns:
         The report in Markdown.
@@ -76,6 +83,13 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     whole = [each for each in candidates if each.table is not None and each.assessment.stage == last_stage(settings)]
     if not whole:
         raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
+    if not allow_unaudited:
+        whole = audited(whole)
+    if not whole:
+        raise DiscoveryError(
+            f"Only classes in {path} were scored on all seeds: they win with --allow-unaudited, as nothing is known of "
+            "their code."
+        )
     stores = load_stores(settings.search)
     archive.check_stores(stores)
     unseen = load_stores(held_out or settings.held_out)
@@ -90,6 +104,7 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     spent = archive.spent()
     document: dict[str, Any] = {
         "winner": winner.name,
+        "audited": winner.assessment.audited,
         "score": score,
         "range": [scale.low, scale.high],
         "nested_score": nested["score"],
@@ -211,6 +226,7 @@ def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str
     lines = [
         f"# The winner: {winner.title}",
         "",
+        *([] if winner.assessment.audited else [UNAUDITED, ""]),
         f"Chosen among {document['candidates']} candidates ({document['failed']} failed) on "
         f"{', '.join(settings.search)} with {settings.seeds} seeds, {settings.rules} rules, "
         f"proposer {settings.proposer}; {document['input_tokens']:,} tokens read and "

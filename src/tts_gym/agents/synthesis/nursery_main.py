@@ -171,14 +171,13 @@ def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> N
     os.dup2(replies, REPLIES)
     os.closerange(REPLIES + 1, os.sysconf("SC_OPEN_MAX"))
     request = json.loads(line)
-    stores = trial.read_stores(request["stores"], data) if request["audited"] else []
     allow_weak = request["limits"].pop("allow_weak")
     layers = [*reached, *lock_down(**request["limits"])]
     answer(json.dumps({"isolation": layers}).encode() + b"\n")
     if not may_run(layers, request["audited"], allow_weak):
         os._exit(0)
     if request["audited"]:
-        outcome, results = trial.attempt(request, stores)
+        outcome, results = trial.attempt(request, trial.read_stores(request["stores"], data))
         answer(json.dumps(outcome).encode() + b"\n" + results)
     else:
         with open(REPLIES, "rb") as replied:

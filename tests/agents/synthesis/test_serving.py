@@ -1,0 +1,419 @@
+"""A class in a jail is served call by call: what is counted and graded is what was played outside it."""
+
+import json
+import random
+
+import pandas as pd
+import pytest
+from candidates import SOLVER
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import episode_rules, recorded_questions, store_of
+
+from tts_gym.agents import make_controller
+from tts_gym.agents.synthesis import class_runner, serving
+from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
+from tts_gym.agents.synthesis.jail import Limits, run_jailed, validate
+from tts_gym.agents.synthesis.serving import Serving
+from tts_gym.datasets import load_store, synthetic_store
+from tts_gym.envs.episode import EpisodeRules
+
+EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
+
+
+@pytest.fixture(autouse=True)
+def interpreted(monkeypatch):
+    """Jails that start during these tests load no compiled kernels, which classes never use."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+
+
+@pytest.fixture(scope="module")
+def stores():
+    return [synthetic_store(questions=4, branches=40, seed=seed) for seed in (1, 2)]
+
+
+def own_rows(source, name, stores, betas, seeds, rules):
+    """The rows of the class run as one's own, by store and value of the knob."""
+    names = {}
+    exec(source, names)
+    controllers = [(make_controller(names[name], beta=beta), beta) for beta in betas]
+    return [own.run(store, seeds, rules).assign(beta=beta) for store in stores for own, beta in controllers]
+
+
+def check_rows(run, expected):
+    assert run.failure is None
+    for served, own in zip(run.rows, expected, strict=True):
+        pd.testing.assert_frame_equal(served, own)
+
+
+PRUNING = """
+from collections import Counter
+
+
+class Pruning:
+    '''Opens branches, gives up those that disagree for long, and reads more where too few are left.'''
+
+    def __init__(self, config):
+        self.width, self.patience = round(2 + 10 * config["beta"]), 2
+
+    def solve(self, question):
+        latest, running, disagreed = {}, [], Counter()
+        for _ in range(self.width):
+            answer, index, finished = question.probe_new()
+            latest[index] = answer
+            if not finished:
+                running.append(index)
+        while running:
+            winner = Counter(latest.values()).most_common(1)[0][0]
+            for index in list(running):
+                latest[index], finished = question.probe_more(index)
+                disagreed[index] = 0 if latest[index] == winner else disagreed[index] + 1
+                if disagreed[index] >= self.patience:
+                    del latest[index]
+                if finished or disagreed[index] >= self.patience:
+                    running.remove(index)
+        if question.get_seq_and_total_tokens()[0] > 6000 or not latest:
+            try:
+                for _ in range(10**6):
+                    latest[-len(latest)] = question.get_new_branch_final_answer()
+            except ValueError:
+                pass
+        votes = [answer for answer in latest.values() if answer != "ERR"]
+        return Counter(votes).most_common(1)[0][0] if votes else None
+"""
+
+
+@pytest.mark.parametrize("rules", [EXACT, PUBLISHED], ids=["exact", "published"])
+@pytest.mark.parametrize(("source", "name"), [(SOLVER, "Reader"), (PRUNING, "Pruning")])
+def test_an_honest_class_has_the_rows_that_it_has_outside(source, name, rules, stores):
+    betas, seeds = [0.0, 1.0], [3, 1]
+    run = run_jailed(read_candidate(source), stores, betas, seeds, rules, schedule_betas=[0.5])
+    check_rows(run, own_rows(source, name, stores, betas, seeds, rules))
+    assert run.schedule == [{"beta": 0.5}] and not run.compiled
+
+
+def test_a_class_is_validated_like_a_program(stores):
+    assert validate(read_candidate(SOLVER), stores[0]).failure is None
+    failure = validate(read_candidate(SOLVER.replace("1 + 3 *", "40 - 30 *")), stores[0]).failure
+    assert failure.startswith("refused: a larger beta must not spend less")
+    chance = SOLVER.replace("self.most = ", "import os; self.most = os.urandom(1)[0] % 9 + ")
+    assert validate(read_candidate(chance), stores[0]).failure.startswith("refused: it is not deterministic")
+
+
+class Hop:
+    """Calls and answers by chance, the same way whatever the answers are called."""
+
+    def __init__(self, config):
+        self.chance = random.Random(config["beta"])
+
+    def solve(self, question):
+        seen, told = [], []
+        for _ in range(self.chance.randint(0, 20)):
+            call = self.chance.choice(["probe_new", "probe_more", "get_new_branch_final_answer"])
+            arguments = (self.chance.randint(-1, 6),) if call == "probe_more" else ()
+            try:
+                shown = getattr(question, call)(*arguments)
+            except IndexError as error:
+                told.append((type(error).__name__, str(error)))
+                continue
+            text, *rest = shown if isinstance(shown, tuple) else (shown,)
+            seen += [text] if text not in seen else []
+            told.append((seen.index(text), *rest, *question.get_seq_and_total_tokens()))
+        self.chance.seed(repr(told))
+        return self.chance.choice([*seen, None])
+
+
+class Done(BaseException):
+    """There is no reply."""
+
+
+class Replies:
+    """What a jail reads its replies from, joined to a ``Serving`` without a jail."""
+
+    def __init__(self, served):
+        self.served, self.reply = served, b"\n"
+
+    def send(self, line):
+        if self.reply is not None:
+            self.reply = self.served.reply(line.removesuffix(b"\n"))
+
+    def readline(self):
+        if self.reply is None:
+            raise Done
+        assert len(self.reply) < 4096 and self.reply.endswith(b"\n")
+        return self.reply
+
+
+@settings(deadline=None, max_examples=60)
+@given(recorded_questions(), episode_rules(), st.floats(0, 1))
+def test_whatever_is_called_comes_to_the_same_as_outside(recorded, rules, beta):
+    store = store_of(*recorded)
+    served = Serving([store], [beta], range(3), rules)
+    replies = Replies(served)
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Done):
+        patched.setattr(class_runner, "_solver", lambda _: Hop)
+        class_runner.play({"source": ""}, replies.send, replies)
+    assert served.failure is None
+    (rows,) = served.rows()
+    pd.testing.assert_frame_equal(rows, make_controller(Hop, beta=beta).run(store, range(3), rules).assign(beta=beta))
+
+
+def test_the_order_of_episodes_is_not_told(stores):
+    def lengths():
+        served, found = Serving(stores, [0.0], range(5), EXACT), []
+        reply = served.reply(b'["begin"]')
+        while reply:
+            served.reply(b'["get_new_branch_final_answer"]')
+            found.append(json.loads(served.reply(b'["get_seq_and_total_tokens"]'))[1][1])
+            reply = served.reply(b'["answer", null]')
+        assert served.failure is None
+        return found
+
+    first, second = lengths(), lengths()
+    assert first != second and sorted(first) == sorted(second)
+
+
+LINES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(
+        [
+            b'["begin"]', b'["probe_new"]', b'["get_seq_and_total_tokens"]', b'["answer", null]', b'["answer", "0"]',
+            b'["probe_more", 0]', b'["probe_more", 1e400]', b'["probe_more", -1]', b'["fail", "\\ud800\\u001b[2J"]',
+            b"[" * 2000, b"9" * 2000, b"NaN", b'"probe_new"', b"{}", b"[[]]", b"[]", b'["probe_new", 1]',
+        ]
+    ),
+    st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists).map(
+        lambda document: json.dumps(document).encode()
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(LINES, max_size=30), st.booleans())
+def test_no_line_gets_more_than_a_reply_or_a_printable_reason(lines, begins):
+    served = Serving([STORE], [0.5], [0], PUBLISHED)
+    for line in [b'["begin"]'] * begins + lines:
+        reply = served.reply(line)
+        if reply is None:
+            break
+        assert reply.endswith(b"\n") and json.loads(reply)[0] in (None, "IndexError", "BranchesExhaustedError")
+    assert served.failure is None or (served.failure and served.failure.isascii() and served.failure.isprintable())
+
+
+STORE = synthetic_store(questions=2, branches=3, seed=0)
+
+
+def body(text):
+    """A class whose ``solve`` has this body; ``say`` writes to where its calls go, past the interface."""
+    head = """
+import json, os, sys
+def say(*lines):
+    data = b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\\n" for line in lines)
+    while data:
+        data = data[os.write(3, data):]
+class Hostile:
+    def __init__(self, config):
+        pass
+    def solve(self, question):
+"""
+    return head + "".join(f"        {line}\n" for line in text.splitlines())
+
+
+NO_CALL = "crashed: it sent what is no call of the interface"
+NO_ANSWER = "crashed: its answer is no text of at most 64 characters"
+
+BROKEN = {
+    "an unknown call": ("say(['get_gold'])", NO_CALL),
+    "a call of what is inside": ("say(['reply', ['probe_new']])", NO_CALL),
+    "no list": ("say({'probe_new': 1})", NO_CALL),
+    "no JSON": ("say(b'probe_new\\n')", NO_CALL),
+    "no UTF-8": ('say(b\'["answer", "\\xff\\xfe"]\\n\')', NO_CALL),
+    "too many arguments": ("say(['probe_new', 1])", NO_CALL),
+    "no argument": ("say(['probe_more'])", NO_CALL),
+    "an index that is true": ("say(['probe_more', True])", NO_CALL),
+    "an index that is a real number": ("say(['probe_more', 0.0])", NO_CALL),
+    "a deep index": ("say(b'[\"probe_more\", ' + b'[' * 1500 + b'\\n')", NO_CALL),
+    "beginning again": ("say(['begin'])", NO_CALL),
+    "an answer that is a number": ("say(['answer', 0])", NO_ANSWER),
+    "an answer that is long": ("say(['answer', 'x' * 65])", NO_ANSWER),
+    "no answer": ("say(['answer'])", NO_ANSWER),
+    "a long line": ("say(b'[\"answer\", \"' + b'x' * 5000 + b'\"]\\n')", "crashed: it sent a line of more than 2048"),
+    "a line without end": ("while True:\n    say(b'x' * 2**16)", "crashed: it sent a line of more than 2048 bytes"),
+    "half a line": ("say(b'[\"answer\"')\nos._exit(0)", "crashed: it ended its process with status 0"),
+    "ending": ("os._exit(0)", "crashed: it ended its process with status 0"),
+    "never reading": ("while True:\n    say(['probe_more', 9])", "crashed: it does not read what it asks"),
+    "hanging up": ("os.close(4)\nsay(['probe_new'])\nwhile True:\n    pass", "crashed: it does not read what it asks"),
+    "closing its calls": ("os.close(3)\nwhile True:\n    pass", "crashed: it was killed, or closed its answers"),
+    "waiting for what nobody says": ("os.read(4, 99)", "timeout: it did not end within 1 seconds"),
+    "calling for ever": (
+        "index = question.probe_new()[1]\nwhile True:\n    question.probe_more(index)",
+        "timeout: it made ",
+    ),
+    "opening for ever": (
+        "while True:\n    try:\n        question.probe_new()\n    except ValueError:\n        pass",
+        "timeout: it made ",
+    ),
+    "blaming with codes": ("say(['fail', '\\x1b[2J\\ud800' * 100])", "?[2J?"),
+    "blaming no text": ("say(['fail', 7])", NO_CALL),
+    "blaming nothing": ("say(['fail', ''])", "failed"),
+}
+
+
+@pytest.mark.parametrize(("statements", "reason"), BROKEN.values(), ids=BROKEN)
+def test_what_is_no_call_ends_the_candidate_with_a_reason(statements, reason):
+    patient = Limits(seconds=1 if reason.startswith("timeout: it did") else 60)
+    run = run_jailed(Candidate(body(statements), False, ""), [STORE], [0.5], [0], EXACT, patient)
+    assert run.rows is None and run.failure.startswith(reason)
+    assert run.failure.isascii() and run.failure.isprintable()
+
+
+HARMLESS = {
+    "an answer that was never shown": "return '0'",
+    "an answer in other digits": "question.probe_new()\nreturn '\\u0660'",
+    "an answer with a sign": "question.probe_new()\nreturn '+0'",
+    "a negative answer": "question.probe_new()\nreturn '-1'",
+    "an answer by its text": "question.probe_new()\nreturn '7'",
+    "all answers at once, and more": "say(*[['answer', '0']] * 9)\nsay(b'x' * 9)\nwhile True:\n    pass",
+}
+
+
+@pytest.mark.parametrize("statements", HARMLESS.values(), ids=HARMLESS)
+def test_only_an_answer_that_was_shown_counts(statements):
+    run = run_jailed(Candidate(body(statements), False, ""), [STORE], [0.5], [0, 1], EXACT)
+    assert run.failure is None
+    (rows,) = run.rows
+    assert rows["answer"].isna().all() and not rows["correct"].any()
+    assert rows["width"].tolist() == [int("probe_new" in statements)] * 4
+
+
+def test_a_class_that_calls_much_has_more_time_but_not_any(stores, monkeypatch):
+    patient = SOLVER.replace("answers = ", "import time; time.sleep(0.05)\n        answers = ")
+    monkeypatch.setattr("tts_gym.agents.synthesis.process.CALL_SECONDS", 0.2)
+    arguments = ([stores[0]], [0.0], range(10), EXACT, Limits(seconds=1))
+    assert run_jailed(read_candidate(patient), *arguments).failure is None
+    monkeypatch.setattr(serving, "MOST_TIMES", 1)
+    assert run_jailed(read_candidate(patient), *arguments).failure == "timeout: it did not end within 1 seconds"
+
+
+def test_a_jail_of_a_class_holds_nothing_of_a_store(store_file):
+    looking = """
+import gc
+found, kinds = [], ("ReplayStore", "Tables", "ReplayEpisode", "BlindStore", "Generator")
+found += [type(thing).__name__ for thing in gc.get_objects() if type(thing).__name__ in kinds]
+frame = sys._getframe()
+while frame:
+    found += [name for name, value in frame.f_locals.items() if name in ("stores", "seeds", "tables", "rules")]
+    frame = frame.f_back
+raise ValueError(f"found: {found}")
+"""
+    run = run_jailed(Candidate(body(looking), False, ""), [load_store(store_file)], [0.5], [0], EXACT)
+    assert run.failure.startswith("failed: ValueError: found: []")
+
+
+PEEKS = """
+import json
+import os
+import sys
+
+import numpy as np
+
+
+class Hostile:
+    def __init__(self, config):
+        pass
+
+    def solve(self, question):
+        frame = sys._getframe()
+        while "request" not in frame.f_locals or "stores" not in frame.f_locals:
+            frame = frame.f_back
+        request, stores = frame.f_locals["request"], frame.f_locals["stores"]
+        blocks = []
+        for store in stores:
+            t = store.tables
+            rows = []
+            for q in range(len(store)):
+                first, last = t.branch_start[q], t.branch_start[q + 1]
+                finals = t.answers[t.answer_start[first + 1 : last + 1] - 1]
+                best = int(np.bincount(finals[finals > 0]).argmax())
+                for seed in request["seeds"]:
+                    rows.append((best, store.interval, store.interval, 1, 0, 1))
+            blocks += [np.array(rows, np.int64).tobytes()] * len(request["betas"])
+        left = json.dumps({"failure": None, "schedule": [{"beta": b} for b in request["schedule_betas"]]}).encode()
+        left += b"\\n" + b"".join(blocks)
+        while left:
+            left = left[os.write(3, left) :]
+        os._exit(0)
+"""
+
+FORGES = """
+import os
+
+
+class Hostile:
+    def __init__(self, config):
+        pass
+
+    def solve(self, question):
+        os.write(3, b'{"failure": null, "schedule": []}\\n' + bytes(8 * 6 * 8))
+        os._exit(0)
+"""
+
+LEAVES = """
+import os
+
+
+class Hostile:
+    def __init__(self, config):
+        pass
+
+    def solve(self, question):
+        os.chmod("/", 0o755)
+        os.mkdir("/x")
+        os.chroot("/x")
+        for _ in range(30):
+            os.chdir("..")
+        os.chroot(".")
+        os.closerange(0, 2)
+        raise ValueError(f"root has {sorted(os.listdir('/'))[:5]}, /etc/passwd {len(open('/etc/passwd').read())} bytes")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [(PEEKS, "failed: AttributeError: 'NoneType'"), (FORGES, NO_CALL), (LEAVES, "failed: PermissionError")],
+    ids=["peeks at the tables", "forges results", "leaves an empty root"],
+)
+def test_a_class_that_means_harm_fails(source, reason, stores):
+    run = run_jailed(Candidate(source, False, ""), stores, [0.5], [0], EXACT)
+    assert run.rows is None and run.failure.startswith(reason)
+
+
+READING = """
+from collections import Counter
+
+
+class Hostile:
+    def __init__(self, config):
+        self.most = round(2 + 30 * config["beta"])
+
+    def solve(self, question):
+        return Counter(question.get_new_branch_final_answer() for _ in range(self.most)).most_common(1)[0][0]
+"""
+
+CHARGES_LESS = """
+import tts_gym.envs.transitions as transitions
+
+
+def charge(e, tokens):
+    e.count[1] += min(tokens, e.setup[3])
+
+
+transitions.charge = charge
+"""
+
+
+@pytest.mark.parametrize("rules", [EXACT, PUBLISHED], ids=["exact", "published"])
+def test_a_class_that_patches_what_charges_has_its_honest_worth(rules, stores):
+    betas, seeds = [0.0, 0.5], [0, 1]
+    run = run_jailed(Candidate(CHARGES_LESS + READING, False, ""), stores, betas, seeds, rules)
+    check_rows(run, own_rows(READING, "Hostile", stores, betas, seeds, rules))
