@@ -6,7 +6,7 @@ import os
 import pytest
 from candidates import SOLVER
 
-from tts_gym.agents.synthesis import jail, nursery_main
+from tts_gym.agents.synthesis import nursery_main, runs
 from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.agents.synthesis.isolation import STRONG
 from tts_gym.agents.synthesis.jail import Limits, run_jailed
@@ -133,7 +133,7 @@ def test_each_layer_that_denies_files_does_so_alone(system_without, store_file, 
     if layer == "empty root" and os.geteuid():
         pytest.skip("only the superuser has this layer alone")
     system_without([other for other in STRONG if other != layer], run_anyway=True)
-    monkeypatch.setattr(jail, "may_run", lambda *_: True)
+    monkeypatch.setattr(runs, "may_run", lambda *_: True)
     failure = tried(ESCAPING, store_file).failure
     allowed = {"Landlock": ["second root", "privileges"]}.get(layer, [])
     assert failure.startswith("failed: ValueError: done: "), failure
