@@ -125,7 +125,7 @@ class Probes(Solver):
 )
 def test_a_probe_shows_its_answer_for_what_it_costs_and_an_invalid_one_where_there_is_none(rules, seen, store_file):
     with pytest.raises(ControllerError) as caught:
-        run(Probes, store_file, EpisodeRules(**rules))
+        run(Probes, store_file, rules)
     assert f"ValueError: {seen}" in str(caught.value)
 
 

@@ -173,6 +173,14 @@ def test_the_order_of_episodes_is_not_told(stores):
     assert first != second and sorted(first) == sorted(second)
 
 
+def test_an_answer_that_another_episode_showed_does_not_count():
+    served = Serving([STORE], [0.0], [0], EXACT)
+    for line in (b'["begin"]', *[b'["get_new_branch_final_answer"]'] * 3, b'["answer", null]', b'["answer", "0"]'):
+        served.reply(line)
+    (rows,) = served.rows()
+    assert sorted(rows["width"]) == [0, 3] and rows["answer"].isna().all()
+
+
 LINES = st.one_of(
     st.binary(max_size=40),
     st.sampled_from(

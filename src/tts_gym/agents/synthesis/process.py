@@ -185,7 +185,7 @@ class _Ears:
                 return b"", f"crashed: it sent a line of more than {LONGEST_LINE} bytes"
             for line in lines:
                 if (replied := reply(line)) is None:
-                    return line, None
+                    return line + b"\n", None
                 try:
                     os.write(self._replies, replied)
                 except OSError:

@@ -75,7 +75,7 @@ def run_class(
         file.write(json.dumps(request).encode() + b"\n")
         file.seek(0)
         answers = serve_jail(file, serving.reply, limits.seconds, most_seconds)
-    failure = weakness(answers.layers, candidate, limits) or answers.failure or serving.failure
+    failure = weakness(answers.layers, candidate, limits) or serving.failure or answers.failure
     rows = None if failure else serving.rows()
     failure = failure or too_wide(rows or [], max_width)
     schedule = [] if failure else [{"beta": float(beta)} for beta in schedule_betas]
