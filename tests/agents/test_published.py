@@ -1,5 +1,7 @@
 """The published ``solve`` interface, with the branches of ``store_file`` in recorded order."""
 
+import json
+
 import pytest
 
 from tts_gym.agents import make_controller
@@ -102,6 +104,52 @@ def test_every_episode_gets_an_object_of_its_own_and_none_is_no_answer(store_fil
 class Unopened(Solver):
     def solve(self, question):
         question.probe_more(0)
+
+
+class Probes(Solver):
+    def solve(self, question):
+        self.trace += [question.probe_new(), question.probe_new(), question.probe_more(1)]
+        raise ValueError(f"{self.trace} {question.get_seq_and_total_tokens()}")
+
+
+@pytest.mark.parametrize(
+    ("rules", "seen"),
+    [
+        (EpisodeRules(), "[('3', 0, False), ('2', 1, False), ('2', False)] (300, 300)"),
+        (EpisodeRules(eager=False, probe_cost=7), "[('3', 0, False), ('2', 1, False), ('2', False)] (321, 321)"),
+        (
+            EpisodeRules(eager=False, probe_cost=7, budget=210),
+            "[('3', 0, False), ('ERR', 1, False), ('ERR', False)] (207, 207)",
+        ),
+    ],
+)
+def test_a_probe_shows_its_answer_for_what_it_costs_and_an_invalid_one_where_there_is_none(rules, seen, store_file):
+    with pytest.raises(ControllerError) as caught:
+        run(Probes, store_file, rules)
+    assert f"ValueError: {seen}" in str(caught.value)
+
+
+class OpensAll(Solver):
+    def solve(self, question):
+        try:
+            for _ in range(9):
+                answer, _, finished = question.probe_new()
+                self.trace.append((answer, finished))
+        except ValueError:
+            return self.trace[-1][0]
+
+
+def test_a_branch_that_the_budget_cut_in_its_first_interval_shows_an_invalid_answer(tmp_path):
+    asked = {"question": "?", "gold_answer": "2", "probe_freq": 100}
+    first = {**asked, "each_branch": [[[], 50, "ERR"], [[], 60, "2"]]}
+    cut = {**asked, "question": "??", "each_branch": [[[], 160, "2"]]}
+    path = tmp_path / "model" / "cut.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps([first, cut]))
+    in_order = next(seed for seed in range(99) if branch_order(2, seed).tolist() == [0, 1])
+    rows = make_controller(OpensAll).run(load_store(path), [in_order], EpisodeRules(budget=199))
+    assert rows["answer"].tolist() == ["2", "ERR"]
+    assert rows["tokens"].tolist() == [110, 100]
 
 
 class Number(Solver):

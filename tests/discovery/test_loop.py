@@ -12,6 +12,7 @@ import pytest
 
 from discovery.scripted import SOURCE, cuts, fails, says
 from tts_gym.discovery.archive import Archive
+from tts_gym.discovery.assess import clearly_dominated
 from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.proposers import command
 from tts_gym.discovery.proposers.proposer import Task
@@ -322,6 +323,33 @@ class Reader:
 """
 
 
+CHEAP = """
+class Knows:
+    def __init__(self, config):
+        pass
+
+    def solve(self, question):
+        probes = [question.probe_new() for _ in range(4)]
+        answers = [answer for answer, _, finished in probes if finished] or [answer for answer, _, _ in probes]
+        return max(answers, key=answers.count)
+"""
+"""Always right here for an interval of each branch, as if it knew the questions."""
+
+DEAR = """
+def schedule(beta):
+    return {}
+
+
+def program(episode):
+    episode.read(4)
+    for i in range(2):
+        if episode.length(i) < 100:
+            return episode.answer(i)
+    return -1
+"""
+"""Reads everything and is right now and then on one question."""
+
+
 def test_a_class_is_scored_and_marked_as_unaudited(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, proposer="manual"), 1, quiet).run()
     (tmp_path / "d/rounds/001/1/workspace/candidate.py").write_text(SOLVER)
@@ -329,7 +357,27 @@ def test_a_class_is_scored_and_marked_as_unaudited(tmp_path, told):
     digest = (tmp_path / "d/rounds/001/digest.md").read_text()
     assert "| r01-1 (unaudited) |" in digest
     assert "No diagnosis" in digest
-    assert "# The winner: r01-1 (unaudited)" in write_report(tmp_path / "d")
+    with pytest.raises(DiscoveryError, match="--allow-unaudited"):
+        write_report(tmp_path / "d")
+    page = write_report(tmp_path / "d", allow_unaudited=True)
+    assert "# The winner: r01-1 (unaudited)" in page and "by heart" in page
+    assert json.loads((tmp_path / "d/report.json").read_text())["audited"] is False
+
+
+def test_a_class_sets_no_other_candidate_aside_and_wins_over_none(tmp_path, told, run):
+    begin(tmp_path / "d", told(seeds=9, proposer="manual"), 1, quiet).run()
+    for number, source in enumerate((CHEAP, DEAR), 1):
+        (tmp_path / f"d/rounds/00{number}/1/workspace/candidate.py").write_text(source)
+        go_on(tmp_path / "d", {}, 1, quiet).run()
+    _, cheap, audited = Archive(tmp_path / "d").tried()
+    assert clearly_dominated(audited.table, cheap.table.assign(controller="cheap"))
+    assert not audited.assessment.dominated and audited.assessment.stage == "all"
+    digest = (tmp_path / "d/rounds/002/digest.md").read_text()
+    assert "| r01-1 (unaudited) |" in digest and "r01-1:beta" not in digest
+    status, out, _ = run("discover", "report", tmp_path / "d")
+    assert status == 0 and out.startswith("# The winner: r02-1\n")
+    status, out, _ = run("discover", "report", tmp_path / "d", "--allow-unaudited")
+    assert status == 0 and out.startswith("# The winner: r01-1 (unaudited)\n")
 
 
 def test_what_cannot_be_kept_to_is_not_written_down(tmp_path, told):

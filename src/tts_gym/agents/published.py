@@ -12,10 +12,13 @@ import pandas as pd
 from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.replay import branch_order
-from tts_gym.datasets.store import ReplayStore
+from tts_gym.datasets.store import INVALID_TEXT, ReplayStore
 from tts_gym.envs import transitions
 from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
 from tts_gym.envs.state import PROBES, PUBLISHED, SEQUENTIAL, STEPS, TOKENS, WIDTH
+
+COUNTED = (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)
+"""Places of what is counted in an episode, in the order of the columns of a run."""
 
 
 class BranchesExhaustedError(ValueError, IndexError):
@@ -23,13 +26,17 @@ class BranchesExhaustedError(ValueError, IndexError):
 
 
 class PublishedQuestion:
-    """One question as a published class sees it: answers are text, branches are numbered in the order of opening."""
+    """One question as a published class sees it: answers are text, branches are numbered in the order of opening.
+
+    A probe that the rules do not give away is charged for. A branch that shows no answer, because the budget ended
+    before its first interval did, has the text of an invalid one.
+    """
 
     def __init__(self, episode: ReplayEpisode, texts: Sequence[str]) -> None:
         """Ask ``episode``.
 
         Args:
-            episode: a fresh episode of the question, without budget.
+            episode: a fresh episode of the question.
             texts: the text of each answer class.
         """
         self._episode: Any = episode
@@ -87,9 +94,14 @@ class PublishedQuestion:
             raise BranchesExhaustedError(f"all {self._episode.width} recorded branches of this question are open")
         return index
 
-    def _text(self, index: int) -> str:
-        answer: int = self._episode.class_of[self._episode.answer(index)]
+    def text_of(self, code: int) -> str:
+        """The text of the answer ``code`` of the episode."""
+        answer: int = self._episode.class_of[code]
         return self._texts[answer]
+
+    def _text(self, index: int) -> str:
+        code = self._episode.probe(index)
+        return INVALID_TEXT if code < 0 else self.text_of(code)
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,7 @@ class SolveController:
                     raise controller_failure(self.name, file, error, store, question, seed) from error
                 answers.append(answer)
                 correct.append(answer in right)
-                counts.append([episode.count[place] for place in (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)])
+                counts.append([episode.count[place] for place in COUNTED])
         return episode_rows(store, seeds, answers, np.array(correct), np.array(counts))
 
     def _solve(self, question: PublishedQuestion) -> str | None:

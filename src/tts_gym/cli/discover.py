@@ -121,11 +121,14 @@ def report(
         list[str] | None,
         typer.Option(metavar="STORE", help="Store that nothing was searched on; each with --held-out."),
     ] = None,
+    allow_unaudited: Annotated[
+        bool, typer.Option("--allow-unaudited", help="A class, whose code nobody knows, may be the winner.")
+    ] = False,
 ) -> None:
     """Choose the winner and compare it, on the search stores and on those held out."""
     from tts_gym.discovery.report import write_report
 
-    print(write_report(directory, tuple(held_out or ())), end="")
+    print(write_report(directory, tuple(held_out or ()), allow_unaudited), end="")
 
 
 def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from tts_gym.agents.synthesis.boundary import printable_source, quoted
 from tts_gym.discovery.diagnosis import Case, Kind
 from tts_gym.discovery.proposers.proposer import CHARACTERS
-from tts_gym.discovery.tried import Scale, Tried, joint_frontier
+from tts_gym.discovery.tried import Scale, Tried, audited, joint_frontier
 
 DIGEST_TOKENS = 8000
 """Tokens of a digest, estimated as characters / 4, are fewer."""
@@ -48,13 +48,13 @@ class Findings:
 
     @cached_property
     def efficient(self) -> pd.DataFrame:
-        """The frontier of everything."""
-        return joint_frontier(self.tried).efficient
+        """The frontier of everything that is audited."""
+        return joint_frontier(audited(self.tried)).efficient
 
     @cached_property
     def efficient_before(self) -> pd.DataFrame:
         """The frontier without this round."""
-        return joint_frontier([each for each in self.tried if each.round != self.number]).efficient
+        return joint_frontier([each for each in audited(self.tried) if each.round != self.number]).efficient
 
 
 def digest(findings: Findings) -> str:
@@ -92,7 +92,7 @@ def sources_page(tried: Sequence[Tried]) -> str:
 
 
 def questions_table(tried: Sequence[Tried], best: Tried) -> pd.DataFrame:
-    """Per store and question, worst first: accuracy and tokens of ``best``, and the best accuracy anybody reached.
+    """Per store and question, worst first: accuracy and tokens of ``best``, and the best accuracy of any.
 
     Columns: store, question_id, low, middle, high (accuracy in % at the smallest, middle and largest beta), tokens (at
     the middle), best (accuracy in %).
@@ -102,7 +102,7 @@ def questions_table(tried: Sequence[Tried], best: Tried) -> pd.DataFrame:
     wide = best.table.pivot_table(index=["store", "question_id"], columns="beta", values="correct", sort=False) * 100
     middle = betas[len(betas) // 2]
     tokens = best.table[best.table["beta"] == middle].set_index(["store", "question_id"])["tokens"]
-    everybody = pd.concat([each.table for each in tried if each.table is not None])
+    everybody = pd.concat([each.table for each in audited(tried) if each.table is not None])
     reached = everybody.groupby(["store", "question_id"])["correct"].max() * 100
     table = pd.DataFrame(
         {

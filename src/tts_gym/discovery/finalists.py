@@ -17,7 +17,7 @@ from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.assess import last_stage, recordings
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.settings import Settings
-from tts_gym.discovery.tried import OnRecordings, Scale, Tried
+from tts_gym.discovery.tried import OnRecordings, Scale, Tried, audited
 from tts_gym.evaluation.statistics import compare
 
 MOST_GAINED = 1.0
@@ -31,21 +31,23 @@ _ERRORS = 3
 """Standard errors up to which a difference may be chance, which is more than a point where there are few episodes."""
 
 
-def finalists(tried: Sequence[Tried], settings: Settings) -> list[Tried]:
-    """The candidates that were scored on all seeds."""
+def finalists(tried: Sequence[Tried], settings: Settings, allow_unaudited: bool = False) -> list[Tried]:
+    """The candidates that were scored on all seeds, classes among them only if ``allow_unaudited``."""
     return [
         each
-        for each in tried
+        for each in (tried if allow_unaudited else audited(tried))
         if each.round > 0 and each.table is not None and each.assessment.stage == last_stage(settings)
     ]
 
 
-def run_leaders(archive: Archive, scale: Scale, settings: Settings, stores: Sequence[ReplayStore]) -> None:
+def run_leaders(
+    archive: Archive, scale: Scale, settings: Settings, stores: Sequence[ReplayStore], allow_unaudited: bool = False
+) -> None:
     """Run the finalist with the best score on the recordings; if it knows them by heart, the next one too, and so on.
 
     What comes of it is kept in the archive, and not done again.
     """
-    for each, score in ranking(finalists(archive.tried(), settings), scale):
+    for each, score in ranking(finalists(archive.tried(), settings, allow_unaudited), scale):
         kept = each.recorded
         if kept is None:
             kept = _on_recordings(each, score, scale, settings, stores)

@@ -25,7 +25,7 @@ from tts_gym.discovery.proposers import make_proposer
 from tts_gym.discovery.proposers.proposer import Proposal, Task, tokens_of
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.traces import NoTrace, Trace, trace
-from tts_gym.discovery.tried import Assessment, Scale, Tried, Usage
+from tts_gym.discovery.tried import Assessment, Scale, Tried, Usage, audited
 from tts_gym.errors import DiscoveryError
 
 DIAGNOSED_SEEDS = 1
@@ -174,7 +174,7 @@ class Discovery:
         earlier = [each for each in self._archive.tried() if each.round < number]
         tables = [
             each.table.assign(controller=each.name + ":beta=" + each.table["beta"].astype(str))
-            for each in earlier
+            for each in audited(earlier)
             if each.table is not None
         ]
         rivals = pd.concat(tables) if tables else None

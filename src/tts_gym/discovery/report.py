@@ -27,6 +27,12 @@ from tts_gym.evaluation.statistics import compare
 FOLDS = 5
 """Folds of the questions in the nested validation."""
 
+UNAUDITED = (
+    "It is a class, which may hold any code. Its parent counted its tokens and graded its answers; nobody has looked "
+    "for questions that it knows by heart, for what it keeps from one episode for another, or for chance."
+)
+"""What is said of a winner that is not audited."""
+
 
 def status_text(path: Path) -> str:
     """What was tried so far, a line a candidate."""
@@ -57,12 +63,13 @@ def _told(tried: Tried) -> str:
     return printable(tried.assessment.failure or "", LONGEST_FAILURE)
 
 
-def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
+def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool = False) -> str:
     """Choose the winner, evaluate it on held-out stores, and write ``report.md`` and ``report.json``.
 
     Args:
         path: directory of the discovery.
         held_out: stores that nothing was searched on; those that the discovery was told by default.
+        allow_unaudited: whether a class, which nothing is known of, may be the winner.
 
     Returns:
         The report in Markdown.
@@ -75,8 +82,13 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     tried = archive.tried()
     seeds = [each for each in tried if each.round == 0]
     candidates = [each for each in tried if each.round > 0]
-    if not finalists(tried, settings):
+    if not finalists(tried, settings, allow_unaudited=True):
         raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
+    if not finalists(tried, settings, allow_unaudited):
+        raise DiscoveryError(
+            f"Only classes in {path} were scored on all seeds: they win with --allow-unaudited, as nothing is known of "
+            "their code."
+        )
     stores = load_stores(settings.search)
     archive.check_stores(stores)
     unseen = load_stores(held_out or settings.held_out)
@@ -86,8 +98,8 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
             raise DiscoveryError(f"The store {store.label} was searched on: it cannot be held out.")
 
     scale = Scale.of(seeds)
-    run_leaders(archive, scale, settings, stores)
-    ranked = ranking(finalists(archive.tried(), settings), scale)
+    run_leaders(archive, scale, settings, stores, allow_unaudited)
+    ranked = ranking(finalists(archive.tried(), settings, allow_unaudited), scale)
     by_heart = [(each, score) for each, score in ranked if each.by_heart]
     able = [(each, score) for each, score in ranked if not each.by_heart]
     if not able:
@@ -100,6 +112,7 @@ def write_report(path: Path, held_out: Sequence[str] = ()) -> str:
     spent = archive.spent()
     document: dict[str, Any] = {
         "winner": winner.name,
+        "audited": winner.assessment.audited,
         "score": score,
         "on_recordings": asdict(winner.recorded) if winner.recorded else None,
         "by_heart": {
@@ -227,6 +240,7 @@ def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str
     lines = [
         f"# The winner: {winner.title}",
         "",
+        *([] if winner.assessment.audited else [UNAUDITED, ""]),
         f"Chosen among {document['candidates']} candidates ({document['failed']} failed) on "
         f"{', '.join(settings.search)} with {settings.seeds} seeds, {settings.rules} rules, "
         f"proposer {settings.proposer}; {document['input_tokens']:,} tokens read and "

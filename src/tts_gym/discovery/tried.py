@@ -61,7 +61,8 @@ class Assessment:
         table: per (store, question_id, beta) the means of ``COUNTS`` over the seeds, on perturbed copies of the stores;
             None if it failed.
         dominated: whether some earlier point beat it clearly at every beta.
-        audited: whether it is a program that passed the allow-list; else it is a class, of which nothing is known.
+        audited: whether it is a program that passed the allow-list; else it is a class, of which nothing is known, and
+            which is neither a rival of others nor, unless that is asked for, the winner.
     """
 
     stage: str
@@ -143,6 +144,11 @@ class Tried:
         means = _means(self.table)
         named = [f"{self.name}:beta={beta:g}" for beta in means["beta"]]
         return means.assign(controller=named, family=self.name)[columns]
+
+
+def audited(tried: Sequence[Tried]) -> list[Tried]:
+    """Those of ``tried`` that others are measured by."""
+    return [each for each in tried if each.assessment.audited]
 
 
 def joint_frontier(tried: Sequence[Tried]) -> Frontier:

@@ -108,9 +108,9 @@ HOSTILE = [
     Hostile("ends like a keyboard", "raise KeyboardInterrupt", "failed: KeyboardInterrupt"),
     Hostile("stops itself", "import os\nos.kill(os.getpid(), 19)", "failed: PermissionError"),
     Hostile("closes its answers", "import os\nos.close(3)\nwhile True:\n    pass", "crashed: "),
-    Hostile("answers without end", "import os\nwhile True:\n    os.write(3, b'x' * 2**20)", "crashed: it returned no"),
-    Hostile("answers with rubbish", "import os\nos.write(3, b'[' * 999)\nos._exit(0)", "crashed: it returned no"),
-    Hostile("forges results", FORGED, "crashed: it returned no results"),
+    Hostile("answers without end", "import os\nwhile True:\n    os.write(3, b'x' * 2**20)", "crashed: it sent a line"),
+    Hostile("answers with rubbish", "import os\nos.write(3, b'[' * 999 + b'\\n')", "crashed: it sent what is no call"),
+    Hostile("forges results", FORGED, "crashed: it sent what is no call"),
     Hostile(
         "unpickles",
         'import pickle\npickle.loads(b"cbuiltins\\nopen\\n(S\'/etc/passwd\'\\ntR.")',
@@ -121,16 +121,18 @@ HOSTILE = [
     Hostile(
         "looks for gold in its frames",
         """
-        import sys
-        frame = sys._getframe()
+        import gc, sys
+        frame, found = sys._getframe(), []
         while frame is not None:
-            store = frame.f_locals.get("store")
-            if store is not None:
-                words = {text for texts in store.class_texts for text in texts}
-                raise ValueError(f"{set(store.gold.tolist())} {set(store.questions)} {words} {store.metadata}")
+            found += [name for name in ("store", "stores", "tables", "gold", "seeds") if name in frame.f_locals]
             frame = frame.f_back
+        # That of the warm-up has one branch.
+        found += [
+            each for each in gc.get_objects() if type(each).__name__ == "Tables" and len(each.tokens) > 1
+        ]
+        raise ValueError(f"found {found}")
         """,
-        "failed: ValueError: {0} {''} {''} {}",
+        "failed: ValueError: found []",
     ),
     Hostile("returns a number", "return 204", "failed: TypeError: solve returns the text of an answer", allowed=True),
     Hostile("opens what is not there", "question.probe_more(7)", "failed: IndexError"),

@@ -153,7 +153,7 @@ for _name in ("cos", "exp", "expm1", "gamma", "lgamma", "log", "log10", "log1p",
 for _operator in (operator.pow, operator.ipow):
     lower_builtin(_operator, _REAL, _REAL)(_defined(numbers.real_power_impl))
     lower_builtin(_operator, _REAL, _WHOLE)(_defined(numbers.int_power_impl))
-    lower_builtin(_operator, types.Float, types.IntegerLiteral)(_defined(numbers.static_power_impl))  # type: ignore[attr-defined]
+    lower_builtin(_operator, types.Float, types.IntegerLiteral)(_defined(numbers.static_power_impl))
 
 # Digits of a real number are rounded in plain Python only, which looks at all of its decimal places.
 builtins.Round.cases = [case for case in builtins.Round.cases if len(case.args) == 1]

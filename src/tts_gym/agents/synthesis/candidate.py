@@ -30,7 +30,7 @@ class Candidate:
     Attributes:
         source: text of the file.
         audited: whether it is a program that passed the allow-list; else it is a class with the published ``solve``
-            interface, of which nothing is known, and whose figures are its own process's word.
+            interface, of which nothing is known.
         digest: SHA-256 of the source.
     """
 

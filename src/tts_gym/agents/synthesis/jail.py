@@ -1,7 +1,8 @@
 """Candidates in a jail: a process that can read nothing and reach nobody, and is killed at its deadline.
 
-The process is given branch tables and returns what was done in each episode and which answer was given. What that costs
-is recounted here, and it is graded here. ``isolation`` tells of what the jail is made on a given system.
+The process of a program is given branch tables and returns what was done in each episode and which answer was given:
+what that costs is recounted here, and it is graded here. That of a class is given nothing and is served (``serving``).
+``isolation`` tells of what the jail is made on a given system.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tts_gym.agents.synthesis.messages import Read
 from tts_gym.agents.synthesis.outcome import Block, Schedule, read_results, too_wide
 from tts_gym.agents.synthesis.process import request_file, run_jail
 from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
+from tts_gym.agents.synthesis.serving import run_class
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.episode import EpisodeRules
 
@@ -57,9 +59,11 @@ def run_jailed(
     Raises:
         TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
+    if not candidate.audited:
+        return run_class(candidate, stores, betas, seeds, rules, limits, max_width, schedule_betas, copies)
     start = time.monotonic()
     blinded = [blind(store, np.random.default_rng(), copies) for store in stores]
-    all_seeds = [*map(int, seeds), *(unforeseen_seeds() if candidate.audited else [])]
+    all_seeds = [*map(int, seeds), *unforeseen_seeds()]
     blocks = [
         Block(store, one, recounter, float(beta))
         for store, one in zip(stores, blinded, strict=True)
@@ -68,7 +72,7 @@ def run_jailed(
     ]
     request = {
         "source": candidate.source,
-        "audited": candidate.audited,
+        "audited": True,
         "betas": list(map(float, betas)),
         "schedule_betas": list(map(float, schedule_betas)),
         "seeds": all_seeds,
@@ -76,7 +80,7 @@ def run_jailed(
         "limits": asdict(limits),
         "stores": [describe(one.tables, store.interval) for one, store in zip(blinded, stores, strict=True)],
     }
-    sample = Sample(stores, blinded, blocks, all_seeds, SAMPLE if candidate.audited else 0)
+    sample = Sample(stores, blinded, blocks, all_seeds, SAMPLE)
 
     def hear(read: Read) -> tuple[list[pd.DataFrame], Schedule]:
         return read_results(read, blocks, seeds, len(schedule_betas), sample.note)
@@ -92,7 +96,7 @@ def run_jailed(
         failure=failure,
         isolation=described(answers.layers),
         seconds=time.monotonic() - start,
-        compiled=candidate.audited and not numba.config.DISABLE_JIT,
+        compiled=not numba.config.DISABLE_JIT,
         schedule=schedule,
     )
 

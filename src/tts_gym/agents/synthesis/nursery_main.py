@@ -3,14 +3,15 @@
 Started by its path with the folder of the package and the id of its parent, and with a socket as standard input. It is
 two processes. The first, which loads nothing and is never busy, leaves the namespaces of the system, forks the second,
 and ends it when the parent has died, and with it whatever runs in its namespace. The second sends ``READY`` when it has
-loaded, and then works on one jail after another: it is sent three descriptors, and answers with the jail's process id;
+loaded, and then works on one jail after another: it is sent four descriptors, and answers with the jail's process id;
 when it is sent ``WAIT`` or ``KILL`` it ends the jail, with all that it may have started, and answers with its exit
 status. When the socket ends, so do both.
 
-The descriptors are the request, a line of JSON and the bytes of the branch tables; where the jail answers; and where
-what the candidate prints goes. A jail answers with a line of JSON once it is shut, which tells its layers, and ends
-there if they are too few for the candidate; else there follow the ``messages`` of what it does. A request
-that names episodes has these run in plain Python, as ``tracing`` tells.
+The descriptors are the request, a line of JSON and, for a program, the bytes of the branch tables; where the jail
+answers; where what the candidate prints goes; and where replies come from. A jail answers with a line of JSON once it
+is shut, which tells its layers, and ends there if they are too few for the candidate. For a program there follow the
+``messages`` of what it does; a request that names episodes has these run in plain Python, as ``tracing`` tells. A class
+is run as ``class_runner`` tells, without tables.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ WATCH_SECONDS = 0.2
 FIRST = 1
 """Id of the first process of a namespace."""
 
-ANSWERS = 3
-"""Descriptor of a jail's answers."""
+ANSWERS, REPLIES = 3, 4
+"""Descriptors of a jail's answers, and of what is replied to them."""
 
 PARENT_DEATH_SIGNAL = 1
 NEW_USER = 0x10000000
@@ -106,7 +107,7 @@ def serve(package: str, room: int, reached: Sequence[str]) -> None:
     orders = socket.socket(fileno=0)
     orders.send(READY)
     while True:
-        order, descriptors, _, _ = socket.recv_fds(orders, len(JAIL), 3)
+        order, descriptors, _, _ = socket.recv_fds(orders, len(JAIL), 4)
         if not order:
             return
         jail = os.fork()
@@ -153,7 +154,7 @@ def end_all_others() -> None:
 
 def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> None:
     """Be a jail: do what is asked and end the process."""
-    from tts_gym.agents.synthesis import tracing, trial
+    from tts_gym.agents.synthesis import class_runner, tracing, trial
     from tts_gym.agents.synthesis.isolation import lock_down, may_run
 
     os.setsid()
@@ -163,21 +164,25 @@ def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> N
     os.getcwd = lambda: "/"
     with open(descriptors[0], "rb") as file:
         line, _, data = file.read().partition(b"\n")
-    answers, printed = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 16) for descriptor in descriptors[1:])
+    answers, printed, replies = (fcntl.fcntl(descriptor, fcntl.F_DUPFD, 16) for descriptor in descriptors[1:])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for target in (1, 2):
         os.dup2(printed, target)
     os.dup2(answers, ANSWERS)
-    os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(replies, REPLIES)
+    os.closerange(REPLIES + 1, os.sysconf("SC_OPEN_MAX"))
     request = json.loads(line)
-    stores = trial.read_stores(request["stores"], data)
     allow_weak = request["limits"].pop("allow_weak")
     layers = [*reached, *lock_down(**request["limits"])]
     answer(json.dumps({"isolation": layers}).encode() + b"\n")
     if not may_run(layers, request["audited"], allow_weak):
         os._exit(0)
-    attempt = tracing.trace if "episodes" in request else trial.attempt
-    attempt(request, stores, answer)
+    if request["audited"]:
+        attempt = tracing.trace if "episodes" in request else trial.attempt
+        attempt(request, trial.read_stores(request["stores"], data), answer)
+    else:
+        with open(REPLIES, "rb") as replied:
+            class_runner.play(request, answer, replied)
     os._exit(0)
 
 

@@ -33,7 +33,16 @@ TRIES = 2
 LONGEST_REASON = 700
 """Characters of a reason."""
 
+LONGEST_LINE = 2**11
+"""Bytes of a line that is replied to."""
+
+CALL_SECONDS = 0.001
+"""Time that a jail has more for each reply that it waits for."""
+
 _READ = 2**20
+
+Reply = Callable[[bytes], bytes | None]
+"""What is replied to a line, in at most 4,096 bytes; None where nothing more is to be said."""
 
 
 @dataclass(frozen=True)
@@ -82,33 +91,53 @@ def run_jail(request: IO[bytes], hear: Callable[[Read], Any], seconds: float) ->
     Raises:
         TTSGymError: if it does not get as far as being shut.
     """
+    return _run(request, lambda ears: ears.hear_rest(hear, seconds), ends=True)
+
+
+def serve_jail(request: IO[bytes], reply: Reply, seconds: float, most_seconds: float) -> Answers:
+    """Do the same with a jail that sends lines and waits for a reply to each; nothing is made of them.
+
+    Args:
+        request: as in ``run_jail``.
+        reply: given a line without its end; once it has returned None, the jail is ended.
+        seconds: time from when it is shut, to which each reply adds ``CALL_SECONDS``.
+        most_seconds: time from when it is shut that it has at most.
+
+    Raises:
+        TTSGymError: as in ``run_jail``.
+    """
+    return _run(request, lambda ears: ears.converse(reply, seconds, most_seconds), ends=False)
+
+
+def _run(request: IO[bytes], hear: Hear, ends: bool) -> Answers:
+    """Start a jail and ``hear`` it, after which it ends by itself or does not."""
     for _ in range(TRIES - 1):
         try:
-            return _run_jail(request, hear, seconds)
+            return _run_jail(request, hear, ends)
         except OSError:
             request.seek(0)
     try:
-        return _run_jail(request, hear, seconds)
+        return _run_jail(request, hear, ends)
     except OSError as error:
         raise TTSGymError(f"No jail for candidates starts on this machine: {error}") from error
 
 
-def _run_jail(request: IO[bytes], hear: Callable[[Read], Any], seconds: float) -> Answers:
+def _run_jail(request: IO[bytes], hear: Hear, ends: bool) -> Answers:
     with a_nursery() as nursery, _Ears() as ears:
         nursery.start_jail([request.fileno(), *ears.their_ends])
         ears.close_their_ends()
-        return _hear(ears, nursery, hear, seconds)
+        return _hear(ears, nursery, hear, ends)
 
 
-def _hear(ears: _Ears, nursery: Nursery, hear: Callable[[Read], Any], seconds: float) -> Answers:
+def _hear(ears: _Ears, nursery: Nursery, hear: Hear, ends: bool) -> Answers:
     layers = ears.hear_start()
     heard, error = None, None
     try:
-        heard = ears.hear_rest(hear, seconds)
+        heard = hear(ears)
     except Exception as raised:
         error = raised
     try:
-        status = nursery.end_jail(wait=error is None or isinstance(error, (_EndedError, FailedError)))
+        status = nursery.end_jail(wait=ends if error is None else isinstance(error, (_EndedError, FailedError)))
     except OSError:
         nursery.close()
         return Answers(layers, None, "crashed: it took its nursery down")
@@ -137,12 +166,15 @@ def _how_it_ended(status: int) -> str:
 
 
 class _Ears:
-    """Listens to what a jail answers and to what a candidate prints, on two pipes."""
+    """Listens to what a jail answers and to what a candidate prints, on two pipes, and replies on a third."""
 
     def __init__(self) -> None:
         self._answers, answers_end = os.pipe()
         self._prints, prints_end = os.pipe()
-        self.their_ends = [answers_end, prints_end]
+        replies_end, self._replies = os.pipe()
+        # Whoever does not take what is replied holds nobody up.
+        os.set_blocking(self._replies, False)
+        self.their_ends = [answers_end, prints_end, replies_end]
         self._heard = {self._answers: bytearray(), self._prints: bytearray()}
         self._selector = selectors.DefaultSelector()
         for descriptor in self._heard:
@@ -154,7 +186,7 @@ class _Ears:
     def __exit__(self, *_: object) -> None:
         self._selector.close()
         self.close_their_ends()
-        for descriptor in self._heard:
+        for descriptor in (*self._heard, self._replies):
             os.close(descriptor)
 
     def close_their_ends(self) -> None:
@@ -191,6 +223,33 @@ class _Ears:
                 raise _CutShortError("crashed: it sent more than results")
         return made
 
+    def converse(self, reply: Reply, seconds: float, most_seconds: float) -> None:
+        """Reply to each line until there is no reply to one.
+
+        Raises:
+            _CutShortError: it takes too long, more is printed than may be, a line is too long, or a reply is not taken.
+            _EndedError: the answers end before that.
+        """
+        start = time.monotonic()
+        heard = self._heard[self._answers]
+        while True:
+            *lines, rest = bytes(heard).split(b"\n")
+            heard[:] = rest
+            if max(map(len, (*lines, rest))) > LONGEST_LINE:
+                raise _CutShortError(f"crashed: it sent a line of more than {LONGEST_LINE} bytes")
+            for line in lines:
+                replied = reply(line)
+                if replied is None:
+                    return
+                try:
+                    os.write(self._replies, replied)
+                except OSError:
+                    raise _CutShortError("crashed: it does not read what it asks for") from None
+            if self._answers not in self._selector.get_map():
+                raise _EndedError
+            seconds = min(seconds + CALL_SECONDS * len(lines), most_seconds)
+            self._listen_until(start + seconds, seconds)
+
     def _read(self, size: int, end: float, seconds: float) -> bytearray:
         heard = self._heard[self._answers]
         while len(heard) < size:
@@ -203,7 +262,7 @@ class _Ears:
 
     def _listen_until(self, end: float, seconds: float) -> None:
         if not self._listen(end):
-            raise _CutShortError(f"timeout: it did not end within {seconds:g} seconds")
+            raise _CutShortError(f"timeout: it did not end within {seconds:.3g} seconds")
         if len(self._heard[self._prints]) > MOST_PRINTED:
             raise _CutShortError(f"output: it printed more than {MOST_PRINTED} bytes; print nothing")
 
@@ -217,3 +276,7 @@ class _Ears:
             if not part:
                 self._selector.unregister(key.fd)
         return bool(ready)
+
+
+Hear = Callable[[_Ears], Any]
+"""Makes something of all that a jail sends."""

@@ -17,7 +17,8 @@ class Limits:
     """What a candidate may use.
 
     Attributes:
-        seconds: by the clock, from the moment the jail is shut; compiling counts.
+        seconds: by the clock, from the moment the jail is shut; compiling counts. A class, which waits for replies, has
+            more for each (``process.CALL_SECONDS``), up to ``serving.MOST_TIMES`` as much in all.
         memory: bytes of address space, that of the interpreter included.
         file_size: bytes that a file may have.
         processes: processes that the user may have; it does not bind the superuser.

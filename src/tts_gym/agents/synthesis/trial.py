@@ -1,4 +1,4 @@
-"""A candidate being tried on stores, inside a jail."""
+"""A program being tried on stores, inside a jail."""
 
 from __future__ import annotations
 
@@ -18,18 +18,14 @@ import numpy as np
 
 from tts_gym.agents.drive import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.agents.programs.program import Program
-from tts_gym.agents.published import PublishedQuestion
-from tts_gym.agents.replay import groups, replay_logged
+from tts_gym.agents.replay import replay_logged
 from tts_gym.agents.synthesis.blind import describe, rebuild
 from tts_gym.agents.synthesis.boundary import is_number, printable
 from tts_gym.agents.synthesis.messages import logs_message, outcome_message
 from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
-from tts_gym.datasets.store import INVALID, INVALID_TEXT, SIGNALS, ReplayStore, Tables
-from tts_gym.envs import transitions
+from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
 from tts_gym.envs.compiled import compiled_episode
-from tts_gym.envs.episode import Episode, EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.recount import log_of, longest_log
-from tts_gym.envs.state import REVEALED
+from tts_gym.envs.episode import Episode, EpisodeRules, episode_fields
 from tts_gym.envs.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError
 
@@ -114,7 +110,7 @@ def _rehearsal(episode: Episode, n: int, level: float) -> int:
 
 
 def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Callable[[bytes], None]) -> None:
-    """Try the candidate of ``request``.
+    """Try the program of ``request``.
 
     Args:
         request: what is asked.
@@ -125,8 +121,7 @@ def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Cal
     """
     schedule: list[dict[str, float]] = []
     try:
-        run = _program_runner if request["audited"] else _class_runner
-        scheduled, replayed = run(names_of(request["source"], request["audited"]))
+        scheduled, replayed = _program_runner(names_of(request["source"], audited=True))
         schedule = [scheduled(beta) for beta in request["schedule_betas"]]
         rules = EpisodeRules(**request["rules"])
         for store in stores:
@@ -201,53 +196,6 @@ def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> 
     for name, value in parameters.items():
         if not is_number(value):
             raise TrialError("refused", f"{call} gives {name} = {value!r:.100}: return finite numbers")
-
-
-class _BlindQuestion(PublishedQuestion):
-    """A question whose answers are told by the numbers in which they appear, so that none tells what it is."""
-
-    def _text(self, index: int) -> str:
-        return self.label(self._episode.answer(index))
-
-    def label(self, code: int) -> str:
-        return INVALID_TEXT if self._episode.class_of[code] == INVALID else str(code)
-
-    def code_of(self, answer: Any) -> int:
-        """Code of an answer, -1 for None and for what is no answer of this question."""
-        if answer is not None and not isinstance(answer, str):
-            raise TypeError(f"solve returns the text of an answer or None, but this one returned {answer!r:.100}")
-        for code in range(int(self._episode.count[REVEALED])):
-            if self.label(code) == answer:
-                return code
-        return -1
-
-
-def _class_runner(names: Mapping[str, Any]) -> Runner:
-    solvers = [
-        value
-        for value in names.values()
-        if isinstance(value, type) and value.__module__ == "candidate" and hasattr(value, "solve")
-    ]
-    if not solvers:
-        raise TrialError("refused", "there is no class with a method solve(self, question)")
-
-    def scheduled(beta: float) -> dict[str, float]:
-        return {"beta": beta}
-
-    def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> Iterator[Logs]:
-        longest = int(longest_log(store, rules).max())
-        episode: Any = ReplayEpisode(episode_fields(store, rules, int(store.branch_counts.max()), longest))
-        for questions, orders, _ in groups(store, seeds):
-            for question in questions:
-                for order in orders:
-                    episode.order = order
-                    transitions.reset(episode, question)
-                    asked = _BlindQuestion(episode, ())
-                    code = asked.code_of(solvers[-1](config={"beta": beta}).solve(asked))
-                    log = np.array(log_of(episode), np.int32)
-                    yield Logs(log, np.array([len(log)]), np.array([code], np.int32))
-
-    return scheduled, replayed
 
 
 def failure_of(error: BaseException, request: Mapping[str, Any]) -> TrialError:
