@@ -24,6 +24,7 @@ from tts_gym.datasets.build import (
     replay_tables,
 )
 from tts_gym.datasets.cache import cache_key, keep_tables, mapped_tables
+from tts_gym.datasets.card import CARD_FILE, dataset_card
 from tts_gym.datasets.checks import one_line
 from tts_gym.datasets.files import sha256, sync
 from tts_gym.datasets.jsonfile import read_json
@@ -32,6 +33,7 @@ from tts_gym.datasets.metadata import check_file_metadata, check_provenance, too
 from tts_gym.datasets.records import Grouping, exact_classes, record_tables
 from tts_gym.datasets.schema import BRANCHES, FORMAT_VERSION, RecordedBranch, RecordedQuestion, Sources, probes_schema
 from tts_gym.datasets.store import ReplayStore, Tables
+from tts_gym.datasets.summary import Finals, summary
 from tts_gym.errors import StoreError
 
 METADATA_FILE = "metadata.json"
@@ -51,7 +53,7 @@ def write_store(
     metadata: Mapping[str, Any],
     grouping: Grouping = exact_classes,
 ) -> None:
-    """Write a store to a new directory.
+    """Write a store to a new directory, with its dataset card.
 
     The files are written to a temporary directory, read back and checked, and only then moved into place, so that
     nothing is left behind on any failure or interruption.
@@ -79,7 +81,8 @@ def write_store(
         draft.mkdir()
         _write_tables(draft, questions, str(target), grouping)
         _write_metadata(draft, metadata, str(target))
-        _check(draft, target)
+        _write_card(draft, target)
+        sync(draft)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft.rename(target)
         sync(target.parent)
@@ -226,14 +229,6 @@ def _parquet(path: Path, source: str) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
-def _check(directory: Path, shown: Path) -> None:
-    """Read the store in ``directory`` with every check; error messages call it ``shown``."""
-    recorded = _open(directory, shown)
-    labels = _labels(recorded)
-    for _ in _pieces(recorded, labels, *_branches(recorded, labels)):
-        pass
-
-
 def _write_tables(directory: Path, questions: Iterable[RecordedQuestion], source: str, grouping: Grouping) -> None:
     with ExitStack() as stack:
         writers: dict[str, pq.ParquetWriter] = {}
@@ -263,4 +258,15 @@ def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -
     except (TypeError, ValueError) as error:
         raise StoreError(f"{source}: the metadata cannot be written as JSON ({error}); correct them") from error
     sync(directory / METADATA_FILE)
-    sync(directory)
+
+
+def _write_card(directory: Path, shown: Path) -> None:
+    """Read the store in ``directory`` with every check and describe it; error messages call it ``shown``."""
+    recorded = _open(directory, shown)
+    labels = _labels(recorded)
+    rows, signals = _branches(recorded, labels)
+    answers = (piece.answers for piece in _pieces(recorded, labels, rows, signals))
+    finals = Finals(rows.start, rows.tokens, rows.finals)
+    facts = summary(recorded.metadata["name"], recorded.metadata, labels.gold, finals, answers, signals)
+    (directory / CARD_FILE).write_text(dataset_card(facts, recorded.metadata), encoding="utf-8")
+    sync(directory / CARD_FILE)
