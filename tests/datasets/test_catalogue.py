@@ -83,8 +83,8 @@ def test_a_store_without_probes_can_be_summarised(document, write_json):
 
 def test_verify_notices_a_store_that_changes(monkeypatch, tmp_path):
     readings = iter([synthetic_store(1, 2, seed=0), synthetic_store(1, 2, seed=1)])
-    monkeypatch.setattr(verify, "load_store", lambda name: next(readings))
-    with pytest.raises(StoreError, match="changed while it was read"):
+    monkeypatch.setattr(verify, "load_store", lambda name, mapped=True: next(readings))
+    with pytest.raises(StoreError, match="two readings of it differ"):
         verify_store(tmp_path)
 
 

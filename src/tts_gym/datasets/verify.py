@@ -6,6 +6,7 @@ from os import PathLike
 
 import numpy as np
 
+from tts_gym.datasets.cache import CACHE
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.datasets.summary import StoreSummary, summarise
@@ -13,17 +14,20 @@ from tts_gym.errors import StoreError
 
 
 def verify_store(name_or_path: str | PathLike[str]) -> StoreSummary:
-    """Read a store twice with every check, compare the two, and summarise it.
+    """Read the tables of a store with every check, compare them with what ``load_store`` gives, and summarise them.
 
     Args:
         name_or_path: as for ``load_store``.
 
     Raises:
-        StoreError: the store is missing or refused, or changes from one reading to the next.
+        StoreError: the store is missing or refused, or the arrays kept beside it are not those of its tables.
     """
-    store = load_store(name_or_path)
+    store = load_store(name_or_path, mapped=False)
     if not same_recordings(store, load_store(name_or_path)):
-        raise StoreError(f"{name_or_path} changed while it was read; wait until nothing writes to it")
+        raise StoreError(
+            f"{name_or_path}: two readings of it differ; wait until nothing writes to it, or delete the directory "
+            f"{CACHE} in it"
+        )
     return summarise(store)
 
 
