@@ -13,6 +13,7 @@ from tts_gym.answers.gold import check_gold
 from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import AnswerReader, answer_reader
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.prompts import THINK
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import read_records, write_store
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
@@ -68,7 +69,7 @@ def _read_anew(
 def _branch(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
     """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays."""
     assert branch.text is not None and branch.probe_text is not None
-    found = reader.branch(branch.text)
+    found = reader.branch(THINK * branch.in_reasoning + branch.text)
     probes = [reader.probe(suffix, text, question).answer for text in branch.probe_text]
     forced = found.answer is None and branch.finish_reason == "length"
     return replace(

@@ -120,12 +120,12 @@ def read_records(directory: str | PathLike[str]) -> tuple[dict[str, Any], list[R
     names = (QUESTIONS_FILE, BRANCHES_FILE, TEXTS_FILE)
     files = [recorded.directory / name for name in names if (recorded.directory / name).exists()]
     questions, branches, *texts = (pq.read_table(file).to_pylist() for file in files)
-    said = {(row["question_id"], row["branch"]): row["text"] for table in texts for row in table}
+    said = {(row.pop("question_id"), row.pop("branch")): row for table in texts for row in table}
     recorded_branches: dict[str, list[RecordedBranch]] = {}
     for row in branches:
         key = row.pop("question_id"), row.pop("branch")
         values = {name: row.pop(name) for name in signals}
-        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, text=said.get(key)))
+        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, **said.get(key, {})))
     return recorded.metadata, [RecordedQuestion(**row, branches=recorded_branches[row["id"]]) for row in questions]
 
 
