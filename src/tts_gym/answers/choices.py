@@ -8,7 +8,11 @@ from tts_gym.answers.markers import ANSWER, FINAL, FOREIGN, OPTION, Marked, boxe
 from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE
 from tts_gym.answers.wording import TEXT_COMMAND
 
-PHRASES = (FINAL, ANSWER, OPTION, FOREIGN)
+PICK = re.compile(
+    r"(?<!if )\b(?:let me|let['’]s|(?:i|we)(?:['’]ll|['’]d| will| would)?) (?:go with|choose|pick|select)\b",
+    re.IGNORECASE,
+)
+PHRASES = (FINAL, ANSWER, OPTION, FOREIGN, PICK)
 LETTER = re.compile(
     r"(?:(?:(?:most likely|probably) )?(?:the )?(?:option|choice|letter|answer)?[\s:：]*)?[*_(\[{\"'`$ ]*([A-J])"
     r"(?:[*_)\]}\"'`$]*(?:[.:,)。、]|\Z)|[)\]}*$]+|(?=\s))",
@@ -38,11 +42,7 @@ def choice(text: str, last: bool) -> Marked | None:
     marks = [
         *boxes(text),
         *fields(text),
-        *(
-            mark
-            for pattern in (FINAL, ANSWER, OPTION, FOREIGN)
-            for mark in phrases(text, pattern, "answer", LONGEST_PASSAGE)
-        ),
+        *(mark for pattern in PHRASES for mark in phrases(text, pattern, "answer", LONGEST_PASSAGE)),
     ]
     marks.sort(key=lambda mark: mark.start, reverse=last)
     for mark in marks:

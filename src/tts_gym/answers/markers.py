@@ -21,7 +21,8 @@ FIELD = re.compile(
 
 LINK = (
     r"(?:\b(?:is|are|equals|be|becomes|comes (?:out )?to|turns out to be|(?:would|should|must|will|has to) be)\b"
-    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：]|→|->|[–—-](?=\s))"
+    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：]|→|->|[–—-](?=\s)"
+    r"|(?=\bisn['’]t\s[^.\n]{1,80}?(?:[,;] it['’]s| but)\s))"
 )
 TOPIC = r"(?:\s(?:to|of|for|here)(?:\s[^.:：\n]{1,60}?)?)?"
 ADVERB = r"(?:[,\s]{1,2}(?:therefore|thus|hence|then|so|simply|just|indeed|finally|now|ultimately))?"
@@ -37,6 +38,7 @@ ANSWER = re.compile(
 OPTION = re.compile(
     rf"\b(?:correct|right|best|true)\s(?:answer\s)?(?:option|choice|statement|letter)[*_\s]{{0,4}}{LINK}", re.IGNORECASE
 )
+TOTAL = re.compile(rf"\bthe total(?:\s[^.:\n]{{1,60}}?)??\s{LINK}", re.IGNORECASE)
 RESULT = re.compile(r"^\W{0,4}(?:result|solution|output)\W{0,3}[:=]", re.IGNORECASE | re.MULTILINE)
 FOREIGN = re.compile(
     r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为)?|答え(?:は|が)?|解答|(?:故|应|所以|因此)选(?:择)?|(?:정답|답)(?:은|는)?"
@@ -46,7 +48,8 @@ FOREIGN = re.compile(
     r"|(?:la )?risposta(?: finale| corretta)?(?: è)?|(?:het )?antwoord(?: is)?|odpowiedź|odpověď|cevap|yanıt|svar"
     r"|vastaus|válasz|răspuns(?:ul)?|đáp án(?: là)?|jawaban(?:nya)?(?: adalah)?|απάντηση|תשובה|ответ(?:ом)?"
     r"|відповідь|उत्तर|जवाब))[*_ ]{0,4}(?:[:：=]|(?<=是)|(?<=选)|(?<=为)|(?<=は)|(?<=은)|(?<=는)|(?<= es)|(?<= ist)"
-    r"|(?<=lautet)|(?<= est)|(?<= é)|(?<= è)|(?<= is)|(?<= là)|(?<=adalah))",
+    r"|(?<=lautet)|(?<= est)|(?<= é)|(?<= è)|(?<= is)|(?<= là)|(?<=adalah)"
+    r"|(?=\bno es [^.\n]{1,80}? sino ))",
     re.IGNORECASE,
 )
 """Phrases for "the answer is" in other languages."""

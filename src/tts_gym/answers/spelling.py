@@ -11,7 +11,7 @@ import unicodedata
 
 FONTS = (
     r"\\(?:text(?:rm|bf|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|frak|normal)|mbox|hbox|operatorname\*?"
-    r"|boldsymbol|bm|underline|boxed|fbox|framebox|emph|bf|rm|it) ?\{([^{}]*)\}"
+    r"|boldsymbol|bm|underline|boxed|fbox|framebox|emph|bf|rm|it|ce) ?\{([^{}]*)\}"
 )
 SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec|widehat|hat) ?\{ ?([A-Za-z]{1,3}) ?\}")
 FONT = re.compile(FONTS)

@@ -39,6 +39,7 @@ NAME = re.compile(
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
 ELLIPSIS = r"\ldots"
+EMPTY_SET = Group("{}", (), ordered=False)
 
 
 def named(text: str) -> tuple[str | None, str]:
@@ -83,7 +84,8 @@ def is_words(text: str) -> bool:
         return False
     listed = read_list(text)
     if listed is not None:
-        return all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in listed.parts if part != ELLIPSIS)
+        parts = [part for part in listed.parts if part != ELLIPSIS]
+        return bool(parts) and all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in parts)
     if named(text)[0] is not None or named(text)[1] != text:
         return False
     return _are_tokens(text) or is_text(text)
@@ -218,7 +220,7 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
         return Group("words", parts)
     if brackets == "{}":
         parts = tuple(dict.fromkeys(parts))
-    if brackets in {"", "{}"} and len(parts) == 1:
+    if brackets in {"", "{}"} and len(parts) == 1 and parts[0] != EMPTY_SET:
         return parts[0]
     return Group(brackets or "{}", parts, ordered)
 
