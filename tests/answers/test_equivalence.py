@@ -71,6 +71,13 @@ def same(equivalence, one, other, gold=None):
         ["2:3", "4:6", "2 : 3"],
         [r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "[[1,2],[3,4]]"],
         ["1+i\\sqrt3", r"2(\cos 60^\circ + i\sin 60^\circ)"],
+        ["1 000 000", "1000000", "1,000,000", r"1\,000\,000", "10^6"],
+        ["12 050.5", "12050.5"],
+        ["H2O", "H_2O", "H_{2}O", r"\text{H}_2\text{O}", r"\mathrm{H_2O}", r"\ce{H2O}", "H₂O"],
+        ["NaHCO_3", "NaHCO3", "NaHCO_{3}"],
+        [r"\{\}", r"\emptyset", "∅", r"\varnothing", r"\{ \}", r"\left\{\right\}"],
+        ["1", "#1", "# 1"],
+        ['{"a": 1, "b": {"c": "Up", "d": null}}', '{"b":{"d":null,"c":"up"},"a":1}'],
     ],
 )
 def test_equal_answers_are_one_class(equivalence, equal):
@@ -98,7 +105,12 @@ def test_equal_answers_are_one_class(equivalence, equal):
         ("A, B, C", "C, B, A"), ("3:30 AM", "15:30"), ("2:3", "3:2"), ("5 km", "5 m"), ("5 apples", "5 oranges"),
         ("£5", r"\$5"), ("12 cm^2", "12 cm^3"), ("60^\\circ", r"\frac{\pi}{3}"), ("x>3", r"x \ge 3"), ("(B) 12", "C"),
         (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"), ("1,2,3", "1,2,3,4"),
-        (r"1,2,\ldots,n", r"1,3,\ldots,n"),
+        (r"1,2,\ldots,n", r"1,3,\ldots,n"), ("1 000 000", "1 000 001"),
+        ("300 200 100", "100 200 300"), ("1 000 2", "10002"), ("H2O", "HO2"), ("CO2", "CO"), ("CO2", "Co2"),
+        ("C6H12O6", "C6H12O5"), ("x2", "x_2"), ("BC16", "188"), (r"\emptyset", "0"), (r"\emptyset", r"\{0\}"),
+        (r"\{\emptyset\}", r"\emptyset"), (r"\{x\}", r"\{\}"), ("#2", "1"), ("#1 2", "12"),
+        ('{"a": 1, "b": 2}', '{"a": 2, "b": 1}'), ('{"a": [1, 2]}', '{"a": [2, 1]}'), ('{"a": 1}', '{"a": "1"}'),
+        ('{"a": 1, "b": 2}', '{"a": 1}'), ('{"a": 1, "a": 2}', '{"a": 2}'),
     ],
 )  # fmt: skip
 def test_different_answers_are_not_merged(equivalence, one, other):
@@ -125,6 +137,12 @@ def test_what_the_correct_answer_shows_is_implied(equivalence):
     assert equivalence.classes(["11", "11_2", "11_8"], "101_2") == [1, 1, 2]
     assert equivalence.classes(["0.3", "30%", "30"], "0.28") == [1, 1, 2]
     assert equivalence.classes(["0.3", "30%", "30"], "28") == [1, 2, 2]
+
+
+def test_a_row_of_numbers_is_no_number_with_spaces_between_thousands(equivalence):
+    assert not same(equivalence, "100200300", "100 200 300")
+    assert not same(equivalence, "123456", "123 456")
+    assert same(equivalence, "123456", "123,456") and same(equivalence, "100000", "100 000")
 
 
 def test_a_text_is_compared_as_text_where_text_is_asked_for(equivalence):

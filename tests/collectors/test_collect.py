@@ -243,7 +243,7 @@ def test_a_full_disk_leaves_a_directory_that_resumes(small_disk, whole):
     assert {file.name for file in (out / WORK).iterdir()} == KEPT
 
 
-@pytest.mark.parametrize("call", range(5))
+@pytest.mark.parametrize("call", range(6))
 def test_the_store_appears_at_once(tmp_path, monkeypatch, whole, call):
     """Interrupted before any of its files is moved into place, it is absent."""
     moves = 0
@@ -258,7 +258,7 @@ def test_the_store_appears_at_once(tmp_path, monkeypatch, whole, call):
     real = os.replace
     with monkeypatch.context() as patch:
         patch.setattr(store_module, "os", type("os", (), {"replace": staticmethod(interrupted)}))
-        if call == 4:
+        if call == 5:
             fill(tmp_path / "out", Model())
         else:
             with pytest.raises(KeyboardInterrupt):

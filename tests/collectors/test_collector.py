@@ -106,8 +106,9 @@ def slow_unit(backend, what, unit):
             taken.append(len(forced.tokens))
             confidences.append(answer_logprob(forced.logprobs[:said]))
         asked_text = tokenizer.decode(prompt)
-        opened = "<think>" * (asked_text.rfind("<think>") > asked_text.rfind("</think>"))
-        final, marker = READER.branch(opened + drawn.text).answer, READER.branch(opened + drawn.text).marker
+        in_reasoning = asked_text.rfind("<think>") > asked_text.rfind("</think>")
+        found = READER.branch("<think>" * in_reasoning + drawn.text)
+        final, marker = found.answer, found.marker
         if cut and final is None and answers[-1] is not None:
             final, marker = answers[-1], "forced"
         probes = len(ends)
@@ -123,6 +124,7 @@ def slow_unit(backend, what, unit):
                 taken[:probes],
                 drawn.text if what.keep_text else None,
                 marker,
+                in_reasoning,
             )
         )
         asked += [prefix for prefix in reversed(of_branch) if prefix not in asked]

@@ -8,6 +8,8 @@ from tts_gym.answers.errors import AnswerError
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.explain import explain
 from tts_gym.collectors.regrade import regrade
+from tts_gym.collectors.settings import Prompting
+from tts_gym.datasets.catalogue import BUNDLED
 from tts_gym.datasets.parquet import read_records, read_store, write_store
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.verify import same_recordings, verify_store
@@ -19,25 +21,43 @@ METADATA = {
 }  # fmt: skip
 
 
-def recorded(*texts, gold="7", answers="auto"):
-    branches = [
-        RecordedBranch(10, ["1"], "1", "stop", probe_text=["8}. No"], probe_tokens=[3], text=text) for text in texts
-    ]
+def recorded(*texts, gold="7", answers="auto", in_reasoning=False):
+    kept = {"probe_text": ["8}. No"], "probe_tokens": [3], "in_reasoning": in_reasoning}
+    branches = [RecordedBranch(10, ["1"], "1", "stop", text=text, **kept) for text in texts]
     settings = {"answers": answers, "probing": {"suffix": "\nSo \\boxed{"}}
     return [RecordedQuestion("q", "What?", gold, branches)], METADATA | {"collection": {"settings": settings}}
 
 
-def test_records_are_read_back(tmp_path):
-    questions, metadata = recorded("The answer is 7", "It is 8")
+@pytest.mark.parametrize("in_reasoning", [False, True])
+def test_records_are_read_back(tmp_path, in_reasoning):
+    questions, metadata = recorded("The answer is 7", "It is 8", in_reasoning=in_reasoning)
     write_store(tmp_path / "store", questions, metadata)
     again, read_metadata = read_records(tmp_path / "store")[::-1]
     assert again == questions and read_metadata["collection"] == metadata["collection"]
 
 
-def test_a_collection_regraded_by_its_own_rule_stays_as_it_is(tmp_path):
-    fill(tmp_path / "store", Model(), replace(SETTINGS, keep_text=True))
+@pytest.mark.parametrize("template", ["{question}", "{question}\n<think>", "<think>{question}</think>"])
+def test_a_collection_regraded_by_its_own_rule_stays_as_it_is(tmp_path, template):
+    prompting = Prompting(template, chat=False)
+    fill(tmp_path / "store", Model(), replace(SETTINGS, keep_text=True, prompting=prompting))
     regrade(str(tmp_path / "store"), tmp_path / "again")
     assert same_recordings(read_store(tmp_path / "store"), read_store(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(("in_reasoning", "answers"), [(True, [None, "7"]), (False, ["6", "7"])])
+def test_reasoning_that_the_prompt_opened_gives_no_answer_until_it_ends(tmp_path, in_reasoning, answers):
+    texts = "The answer is 6", "The answer is 6</think>The answer is 7"
+    questions, metadata = recorded(*texts, in_reasoning=in_reasoning)
+    write_store(tmp_path / "store", questions, metadata)
+    for source, target in (("store", "again"), ("again", "anew")):
+        regrade(str(tmp_path / source), tmp_path / target)
+        (question,) = read_records(tmp_path / target)[1]
+        assert [branch.final_answer for branch in question.branches] == answers
+
+
+def test_texts_of_older_stores_began_outside_reasoning_as_far_as_is_known():
+    _, questions = read_records(BUNDLED / "smollm2-arithmetic")
+    assert not any(branch.in_reasoning for question in questions for branch in question.branches)
 
 
 def test_other_rules_are_applied_to_the_texts(tmp_path):

@@ -24,7 +24,7 @@ VALUE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @st.composite
 def results(draw):
     signals = [name for name in SIGNALS if draw(st.booleans())]
-    has_text = draw(st.booleans())
+    has_text, in_reasoning = draw(st.booleans()), draw(st.booleans())
 
     def branch():
         probes = draw(st.integers(0, 4))
@@ -41,6 +41,7 @@ def results(draw):
             probe_text=of_probes(TEXT),
             probe_tokens=of_probes(st.integers(0, 2**31 - 1)),
             text=draw(TEXT) if has_text else None,
+            in_reasoning=in_reasoning,
         )
 
     branches = tuple(branch() for _ in range(draw(st.integers(1, 4))))

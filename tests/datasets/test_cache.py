@@ -14,6 +14,7 @@ from tts_gym.datasets import (
     parquet,
     read_store,
     same_recordings,
+    summarise,
     synthetic_metadata,
     synthetic_questions,
     verify_store,
@@ -143,12 +144,27 @@ def test_a_refused_store_keeps_no_arrays(tmp_path, records, metadata):
     assert not (tmp_path / "store" / ".cache").exists()
 
 
-def test_verification_reads_the_tables(directory):
-    load_store(directory)
-    path = cached(directory) / "answers.npy"
+def damage(path, place):
     data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+    data[place] ^= 1
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["questions.parquet", "branches.parquet", "answers.parquet"])
+def test_verification_reads_the_tables(name, directory, run):
+    load_store(directory)
+    assert verify_store(directory) == summarise(read_store(directory))
+    damage(directory / name, len(name))
+    status, _, err = run("stores", "verify", str(directory))
+    assert status == 2 and f"{name}: its SHA-256 is" in err
+
+
+def test_verification_finds_arrays_that_are_not_those_of_the_tables(directory):
+    load_store(directory)
+    damage(cached(directory) / "answers.npy", -4)
+    with pytest.raises(StoreError, match="delete the directory .cache"):
+        verify_store(directory)
+    shutil.rmtree(directory / ".cache")
     assert verify_store(directory).questions == 5
 
 

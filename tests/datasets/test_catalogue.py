@@ -39,7 +39,7 @@ def test_the_bundled_store_is_small_and_marked_synthetic():
 def test_the_bundled_store_of_a_language_model_is_small_and_complete():
     directory = importlib.import_module("tts_gym.datasets.catalogue").BUNDLED / "smollm2-arithmetic"
     assert sum(path.stat().st_size for path in directory.iterdir()) < 3_000_000
-    assert {path.name for path in directory.iterdir()} == {*TABLE_FILES, "texts.parquet", "metadata.json"}
+    assert {path.name for path in directory.iterdir()} == {*TABLE_FILES, "texts.parquet", "metadata.json", "README.md"}
     store = load_store("smollm2-arithmetic")
     assert store.label == "smollm2-arithmetic" and set(store.branch_counts) == {64}
     assert len(store) == 60 and len({identifier.rpartition("-")[0] for identifier in store.question_ids}) == 10
@@ -83,8 +83,8 @@ def test_a_store_without_probes_can_be_summarised(document, write_json):
 
 def test_verify_notices_a_store_that_changes(monkeypatch, tmp_path):
     readings = iter([synthetic_store(1, 2, seed=0), synthetic_store(1, 2, seed=1)])
-    monkeypatch.setattr(verify, "load_store", lambda name: next(readings))
-    with pytest.raises(StoreError, match="changed while it was read"):
+    monkeypatch.setattr(verify, "load_store", lambda name, mapped=True: next(readings))
+    with pytest.raises(StoreError, match="two readings of it differ"):
         verify_store(tmp_path)
 
 

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import gymnasium as gym
@@ -154,11 +155,18 @@ def test_frames_of_a_video_are_alike(name: str) -> None:
 @pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
 def test_videos_are_recorded(name: str, tmp_path: Path) -> None:
     pytest.importorskip("moviepy")
-    env = gym.wrappers.RecordVideo(gym.make(name, render_mode="rgb_array"), str(tmp_path), lambda episode: True)
-    env.reset(seed=0)
-    env.step(1), env.step(0)
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    env = gym.make(name, render_mode="rgb_array", store="synthetic-small")
+    env = gym.wrappers.RecordVideo(env, str(tmp_path / "clips"), lambda episode: episode == 0)
+    rollout(env, 30)
+    shape = env.render().shape
     env.close()
-    assert list(tmp_path.glob("*.mp4"))
+    (file,) = tmp_path.glob("clips/*.mp4")
+    command = [ffmpeg, "-v", "error", "-i", str(file), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    clip = np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, np.uint8)
+    frames = clip.reshape(-1, *shape).astype(int)
+    grey = rendering.EMPTY[0] - rendering.UNSEEN[0]
+    assert np.abs(frames[-1] - frames[0]).max() > grey // 2
 
 
 def test_rounds_train_in_stable_baselines_as_any_environment_does() -> None:

@@ -12,8 +12,8 @@ class Asked:
     """What a gold answer shows of the answers to its question.
 
     Attributes:
-        kind: "words", "choice", "equation", "ratio", "calculation" where it is not worked out, as the way is what is
-            asked for, or "value" for all else.
+        kind: "words", "choice", "object" of JSON, "equation", "ratio", "calculation" where it is not worked out, as the
+            way is what is asked for, or "value" for all else.
         unit: its unit.
         base: the base that it names behind its digits.
         prefix: the base that it names before its digits, such as "0x".

@@ -11,7 +11,11 @@ from tts_gym.answers.wording import TEXT_COMMAND
 OTHER_LETTERS = str.maketrans("أاঅبবجডدঢＡＢＣＤＥＦＧＨＩＪ", "AAABBCCDDABCDEFGHIJ")
 """How the letters of choices are written in Arabic and Bengali, and in full width."""
 
-PHRASES = (FINAL, ANSWER, OPTION, FOREIGN)
+PICK = re.compile(
+    r"(?<!if )\b(?:let me|let['’]s|(?:i|we)(?:['’]ll|['’]d| will| would)?) (?:go with|choose|pick|select)\b",
+    re.IGNORECASE,
+)
+PHRASES = (FINAL, ANSWER, OPTION, FOREIGN, PICK)
 LETTER = re.compile(
     r"(?:(?:(?:most likely|probably) )?(?:the )?(?:option|choice|letter|answer)?[\s:：]*)?[*_(\[{\"'`$ ]*([A-J])"
     r"(?:[*_)\]}\"'`$]*(?:[.:,)。、]|\Z)|[)\]}*$]+|(?=\s))",

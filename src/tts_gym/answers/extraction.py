@@ -22,13 +22,14 @@ import re
 from dataclasses import dataclass
 
 from tts_gym.answers.choices import choice, letter
-from tts_gym.answers.markers import ANSWER, BOX, FINAL, FOREIGN, RESULT, Marked, boxes, fields, phrases
-from tts_gym.answers.passages import LONGEST_PASSAGE, first_answer, tidy
+from tts_gym.answers.markers import ANSWER, BOX, FINAL, FOREIGN, RESULT, TOTAL, Marked, boxes, fields, phrases
+from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE, first_answer, tidy
 from tts_gym.answers.presets import Rule, rule_named
 from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, answering_section
 
 DIRECT = re.compile(r"(?:\bis|[:=])[\s*$]*\Z", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])[-+]?[$€£]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?(?!\w)")
+INSTEAD = re.compile(r"\b(?:not|isn['’]t|no es) (?=[-$\\(]*[0-9])", re.IGNORECASE)
 VALUE_FIRST = re.compile(r"[\s*$({\[:]*[-+]?[0-9\\]")
 CALCULATION = re.compile(r"[0-9(][0-9.,()\s]*(?:[-+*/×·÷^]|\\times|\\cdot)[0-9.,()\s*/+×·÷^-]*[0-9)]")
 LONGEST_BARE = 60
@@ -164,7 +165,18 @@ def _marked(text: str, rule: Rule) -> tuple[str | None, str | None]:
         marker = marker or mark.marker
         if answer is not None and stands:
             return answer, mark.marker
-    return None, marker
+    closing = _closing(text) if marker is None and rule.markers in {"all", "phrases"} else None
+    return (closing, "result") if closing is not None else (None, marker)
+
+
+def _closing(text: str) -> str | None:
+    """What the last line gives without a mark: a total, or a number in place of another."""
+    line = text.rstrip().rpartition("\n")[2][-LONGEST_PASSAGE:]
+    totals = [mark.passage for mark in phrases(line, TOTAL, "result", LONGEST_PASSAGE)]
+    corrected = [line[match.start() :] for match in INSTEAD.finditer(line)]
+    passages = [passage for passage in totals if VALUE_FIRST.match(passage) and len(passage) <= LONGEST_BARE]
+    passages += [passage for passage in corrected if CORRECTION.match(passage)]
+    return first_answer(passages[-1])[0] if passages else None
 
 
 def _phrases(text: str) -> list[Marked]:

@@ -13,10 +13,12 @@ from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import names_half_of_day, on_a_clock
 from tts_gym.answers.inequalities import compared_variable
 from tts_gym.answers.numbers import PREFIXED, Number, join_thousands, number, positional
+from tts_gym.answers.objects import read_object
 from tts_gym.answers.quantities import Quantity, has_variables, read_quantity
 from tts_gym.answers.reading import Reading, Word, of_number
 from tts_gym.answers.spelling import spell
 from tts_gym.answers.structure import nesting, read_list
+from tts_gym.answers.substances import with_subscripts
 from tts_gym.answers.units import read_unit
 from tts_gym.answers.values import (
     EQUALS,
@@ -42,6 +44,7 @@ CALCULATION = re.compile(r"[-( ]*+[0-9]++(?:[) ]*+[-+*/][-( ]*+[0-9]++){3,}[) ]*
 PREFACE = re.compile(r"(?:≈|approximately|approx\.?|about|roughly|exactly|around|=|~|\\sim(?![a-z])) ?", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])(?![0-9]{3}(?![0-9]))")
 SPACED_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
+NUMBERED = re.compile(r"# ?([0-9]+)")
 GLUED_UNIT = re.compile(r"(.*[0-9}]) ?([a-zA-Z].*)")
 DEEPEST = 30
 """Brackets in brackets from which on a text is compared as it stands."""
@@ -50,6 +53,8 @@ DEEPEST = 30
 def what_is_asked(gold: str) -> Asked:
     """What ``gold``, as ``wording.clean`` spells it, shows of the answers to its question."""
     text = _spelled(gold)
+    if read_object(gold) is not None:
+        return Asked("object")
     if nesting(text) > DEEPEST or plain_words(text) in TRUTH or is_words(text):
         return Asked("words")
     if CALCULATION.fullmatch(text):
@@ -83,6 +88,8 @@ def what_is_asked(gold: str) -> Asked:
 def read(answer: str, asked: Asked = NOTHING) -> Reading:
     """What ``answer``, as ``wording.clean`` spells it, says where the gold answer is as ``asked``."""
     text = _spelled(answer)
+    if asked.kind == "object":
+        return read_object(answer) or Word("text", plain_words(text))
     if asked.kind == "words" or nesting(text) > DEEPEST:
         return Word("text", plain_words(text))
     if asked.kind == "calculation":
@@ -99,7 +106,7 @@ def read(answer: str, asked: Asked = NOTHING) -> Reading:
 def alternatives(answer: str, asked: Asked) -> list[Reading]:
     """Further readings of ``answer`` that count where one of them is the gold answer."""
     text = _spelled(answer)
-    if nesting(text) > DEEPEST:
+    if nesting(text) > DEEPEST or asked.kind == "object":
         return []
     found: list[Reading | None] = []
     if (labelled := LABELLED.fullmatch(text)) is not None:
@@ -109,6 +116,8 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
         found.append(read_value(value, Asked(name=asked.name)))
     found += [*_percentages(value, asked), *_other_bases(value, asked), *_other_lists(value, asked)]
     found += [real_numbers(value), *_times(value, asked), *_decimal_comma(value, asked)]
+    if (numbered := NUMBERED.fullmatch(value)) is not None:
+        found.append(read_value(numbered[1], NOTHING))
     joined = SPACED_THOUSANDS.sub("", value)
     if joined != value:
         found.append(read_value(joined, asked))
@@ -132,7 +141,10 @@ def _spelled(text: str) -> str:
     spelled = spell(join_thousands(text))
     if spelled.endswith(".") and not spelled.endswith((" p.m.", " a.m.")):
         spelled = spelled[:-1].rstrip()
-    return PREFACE.sub("", spelled, count=1) if PREFACE.match(spelled) else spelled
+    if (preface := PREFACE.match(spelled)) is not None:
+        return spelled[preface.end() :]
+    substance = with_subscripts(spelled)
+    return spelled if positional(substance) else substance
 
 
 def _choice(text: str) -> Word | None:

@@ -21,7 +21,8 @@ FIELD = re.compile(
 
 LINK = (
     r"(?:\b(?:is|are|equals|be|becomes|comes (?:out )?to|turns out to be|(?:would|should|must|will|has to) be)\b"
-    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：]|→|->|[–—-](?=\s))"
+    r"(?!\s(?:not\s)?(?:correct|wrong|incorrect|clear|unclear|unique|right)\b)|[:=：]|→|->|[–—-](?=\s)"
+    r"|(?=\bisn['’]t\s[^.\n]{1,80}?(?:[,;] it['’]s| but)\s))"
 )
 TOPIC = r"(?:\s(?:to|of|for|here)(?:\s[^.:：\n]{1,60}?)?)?"
 ADVERB = r"(?:[,\s]{1,2}(?:therefore|thus|hence|then|so|simply|just|indeed|finally|now|ultimately))?"
@@ -39,6 +40,7 @@ OPTION = re.compile(
     rf"[*_\s]{{0,4}}{LINK}",
     re.IGNORECASE,
 )
+TOTAL = re.compile(rf"\bthe total(?:\s[^.:\n]{{1,60}}?)??\s{LINK}", re.IGNORECASE)
 RESULT = re.compile(r"^\W{0,4}(?:result|solution|output)\W{0,3}[:=]", re.IGNORECASE | re.MULTILINE)
 FOREIGN = re.compile(
     r"(?:(?:最终|正确|所以|因此)?答案(?:应该)?(?:是|为|选)?|正确选项(?:应该)?(?:是|为)?|答え(?:は|が)?|[解回]答|答复|(?:故|应|所以|因此)选(?:择)?|(?:정답|답변|답)(?:은|는)?"
@@ -49,7 +51,8 @@ FOREIGN = re.compile(
     r"|vastaus|válasz|răspuns(?:ul)?|(?:đáp án|câu trả lời)(?: là)?|jibu(?: ni)?|[iì]d[aá]h[uù]n"
     r"|jawaban(?:nya)?(?: adalah)?|απάντηση|תשובה|ответ(?:ом)?"
     r"|відповідь|उत्तर|जवाब))[*_ ]{0,4}(?:[:：=]|(?<=是)|(?<=选)|(?<=为)|(?<=は)|(?<=은)|(?<=는)|(?<= es)|(?<= ist)"
-    r"|(?<=lautet)|(?<= est)|(?<= é)|(?<= è)|(?<= is)|(?<= là)|(?<= ni)|(?<=คือ)|(?<=ঃ)|(?<= হল)|(?<=adalah))",
+    r"|(?<=lautet)|(?<= est)|(?<= é)|(?<= è)|(?<= is)|(?<= là)|(?<= ni)|(?<=คือ)|(?<=ঃ)|(?<= হল)|(?<=adalah)"
+    r"|(?=\bno es [^.\n]{1,80}? sino ))",
     re.IGNORECASE,
 )
 """Phrases for "the answer is" in other languages."""

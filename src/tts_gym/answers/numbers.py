@@ -57,12 +57,16 @@ REPEATING = re.compile(
 ENDLESS = re.compile(r"([0-9]*)\.([0-9]*?)(?:([0-9]{1,6}?)\3{2,}|([0-9])\4{2,}) ?\\ldots")
 CUT_OFF = re.compile(r"([0-9]*\.[0-9]+) ?\\ldots")
 ENCLOSED = re.compile(r"\(([^()]*)\)|\{([^{}]*)\}")
+SPACED = re.compile(r"[-+]?[1-9][0-9]{0,2}(?: [0-9]{3})*? 0[0-9]{2}(?: [0-9]{3})*(?:\.[0-9]+)?")
+"""Thousands by spaces where they can be nothing else: no number in a row of numbers begins with a zero."""
+
 THIN_SPACES = re.compile(r"(?<=[0-9])(?:\{,\}|\\[,! ]|,\\!|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
 
 
 def join_thousands(text: str) -> str:
-    r"""Commas for what else may stand between thousands in LaTeX: ``1{,}234\,567``."""
-    return THIN_SPACES.sub(",", text)
+    r"""Commas for what else may stand between thousands: ``1{,}234\,567`` in LaTeX, ``1 000 000``."""
+    joined = THIN_SPACES.sub(",", text)
+    return joined.replace(" ", ",") if SPACED.fullmatch(joined) else joined
 
 
 def number(text: str) -> Number | None:

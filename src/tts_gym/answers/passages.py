@@ -31,7 +31,11 @@ BEFORE = re.compile(
     r"[,:]? +|[,>:：*_\s]+)",
     re.IGNORECASE,
 )
-CORRECTION = re.compile(r"not (?:just )?[^.,;\n]{1,80}?,? but (?:rather |instead )?(.+)", re.IGNORECASE | re.DOTALL)
+CORRECTION = re.compile(
+    r"(?:(?:it )?(?:isn['’]t|is not|not) (?:just )?(?:[^.,;\n]|[.,](?=[0-9])){1,80}?"
+    r"(?:,? but (?:rather |instead )?|[,;] (?:it['’]s|it is) )|no es (?:[^.,;\n]|[.,](?=[0-9])){1,80}?,? sino )(.+)",
+    re.IGNORECASE | re.DOTALL,
+)
 ASIDE = re.compile(r"(?<=[^\s(]) +\([^()]*[a-zA-Z]{3,}[^()]*\)\Z")
 REASON = re.compile(
     r"(?:,? (?:because|since|which|as (?:the|we|it|there)|when|after|so that|in total|altogether)\b.*)\Z", re.DOTALL

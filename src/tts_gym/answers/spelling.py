@@ -11,7 +11,7 @@ import unicodedata
 
 FONTS = (
     r"\\(?:text(?:rm|bf|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|frak|normal)|mbox|hbox|operatorname\*?"
-    r"|boldsymbol|bm|underline|boxed|fbox|framebox|emph|bf|rm|it|num|si|unit|(?:text)?color ?\{[a-zA-Z]+\})"
+    r"|boldsymbol|bm|underline|boxed|fbox|framebox|emph|bf|rm|it|num|si|unit|ce|(?:text)?color ?\{[a-zA-Z]+\})"
     r" ?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 SEGMENT = re.compile(

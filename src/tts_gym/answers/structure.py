@@ -61,6 +61,8 @@ def read_list(text: str) -> Enclosed | None:
     An enclosed list has at least two parts, but for a set, which may have one or none.
     """
     text = _turned_inwards(text)
+    if text == r"\emptyset":
+        return Enclosed("{}", ())
     plain = text.replace(r"\{", "{").replace(r"\}", "}")
     is_set = plain[:1] == "{" and (text[:1] == "\\" or len(split_top(plain[1:-1]) or ()) > 1)
     if plain[:1] in OPENING[: 3 if is_set else 2] and plain[-1:] in CLOSING[: 3 if is_set else 2] and len(plain) > 1:

@@ -39,7 +39,7 @@ NAME = re.compile(
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
 CONSTANT = re.compile(r"\+ ?c$")
 ELLIPSIS = r"\ldots"
-EMPTY_SET = r"\emptyset"
+EMPTY_SET = Group("{}", (), ordered=False)
 SEVERAL = "several"
 """The name that is asked for where each of several variables counts."""
 
@@ -75,7 +75,8 @@ def is_words(text: str) -> bool:
         return True
     listed = read_list(text)
     if listed is not None:
-        return all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in listed.parts if part != ELLIPSIS)
+        parts = [part for part in listed.parts if part != ELLIPSIS]
+        return bool(parts) and all(is_words(part) or re.fullmatch(r"[A-Z]", part) for part in parts)
     if named(text)[0] is not None or named(text)[1] != text:
         return False
     return are_tokens(text) or is_text(text)
@@ -91,7 +92,7 @@ def _only_member(reading: Reading) -> Reading:
     """A set of one member as the member, but for the set that holds the empty one."""
     if isinstance(reading, Group) and reading.kind == "{}" and len(reading.parts) == 1:
         member = reading.parts[0]
-        return reading if member == Leaf(EMPTY_SET) else member
+        return reading if member == EMPTY_SET else member
     return reading
 
 

@@ -10,6 +10,7 @@ LONGEST_ANSWER = 4000
 
 NOT_ANSWERS = frozenset({"nan", "err"})
 EMPTY_SETS_AND_INFINITIES = "∅∞"
+EMPTY_SET = re.compile(r"\\\{ ?(?:\\[,;:!] ?)*\\\}")
 
 MINUS = "\N{MINUS SIGN}"
 FULL_WIDTH = range(0xFF01, 0xFF5F)
@@ -21,7 +22,8 @@ def clean(text: str) -> str | None:
 
     Full-width characters and mathematical letters and digits become plain ones, U+2212 becomes a hyphen; superscripts
     and vulgar fractions stay, as x² is not x2. Characters without a shape are dropped, runs of white space become one
-    space. A text that is empty, longer than ``LONGEST_ANSWER``, punctuation only, "NaN" or "ERR" is no answer.
+    space. A text that is empty, longer than ``LONGEST_ANSWER``, "NaN", "ERR", or punctuation other than an empty set is
+    no answer.
     """
     if len(text) > 4 * LONGEST_ANSWER:
         return None
@@ -39,7 +41,7 @@ def clean_lines(text: str) -> str | None:
 def _answer(cleaned: str) -> str | None:
     if not cleaned or len(cleaned) > LONGEST_ANSWER or cleaned.casefold() in NOT_ANSWERS:
         return None
-    return cleaned if any(map(_says_something, cleaned)) else None
+    return cleaned if EMPTY_SET.fullmatch(cleaned) or any(map(_says_something, cleaned)) else None
 
 
 def _says_something(char: str) -> bool:

@@ -43,7 +43,8 @@ def info(store: Store) -> None:
 @app.command()
 def card(store: Store) -> None:
     """Print the dataset card of a store."""
-    print(dataset_card(load_store(store)), end="")
+    described = load_store(store)
+    print(dataset_card(summarise(described), described.metadata), end="")
 
 
 @app.command("import")

@@ -291,8 +291,8 @@ class Collector:
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
         probes = [work.answers[digest] for _, digest in branch.prefixes]
-        opened = THINK if self._probes.is_open(np.array(work.prompt, np.int32)) else ""
-        found = self._reader.branch(opened + branch.text)
+        in_reasoning = self._probes.is_open(np.array(work.prompt, np.int32))
+        found = self._reader.branch(THINK * in_reasoning + branch.text)
         final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()
@@ -309,6 +309,7 @@ class Collector:
             probe_text=[probe.text for probe in probes],
             probe_tokens=[probe.tokens for probe in probes],
             text=branch.text if self._settings.keep_text else None,
+            in_reasoning=in_reasoning,
         )
 
 

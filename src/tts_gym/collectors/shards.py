@@ -53,6 +53,7 @@ def encode_shard(result: UnitResult) -> bytes:
             **{field.name: field.type for field in probes_schema(signals)},
             **DETAILS,
             "text": pa.string(),
+            "in_reasoning": pa.bool_(),
             "marker": pa.string(),
         }
     )

@@ -6,32 +6,32 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tts_gym.datasets.store import ReplayStore
-from tts_gym.datasets.verify import summarise
+from tts_gym.datasets.summary import StoreSummary
 
-CONFIGS = """configs:
-- config_name: branches
-  default: true
-  data_files: branches.parquet
-- config_name: questions
-  data_files: questions.parquet
-- config_name: answers
-  data_files: answers.parquet"""
+CARD_FILE = "README.md"
 
 
-def dataset_card(store: ReplayStore) -> str:
-    """The card of ``store``, ready to be its ``README.md`` on the Hugging Face hub."""
-    facts, metadata = summarise(store), store.metadata
+def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
+    """The card of a store: with it, ``datasets.load_dataset(DIRECTORY, "branches")`` reads the table of that name.
+
+    Args:
+        facts: what the store holds.
+        metadata: what its ``metadata.json`` says.
+    """
+    has_texts = "texts.parquet" in metadata.get("sha256", {})
+    further = ("questions", "answers", *["texts"] * has_texts)
     kind = "drawn from a generative model, not from a language model" if metadata["synthetic"] else "recorded"
     lines = [
         "---",
-        f"license: {json.dumps(metadata['license'].lower())}",
-        f"pretty_name: {json.dumps(store.name)}",
+        f"license: {_quoted(metadata['license'].lower())}",
+        f"pretty_name: {_quoted(facts.name)}",
         "tags: [test-time-scaling, replay]",
-        CONFIGS,
+        "configs:",
+        "- {config_name: branches, data_files: branches.parquet, default: true}",
+        *(f"- {{config_name: {name}, data_files: {name}.parquet}}" for name in further),
         "---",
         "",
-        f"# {store.name}",
+        f"# {facts.name}",
         "",
         f"A replay store of test-time scaling, {kind}: {facts.branches:,} reasoning branches of `{facts.model}` on "
         f"{facts.questions:,} questions of `{facts.benchmark}`, probed every {facts.interval:,} tokens.",
@@ -55,7 +55,7 @@ def dataset_card(store: ReplayStore) -> str:
         "- `questions.parquet`: one row a question, with its correct answer, and the others where there are several.",
         "- `branches.parquet`: one row a branch: its length, its final answer, and lists with a value for each probe.",
         "- `answers.parquet`: the class of each answer text; answers of one class count as the same.",
-        *["- `texts.parquet`: the text of each branch."] * ("texts.parquet" in metadata.get("sha256", {})),
+        *["- `texts.parquet`: the text of each branch."] * has_texts,
         "- `metadata.json`: provenance and checksums.",
     ]
     return "\n".join(lines) + "\n"
@@ -65,15 +65,20 @@ def _provenance(metadata: Mapping[str, Any]) -> Iterator[str]:
     yield f"- sampling: `{json.dumps(metadata['sampling'])}`"
     yield f"- seeds: {', '.join(map(str, metadata['seeds'])) or 'none, the draws cannot be repeated'}"
     yield f"- written with: {_versions(metadata.get('tools', {}))}"
-    collection = metadata.get("collection")
-    if collection is None:
-        return
-    settings = collection["settings"]
+    collection = metadata.get("collection", {})
+    settings = collection.get("settings", {})
     for name in ("backend", "answers", "prompting", "probing"):
-        yield f"- {name}: `{json.dumps(settings[name], ensure_ascii=False)}`"
-    for session in collection["sessions"]:
+        if name in settings:
+            yield f"- {name}: `{json.dumps(settings[name], ensure_ascii=False)}`"
+    for session in collection.get("sessions", []):
         yield f"- collected from {session['started']} with {_versions(session['tools'])}"
 
 
 def _versions(tools: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in tools.items())
+
+
+def _quoted(text: str) -> str:
+    """``text`` as a double-quoted scalar of YAML."""
+    inner = "".join(char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
+    return f'"{inner}"'

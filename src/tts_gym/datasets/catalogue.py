@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from tts_gym.datasets.folds import select_fold
-from tts_gym.datasets.parquet import METADATA_FILE, open_store, write_store
+from tts_gym.datasets.parquet import METADATA_FILE, open_store, read_store, write_store
 from tts_gym.datasets.published import published_questions, read_published
 from tts_gym.datasets.records import Grouping, exact_classes
 from tts_gym.datasets.store import ReplayStore
@@ -21,13 +21,14 @@ def catalogue() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{METADATA_FILE}"))
 
 
-def load_store(name_or_path: str | PathLike[str]) -> ReplayStore:
+def load_store(name_or_path: str | PathLike[str], mapped: bool = True) -> ReplayStore:
     """Load a store.
 
     Args:
         name_or_path: a catalogue name, a store directory, or a published-format ``.json`` file. A name comes before a
             directory of the same spelling; write ``./name`` for the directory. ``?only=1/5`` behind it selects the
             first of five folds of the questions, ``?except=1/5`` the other four (see ``folds``).
+        mapped: whether arrays that are kept beside a large store are used; without, its tables are read.
 
     Raises:
         StoreError: there is no such store, or it is refused.
@@ -35,10 +36,11 @@ def load_store(name_or_path: str | PathLike[str]) -> ReplayStore:
     spelling = os.fspath(name_or_path)
     whole, mark, selection = spelling.rpartition("?")
     if mark and not os.path.exists(spelling):
-        return select_fold(load_store(whole), selection)
+        return select_fold(load_store(whole, mapped), selection)
     if spelling.endswith(".json"):
         return read_published(spelling)
-    return open_store(store_directory(spelling))
+    directory = store_directory(spelling)
+    return open_store(directory) if mapped else read_store(directory)
 
 
 def store_directory(name_or_path: str | PathLike[str]) -> Path:

@@ -24,8 +24,10 @@ from tts_gym.datasets.build import (
     replay_tables,
 )
 from tts_gym.datasets.cache import cache_key, keep_tables, mapped_tables
+from tts_gym.datasets.card import CARD_FILE, dataset_card
 from tts_gym.datasets.checks import one_line
 from tts_gym.datasets.files import sha256, sync
+from tts_gym.datasets.grading import grading_of
 from tts_gym.datasets.jsonfile import read_json
 from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_file_metadata, check_provenance, tool_versions
@@ -42,6 +44,7 @@ from tts_gym.datasets.schema import (
     probes_schema,
 )
 from tts_gym.datasets.store import ReplayStore, Tables
+from tts_gym.datasets.summary import Finals, summary
 from tts_gym.errors import StoreError
 
 METADATA_FILE = "metadata.json"
@@ -61,7 +64,7 @@ def write_store(
     metadata: Mapping[str, Any],
     grouping: Grouping = exact_classes,
 ) -> None:
-    """Write a store to a new directory.
+    """Write a store to a new directory, with its dataset card.
 
     The files are written to a temporary directory, read back and checked, and only then moved into place, so that
     nothing is left behind on any failure or interruption.
@@ -89,7 +92,8 @@ def write_store(
         draft.mkdir()
         _write_tables(draft, questions, str(target), grouping)
         _write_metadata(draft, metadata, str(target))
-        _check(draft, target)
+        _write_card(draft, target)
+        sync(draft)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft.rename(target)
         sync(target.parent)
@@ -126,12 +130,12 @@ def read_records(directory: str | PathLike[str]) -> tuple[dict[str, Any], list[R
     _, signals = _branches(recorded, labels)
     files = [recorded.directory / name for name in (BRANCHES_FILE, TEXTS_FILE)]
     branches, *texts = (pq.read_table(file).to_pylist() for file in files if file.exists())
-    said = {(row["question_id"], row["branch"]): row["text"] for table in texts for row in table}
+    said = {(row.pop("question_id"), row.pop("branch")): row for table in texts for row in table}
     recorded_branches: dict[str, list[RecordedBranch]] = {}
     for row in branches:
         key = row.pop("question_id"), row.pop("branch")
         values = {name: row.pop(name) for name in signals}
-        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, text=said.get(key)))
+        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, **said.get(key, {})))
     questions = [
         RecordedQuestion(**row | {"right": row["right"] or []}, branches=recorded_branches[row["id"]])
         for row in _questions(recorded).select(QUESTIONS.names).to_pylist()
@@ -248,14 +252,6 @@ def _parquet(path: Path, source: str) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
-def _check(directory: Path, shown: Path) -> None:
-    """Read the store in ``directory`` with every check; error messages call it ``shown``."""
-    recorded = _open(directory, shown)
-    labels = _labels(recorded)
-    for _ in _pieces(recorded, labels, *_branches(recorded, labels)):
-        pass
-
-
 def _write_tables(directory: Path, questions: Iterable[RecordedQuestion], source: str, grouping: Grouping) -> None:
     with ExitStack() as stack:
         writers: dict[str, pq.ParquetWriter] = {}
@@ -285,4 +281,17 @@ def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -
     except (TypeError, ValueError) as error:
         raise StoreError(f"{source}: the metadata cannot be written as JSON ({error}); correct them") from error
     sync(directory / METADATA_FILE)
-    sync(directory)
+
+
+def _write_card(directory: Path, shown: Path) -> None:
+    """Read the store in ``directory`` with every check and describe it; error messages call it ``shown``."""
+    recorded = _open(directory, shown)
+    labels = _labels(recorded)
+    rows, signals = _branches(recorded, labels)
+    answers = (piece.answers for piece in _pieces(recorded, labels, rows, signals))
+    finals = Finals(rows.start, rows.tokens, rows.finals)
+    right = zip(labels.gold.tolist(), labels.also_right, strict=True)
+    grading = grading_of([(gold, *others) for gold, others in right])
+    facts = summary(recorded.metadata["name"], recorded.metadata, grading, finals, answers, signals)
+    (directory / CARD_FILE).write_text(dataset_card(facts, recorded.metadata), encoding="utf-8")
+    sync(directory / CARD_FILE)

@@ -168,6 +168,7 @@ def _texts(question: RecordedQuestion) -> pa.Table:
         "question_id": [question.id] * len(question.branches),
         "branch": range(len(question.branches)),
         "text": [branch.text for branch in question.branches],
+        "in_reasoning": [branch.in_reasoning for branch in question.branches],
     }
     return pa.table(columns, BRANCH_TEXTS)
 

@@ -52,7 +52,9 @@ DETAILS = {"probe_text": TEXTS, "probe_tokens": COUNTS}
 """Further columns of ``branches.parquet`` with one value a probe, which replay does not read."""
 
 ANSWERS = pa.schema({"question_id": pa.string(), "answer": pa.string(), "class": pa.int32()})
-BRANCH_TEXTS = pa.schema({"question_id": pa.string(), "branch": pa.int32(), "text": pa.string()})
+BRANCH_TEXTS = pa.schema(
+    {"question_id": pa.string(), "branch": pa.int32(), "text": pa.string(), "in_reasoning": pa.bool_()}
+)
 
 NULLABLE = frozenset({"finish_reason", "final_answer", "right", "scorer"})
 """Columns that may be null; inside ``probe_answers`` a null element is an invalid answer."""
@@ -83,6 +85,7 @@ class RecordedBranch:
         probe_tokens: how many tokens that took, where that is kept.
         text: what the branch says, where that is kept.
         marker: what marked the final answer, see ``answers.extraction``, where that is known.
+        in_reasoning: whether the prompt opened the reasoning that ``text`` begins with; kept with the text.
     """
 
     tokens: int
@@ -94,6 +97,7 @@ class RecordedBranch:
     probe_tokens: list[int] | None = None
     text: str | None = None
     marker: str | None = None
+    in_reasoning: bool = False
 
 
 @dataclass(frozen=True)

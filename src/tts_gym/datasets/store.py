@@ -97,7 +97,7 @@ class ReplayStore:
     @property
     def label(self) -> str:
         """The name, marked where the data are synthetic."""
-        return f"{self.name} (synthetic)" if self.metadata.get("synthetic") else self.name
+        return label(self.name, self.metadata)
 
     def right_classes(self, question: int) -> frozenset[int]:
         """The right classes of the question with index ``question``."""
@@ -128,3 +128,8 @@ class ReplayStore:
     def most_classes(self) -> int:
         """Answer classes of the question that has most, the invalid one included."""
         return max(map(len, self.class_texts))
+
+
+def label(name: str, metadata: Mapping[str, Any]) -> str:
+    """The name of a store, marked where its metadata call the data synthetic."""
+    return f"{name} (synthetic)" if metadata.get("synthetic") else name

@@ -165,7 +165,7 @@ _set_element = collections.SetItemSequence.generic
 
 def _set_safely(self: Any, arguments: Any, names: Any) -> Any:
     sequence, _, value = arguments
-    if isinstance(sequence, types.List):
+    if isinstance(sequence, types.List):  # type: ignore[attr-defined]
         conversion = self.context.can_convert(value, sequence.dtype)
         if conversion is None or conversion >= Conversion.unsafe:
             return None
