@@ -268,11 +268,6 @@ def _exactly(expression: Any) -> Any:
     return expression.xreplace(exact | {symbol: I for symbol in expression.free_symbols if symbol.name == "i"})
 
 
-def load_tasks() -> None:
-    """Import what ``score`` needs."""
-    import reasoning_gym  # noqa: F401
-
-
 def score(scorer: str, answer: str) -> float | None:
     """What the task that ``scorer`` describes (``collectors.tasks``) gives for ``answer``; None where it raises."""
     told = json.loads(scorer)
@@ -294,7 +289,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "search": search,
     "describe": describe,
     "same": same,
-    "load_tasks": load_tasks,
     "score": score,
 }
 

@@ -91,14 +91,15 @@ class TaskScorer(AbstractContextManager["TaskScorer"]):
             question_seconds: how long the answers to one question are scored.
         """
         self.counts = ScoringCounts()
-        self._worker = Worker("load_tasks")
+        self._worker: Worker | None = None
         self._seconds = seconds
         self._question_seconds = question_seconds
         self._known: dict[tuple[str, str], bool] = {}
 
     def __exit__(self, *_: object) -> None:
         """End the process."""
-        self._worker.close()
+        if self._worker is not None:
+            self._worker.close()
 
     def decide(self, question: RecordedQuestion) -> RecordedQuestion:
         """``question`` with the answers that are right besides the gold answer; as it is where it has no scorer.
@@ -133,6 +134,8 @@ class TaskScorer(AbstractContextManager["TaskScorer"]):
             self.counts.left_out += 1
             return False
         self.counts.asked += 1
+        # Its first request, in which a process imports and makes the task, has a deadline of its own.
+        self._worker = self._worker or Worker("score", scorer, "")
         try:
             score: float | None = self._worker.ask("score", scorer, answer, seconds=self._seconds)
         except WorkerError as error:
