@@ -5,7 +5,8 @@ import pytest
 from strategies import store_of
 
 from tts_gym.agents.programs import PROGRAMS, Program
-from tts_gym.agents.replay import branch_order, replay, replay_episode
+from tts_gym.agents.recount import Recounter
+from tts_gym.agents.replay import branch_order, replay, replay_episode, replay_logged
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -157,3 +158,16 @@ def test_branch_order_is_a_permutation_fixed_by_its_seed():
     assert sorted(order) == list(range(128))
     assert (order == branch_order(128, 7)).all()
     assert (order != branch_order(128, 8)).any()
+
+
+def test_logs_are_kept_a_stretch_at_a_time_and_come_to_the_results(monkeypatch):
+    monkeypatch.setattr("tts_gym.agents.replay.ROOM", 1)
+    store, seeds, program = synthetic_store(questions=3, branches=5, seed=0), range(4), PROGRAMS["asc"]
+    arguments = program.arguments(program.resolve({}))
+    recounter, results = Recounter(store, seeds, RULES), replay(program, arguments, store, seeds, RULES)
+    for interpreted in (False, True):
+        stretches = list(replay_logged(program, arguments, store, seeds, RULES, interpreted))
+        assert len(stretches) > 1 and all(len(logs.words) <= recounter.most_words for _, logs in stretches)
+        assert np.concatenate([rows for rows, _ in stretches]).tolist() == list(range(len(results)))
+        pending = iter([logs for _, logs in stretches])
+        assert (recounter.run(lambda _, pending=pending: next(pending)) == results).all()

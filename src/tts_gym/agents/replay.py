@@ -156,9 +156,9 @@ def _replay(
 
 
 def _kept(logs: Logs, done: slice) -> Logs:
-    """The part of ``logs`` that was filled for the rows ``done``."""
+    """What was filled of ``logs`` for the rows ``done``; its room of words is filled again."""
     ends = logs.ends[done]
-    return Logs(logs.words[: ends[-1] if len(ends) else 0], ends, logs.codes[done])
+    return Logs(logs.words[: ends[-1] if len(ends) else 0].copy(), ends, logs.codes[done])
 
 
 def replay_episode(
