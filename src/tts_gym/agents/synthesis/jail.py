@@ -43,7 +43,8 @@ def run_jailed(
 ) -> JailRun:
     """Run ``candidate`` on every store, under every value of the knob and every seed.
 
-    Whatever the candidate does, there is a ``JailRun``, which tells of it.
+    A program then runs a sample of these episodes, and of others in branch orders drawn for it, in plain Python too; it
+    is refused if it does anything else there. Whatever the candidate does, there is a ``JailRun``, which tells of it.
 
     Args:
         candidate: what runs; nothing is believed of it.
@@ -112,8 +113,9 @@ def validate(
     """Check what only running tells, on a quick replay of ``store`` in a jail.
 
     The candidate compiles; its schedule is total on [0, 1] and each parameter monotone; mean tokens do not fall as the
-    knob is turned up; the same episode always comes out the same; no episode opens more than ``max_width`` branches;
-    what it returns is an answer of the episode, or none. ``copies`` is as for ``run_jailed``.
+    knob is turned up; the same episode always comes out the same, in plain Python too; no episode opens more than
+    ``max_width`` branches; what it returns is an answer of the episode, or none. ``copies`` is as for
+    ``run_jailed``.
 
     Returns:
         Its rows, or the failure that tells what does not hold.
