@@ -23,8 +23,8 @@ from tts_gym.evaluation.statistics import compare
 MOST_GAINED = 1.0
 """Points of the score by which a candidate may do better on the recordings than on perturbed copies of them.
 
-With 100 seeds the scores of ``sc``, ``cmc`` and ``crew`` differ by up to 0.18 points on AIME24, and by up to 0.54 on the
-40 questions of ``synthetic-small``; 16 lengths known by heart gain 1.3 and 5.2 there
+With 100 seeds the scores of ``sc``, ``cmc`` and ``crew`` differ by up to 0.18 points on AIME24, and by up to 0.54 on
+the 40 questions of ``synthetic-small``; 16 lengths known by heart gain 1.3 and 5.2 there
 (``benchmarks/results/fingerprints.json``).
 """
 
