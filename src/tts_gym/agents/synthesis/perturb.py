@@ -1,4 +1,4 @@
-"""Copies of recorded branches with other lengths and in another order, on which nothing known by heart is right.
+"""Copies of recorded branches with other lengths and in another order, in which no branch can be recognised.
 
 A copy stretches each branch: all by one random factor, and each by one of its own. It has the probes that a branch of
 its new length has, each with what was recorded nearest to that share of the length; the final answer stays. The
