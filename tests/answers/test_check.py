@@ -9,7 +9,7 @@ from tts_gym.answers.errors import AnswerError
 CASES = Path(__file__).parent / "cases"
 
 
-@pytest.mark.parametrize("name", ["answers", "pairs", "everyday"])
+@pytest.mark.parametrize("name", ["answers", "pairs", "everyday", "kinds"])
 def test_both_decisions_are_as_a_careful_person_says(name):
     counts = summary(check(read_cases(CASES / f"{name}.jsonl")))
     assert counts["false_merges"] == 0

@@ -44,6 +44,12 @@ def answers(draw):
                 rf"\begin{{pmatrix}} {a} & {b} \\ {c} & {d} \end{{pmatrix}}",
                 rf"{a}:{b}:{c}",
                 f"{a}-{100 + b}",
+                f"x > {a}",
+                rf"{a} \le x < {100 + b}",
+                rf"x = {a}, x = {100 + b}",
+                f"{a} apples and {100 + b} oranges",
+                f"v{a}.{b}",
+                f"e^{{-{100 + a}}}",
             ]
         )
     )
@@ -95,6 +101,25 @@ def test_changing_a_digit_never_merges(equivalence, answer, data):
     assume(not (":" in answer and proportional(answer, changed)))
     assert not equivalence.same(changed, answer)
     assert not equivalence.same(answer, changed)
+
+
+IN_X = (
+    "x > 3", r"x \ne 3", "|x| < 3", r"1 < x \le 2", "x<1 or x>3", "x>1, x<5", r"x \in (1,2)", "x=3", "x = 3, 5",
+    "x=3, x=5", "x = 12 cm", r"x=28\%", "x=(0,1.5)", "2x+1", "x^2 = 4", r"\sin x", "x'", r"\frac{dx}{dt}", "f(x)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", IN_X)
+def test_another_variable_makes_another_answer(equivalence, answer):
+    other = answer.replace("x", "y")
+    assert not equivalence.same(other, answer)
+    assert not equivalence.same(answer, other)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=SMALL, units=st.permutations(["nm", "µm", "mm", "cm", "m", "km", "Mm"]))
+def test_another_prefix_makes_another_answer(equivalence, value, units):
+    assert not equivalence.same(f"{value} {units[0]}", f"{value} {units[1]}")
 
 
 def proportional(one, other):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import names_half_of_day, on_a_clock
@@ -35,6 +36,7 @@ from tts_gym.answers.values import (
     read_ratio,
     read_value,
     real_numbers,
+    value_of,
 )
 from tts_gym.answers.wording import plain_words
 
@@ -46,6 +48,9 @@ DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])(?![0-9]{3}(?![0-9]))")
 SPACED_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 NUMBERED = re.compile(r"# ?([0-9]+)")
 GLUED_UNIT = re.compile(r"(.*[0-9}]) ?([a-zA-Z].*)")
+SPELLINGS_KEPT = 64
+"""Spellings that are remembered, as an answer is read in several ways at a time."""
+
 DEEPEST = 30
 """Brackets in brackets from which on a text is compared as it stands."""
 
@@ -126,7 +131,7 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
         found.append(read_value(glued[1], NOTHING))
     if not value.isascii() or "." in value:
         found.append(Word("spelling", value))
-    return [reading for reading in found if reading is not None]
+    return [value_of(name, reading, asked) for reading in found if reading is not None]
 
 
 def read_gold(gold: str, asked: Asked) -> list[Reading]:
@@ -137,6 +142,7 @@ def read_gold(gold: str, asked: Asked) -> list[Reading]:
     return [read(gold, asked), *alternatives(gold, asked), *values, *([clock] if clock else [])]
 
 
+@lru_cache(SPELLINGS_KEPT)
 def _spelled(text: str) -> str:
     spelled = spell(join_thousands(text))
     if spelled.endswith(".") and not spelled.endswith((" p.m.", " a.m.")):
@@ -165,14 +171,16 @@ def _percentages(text: str, asked: Asked) -> list[Reading | None]:
 
 def _times(text: str, asked: Asked) -> list[Reading | None]:
     """The time on a clock, where either the gold answer or ``text`` leaves open which half of the day it means."""
-    names_half = names_half_of_day(text)
-    return [on_a_clock(text)] if {asked.names_half, names_half} == {True, False} else []
+    if asked.names_half is None or names_half_of_day(text) is not (not asked.names_half):
+        return []
+    return [on_a_clock(text)]
 
 
 def _decimal_comma(text: str, asked: Asked) -> list[Reading | None]:
     """A decimal with a comma, where the gold answer is one with a point."""
-    pointed, commas = DECIMAL_COMMA.subn(".", text)
-    return [read_value(pointed, asked)] if asked.is_decimal and commas == 1 and text.count(",") == 1 else []
+    if not asked.is_decimal or text.count(",") != 1 or DECIMAL_COMMA.search(text) is None:
+        return []
+    return [read_value(text.replace(",", "."), asked)]
 
 
 def _other_bases(text: str, asked: Asked) -> list[Reading | None]:

@@ -75,7 +75,9 @@ def spell(text: str) -> str:
         text: an answer as ``wording.clean`` gives it.
     """
     previous = None
-    text = MEASURED.sub(_measured, LINES.sub(_in_one_line, POWER_TAG.sub(r"^{\1}", TAGS.sub("", text))))
+    text = POWER_TAG.sub(r"^{\1}", TAGS.sub("", text))
+    if "\\" in text:
+        text = MEASURED.sub(_measured, LINES.sub(_in_one_line, text))
     while text != previous:
         previous = text
         text = _unwrap(SEGMENT.sub(r"\1\2", FONT.sub(r" \1 ", text)).strip()).strip()

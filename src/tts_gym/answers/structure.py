@@ -66,7 +66,7 @@ def read_list(text: str) -> Enclosed | None:
     plain = text.replace(r"\{", "{").replace(r"\}", "}")
     is_set = plain[:1] == "{" and (text[:1] == "\\" or len(split_top(plain[1:-1]) or ()) > 1)
     if plain[:1] in OPENING[: 3 if is_set else 2] and plain[-1:] in CLOSING[: 3 if is_set else 2] and len(plain) > 1:
-        inner = plain[1:-1].strip()
+        inner = text[1 + text.startswith("\\") : len(text) - 1 - text.endswith(r"\}")].strip()
         parts = split_top(inner, ";" if ";" in inner else ",")
         if parts is not None:
             if is_set:
@@ -74,7 +74,7 @@ def read_list(text: str) -> Enclosed | None:
             if len(parts) > 1:
                 return Enclosed(plain[0] + plain[-1], tuple(parts))
             return Enclosed("[]", tuple(parts)) if plain[0] + plain[-1] == "[]" and inner else None
-    parts = split_top(CONJUNCTION.sub(", ", plain))
+    parts = split_top(CONJUNCTION.sub(", ", text))
     if parts is None or len(parts) < 2:
         return None
     parts = [part for part in parts if part]

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import read_date, read_time
-from tts_gym.answers.inequalities import INFINITY, REAL_NUMBERS, compared_variable, read_inequality
+from tts_gym.answers.inequalities import INFINITY, REAL_NUMBERS, read_inequality
 from tts_gym.answers.numbers import Number, number, positional
 from tts_gym.answers.quantities import has_variables, in_unit, read_quantity
 from tts_gym.answers.reading import Group, Leaf, Reading, Word, of_number
@@ -37,6 +37,7 @@ NAME = re.compile(
     r"(?:[A-Za-z' ]|\\[a-zA-Z]++|_ ?[A-Za-z0-9]|_ ?\{[^{}]*\}|\^ ?\{ ?-1 ?\}|\([^()]*\)|\\?\|)*)"
 )
 MEMBER = re.compile(r"([A-Za-z](?:_[0-9a-z])?(?:, ?[A-Za-z])*|\([a-z], ?[a-z]\)) ?\\in ?(.+)")
+HAS_UNIT = re.compile(r"[^\W\d_]|[%$°€£¥₹¢']")
 CONSTANT = re.compile(r"\+ ?c$")
 ELLIPSIS = r"\ldots"
 EMPTY_SET = Group("{}", (), ordered=False)
@@ -85,7 +86,7 @@ def is_words(text: str) -> bool:
 def read_value(text: str, asked: Asked) -> Reading:
     """The reading of ``text`` where no kind of its own is asked for."""
     name, value = named(text)
-    return _value_of(name, _only_member(read_bare(value, asked)), asked)
+    return value_of(name, _only_member(read_bare(value, asked)), asked)
 
 
 def _only_member(reading: Reading) -> Reading:
@@ -96,7 +97,8 @@ def _only_member(reading: Reading) -> Reading:
     return reading
 
 
-def _value_of(name: str | None, reading: Reading, asked: Asked) -> Reading:
+def value_of(name: str | None, reading: Reading, asked: Asked) -> Reading:
+    """``reading`` as the value of ``name``, where the gold answer gives a value to another name."""
     if name and asked.name and name.casefold() != asked.name.casefold():
         return Group(f"value of {name}", (reading,))
     return reading
@@ -208,7 +210,7 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
     names = {name for name, _ in map(named, texts)}
     name = common_name(texts)
     if name is not None and not brackets:
-        return _value_of(name, grouped("", tuple(named(text)[1] for text in texts), asked), asked)
+        return value_of(name, grouped("", tuple(named(text)[1] for text in texts), asked), asked)
     if not brackets and names != {None} and named(texts[0])[0] and names - {None} == {named(texts[0])[0]}:
         texts = (named(texts[0])[1], *texts[1:])
     ordered = brackets not in {"", "{}"} or ELLIPSIS in texts
@@ -216,7 +218,7 @@ def grouped(brackets: str, texts: tuple[str, ...], asked: Asked) -> Reading:
     for text in texts:
         both = None if ordered else _both(text)
         expanded += both or [text]
-    compared = {variable for part in expanded if (variable := compared_variable(part)) is not None}
+    compared = {solution.variable for solution in map(read_inequality, expanded) if solution is not None}
     inner = Asked(unit=asked.unit, name=SEVERAL if len(compared) > 1 else asked.name)
     parts = tuple(read_equation(part) if len(EQUALS.split(part)) > 1 else read_bare(part, inner) for part in expanded)
     parts = _with_units(expanded, parts)
@@ -235,6 +237,8 @@ def common_name(texts: tuple[str, ...]) -> str | None:
 
 def _with_units(texts: list[str], parts: tuple[Reading, ...]) -> tuple[Reading, ...]:
     """The readings of ``texts`` with their units, where these differ and so tell which part is which."""
+    if not any(map(HAS_UNIT.search, texts)):
+        return parts
     units = [quantity and quantity.unit for quantity in map(read_quantity, texts)]
     if len(set(units) - {None}) < 2:
         return parts
@@ -263,7 +267,7 @@ def _inequality(text: str, asked: Asked) -> Reading | None:
     solution = read_inequality(text)
     if solution is None:
         return None
-    return _value_of(solution.variable, _in_intervals(solution.intervals), asked)
+    return value_of(solution.variable, _in_intervals(solution.intervals), asked)
 
 
 def _in_intervals(intervals: tuple[Enclosed, ...]) -> Reading:
