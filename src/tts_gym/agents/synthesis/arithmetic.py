@@ -41,6 +41,12 @@ def _fail(context: Any, builder: Any, condition: Any, error: type[Exception], re
         context.call_conv.return_user_exc(builder, error, (reason,))
 
 
+def _fail_as_python(context: Any, builder: Any, condition: Any, error: type[Exception], reason: str) -> None:
+    """Fail, except among the elements of arrays, which go on as those of NumPy do."""
+    if context.error_model.raise_on_fp_zero_division:
+        _fail(context, builder, condition, error, reason)
+
+
 def _to_whole(context: Any, builder: Any, kind: Any, to: Any, value: Any) -> Any:
     bounds = (-(2.0 ** (to.bitwidth - 1)), 2.0 ** (to.bitwidth - 1))
     least, limit = (context.get_constant(kind, bound) for bound in bounds)
@@ -64,7 +70,7 @@ def _rounded(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 def _checked(operation: str) -> Callable[..., Any]:
     def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pair = getattr(builder, f"{operation}_with_overflow")(*arguments)
-        _fail(context, builder, builder.extract_value(pair, 1), OverflowError, _OVERFLOW)
+        _fail_as_python(context, builder, builder.extract_value(pair, 1), OverflowError, _OVERFLOW)
         return builder.extract_value(pair, 0)
 
     return lowered
@@ -85,7 +91,7 @@ def _divided(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     value, divisor = arguments
     least = builder.icmp_signed("==", value, context.get_constant(_WHOLE, -(2**63)))
     overflows = builder.and_(least, builder.icmp_signed("==", divisor, context.get_constant(_WHOLE, -1)))
-    _fail(context, builder, overflows, OverflowError, _OVERFLOW)
+    _fail_as_python(context, builder, overflows, OverflowError, _OVERFLOW)
     return numbers.int_floordiv_impl(context, builder, signature, arguments)
 
 
@@ -132,7 +138,9 @@ def _in_domain(context: Any, builder: Any, result: Any, arguments: Sequence[Any]
     )
     lost = builder.and_(known, mathimpl.is_nan(builder, result))
     lost = builder.or_(lost, builder.and_(finite, builder.not_(mathimpl.is_finite(builder, result))))
-    _fail(context, builder, lost, ValueError, "a function is given what is outside its domain, or gives too much")
+    _fail_as_python(
+        context, builder, lost, ValueError, "a function is given what is outside its domain, or gives too much"
+    )
     return result
 
 
@@ -153,7 +161,7 @@ for _name in ("cos", "exp", "expm1", "gamma", "lgamma", "log", "log10", "log1p",
 for _operator in (operator.pow, operator.ipow):
     lower_builtin(_operator, _REAL, _REAL)(_defined(numbers.real_power_impl))
     lower_builtin(_operator, _REAL, _WHOLE)(_defined(numbers.int_power_impl))
-    lower_builtin(_operator, types.Float, types.IntegerLiteral)(_defined(numbers.static_power_impl))  # type: ignore[attr-defined]
+    lower_builtin(_operator, types.Float, types.IntegerLiteral)(_defined(numbers.static_power_impl))
 
 # Digits of a real number are rounded in plain Python only, which looks at all of its decimal places.
 builtins.Round.cases = [case for case in builtins.Round.cases if len(case.args) == 1]
@@ -165,7 +173,7 @@ _set_element = collections.SetItemSequence.generic
 
 def _set_safely(self: Any, arguments: Any, names: Any) -> Any:
     sequence, _, value = arguments
-    if isinstance(sequence, types.List):
+    if isinstance(sequence, types.List):  # type: ignore[attr-defined]
         conversion = self.context.can_convert(value, sequence.dtype)
         if conversion is None or conversion >= Conversion.unsafe:
             return None
