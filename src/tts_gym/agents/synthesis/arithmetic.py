@@ -41,6 +41,12 @@ def _fail(context: Any, builder: Any, condition: Any, error: type[Exception], re
         context.call_conv.return_user_exc(builder, error, (reason,))
 
 
+def _fail_as_python(context: Any, builder: Any, condition: Any, error: type[Exception], reason: str) -> None:
+    """Fail, except among the elements of arrays, which go on as those of NumPy do."""
+    if context.error_model.raise_on_fp_zero_division:
+        _fail(context, builder, condition, error, reason)
+
+
 def _to_whole(context: Any, builder: Any, kind: Any, to: Any, value: Any) -> Any:
     bounds = (-(2.0 ** (to.bitwidth - 1)), 2.0 ** (to.bitwidth - 1))
     least, limit = (context.get_constant(kind, bound) for bound in bounds)
@@ -64,7 +70,7 @@ def _rounded(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 def _checked(operation: str) -> Callable[..., Any]:
     def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pair = getattr(builder, f"{operation}_with_overflow")(*arguments)
-        _fail(context, builder, builder.extract_value(pair, 1), OverflowError, _OVERFLOW)
+        _fail_as_python(context, builder, builder.extract_value(pair, 1), OverflowError, _OVERFLOW)
         return builder.extract_value(pair, 0)
 
     return lowered
@@ -85,7 +91,7 @@ def _divided(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     value, divisor = arguments
     least = builder.icmp_signed("==", value, context.get_constant(_WHOLE, -(2**63)))
     overflows = builder.and_(least, builder.icmp_signed("==", divisor, context.get_constant(_WHOLE, -1)))
-    _fail(context, builder, overflows, OverflowError, _OVERFLOW)
+    _fail_as_python(context, builder, overflows, OverflowError, _OVERFLOW)
     return numbers.int_floordiv_impl(context, builder, signature, arguments)
 
 
@@ -132,7 +138,9 @@ def _in_domain(context: Any, builder: Any, result: Any, arguments: Sequence[Any]
     )
     lost = builder.and_(known, mathimpl.is_nan(builder, result))
     lost = builder.or_(lost, builder.and_(finite, builder.not_(mathimpl.is_finite(builder, result))))
-    _fail(context, builder, lost, ValueError, "a function is given what is outside its domain, or gives too much")
+    _fail_as_python(
+        context, builder, lost, ValueError, "a function is given what is outside its domain, or gives too much"
+    )
     return result
 
 
