@@ -22,7 +22,7 @@ from strategies import (
     store_of,
 )
 
-from tts_gym.agents.drive import compiled_drive
+from tts_gym.agents.drive import compiled_drive, room_for_logs
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.cmc import cmc, schedule
 from tts_gym.agents.programs.crew import crew
@@ -56,7 +56,7 @@ def compiled_log(program, arguments, store, question, seed, rules):
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
     result, progress = np.empty((1, 6), np.int64), np.zeros(1, np.int64)
     inputs = (np.array([question]), orders, arguments, store.grading, program.upper_bound, result, progress)
-    compiled_drive(program.function)(compiled_episode(fields), *inputs)
+    compiled_drive(program.function)(compiled_episode(fields), *inputs, room_for_logs(0, 0))
     return fields["log"][: fields["count"][LOGGED]].tolist()
 
 
