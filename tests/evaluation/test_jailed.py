@@ -181,3 +181,24 @@ def test_it_stands_beside_others(run, store_file, tmp_path, interpreted):
     assert [record["controller"] for record in records] == ["sc", "winner", "single"]
     assert [bool(record["isolation"]) for record in records] == [False, True, False]
     assert records[0]["tokens"] == records[1]["tokens"]
+
+
+PROGRAM = b"def schedule(beta):\n    return 1\n\n\ndef program(episode):\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        (b"\xef\xbb\xbf", PROGRAM),
+        (b"# coding: latin-1\n\xe9 = 1\n", PROGRAM),
+        (b"# coding: utf-7\n", PROGRAM.replace(b"def", b"+AGQAZQBm-")),
+    ],
+    ids=["byte-order mark", "latin-1", "utf-7"],
+)
+def test_a_candidate_in_another_encoding_is_not_run(head, rest, tmp_path):
+    file = tmp_path / "winner.py"
+    trace = tmp_path / "ran"
+    file.write_bytes(head + f"open({str(trace)!r}, 'w')\n".encode() + rest)
+    with pytest.raises(ControllerError, match=r"refused|UTF-8"):
+        parse_spec(f"{file}:program")
+    assert not trace.exists()
