@@ -90,7 +90,7 @@ def replay(
         ControllerError: if the program raises or returns no answer code, naming the line, question and seed.
     """
     results = np.empty((len(store) * len(seeds), len(COLUMNS)), np.int64)
-    for rows, part, _ in _replay(program, arguments, store, seeds, rules, interpreted, logged=False):
+    for rows, part, _ in _replay(program, arguments, store, seeds, rules, interpreted, False, program):
         results[rows] = part
     return results
 
@@ -102,14 +102,17 @@ def replay_logged(
     seeds: Sequence[int],
     rules: EpisodeRules,
     interpreted: bool = False,
+    explaining: Program | None = None,
 ) -> Iterator[tuple[NDArray[np.int64], Logs]]:
     """Run ``program`` as ``replay`` does, and keep what it does.
+
+    Where an episode fails, ``explaining`` says in plain Python in which line; that is ``program`` by default.
 
     Yields:
         Rows, int64 [episodes], among those that ``replay`` returns, in the order of ``groups``, and the logs of these
         episodes, of ``most_words`` at most.
     """
-    for rows, _, logs in _replay(program, arguments, store, seeds, rules, interpreted, logged=True):
+    for rows, _, logs in _replay(program, arguments, store, seeds, rules, interpreted, True, explaining):
         yield rows, logs
 
 
@@ -126,6 +129,7 @@ def _replay(
     rules: EpisodeRules,
     interpreted: bool,
     logged: bool,
+    explaining: Program | None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Logs]]:
     """Rows, results and logs of one stretch of episodes after another."""
     longest, room = (int(longest_log(store, rules).max()), most_words(store, rules)) if logged else (0, 0)
@@ -148,7 +152,7 @@ def _replay(
                     drive(episode, *inputs)
             except Exception as error:
                 question, seed = int(questions[progress[0] // len(seeds)]), seeds[progress[0] % len(seeds)]
-                error = _interpreted_error(program, arguments, store, question, seed, rules) or error
+                error = _interpreted_error(explaining or program, arguments, store, question, seed, rules) or error
                 file = program.function.__code__.co_filename
                 raise controller_failure(program.name, file, error, store, question, seed) from error
             done = slice(first, progress[0])

@@ -10,8 +10,7 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.synthesis.boundary import LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.agents.synthesis.messages import outcome_message
-from tts_gym.agents.synthesis.overflow import OPERATORS, checked
-from tts_gym.agents.synthesis.trial import failure_of, names_of
+from tts_gym.agents.synthesis.trial import failure_of, plain_program
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs import transitions
 from tts_gym.envs.episode import EpisodeRules, Note, ReplayEpisode, episode_fields
@@ -31,16 +30,10 @@ def trace(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Calla
     rules = EpisodeRules(**request["rules"])
     for place, question, seed, beta in request["episodes"]:
         try:
-            outcome = _episode(_program(request["source"]), stores[place], question, seed, beta, rules)
+            outcome = _episode(plain_program(request["source"]), stores[place], question, seed, beta, rules)
         except BaseException as error:
             outcome = {"failure": str(failure_of(error, request))}
         send(outcome_message(outcome))
-
-
-def _program(source: str) -> Program:
-    names = names_of(checked(source), audited=True)
-    names.update(OPERATORS)
-    return Program("candidate", names["program"], names["schedule"])
 
 
 def _episode(

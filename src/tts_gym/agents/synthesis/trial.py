@@ -22,6 +22,7 @@ from tts_gym.agents.replay import replay_logged
 from tts_gym.agents.synthesis.blind import describe, rebuild
 from tts_gym.agents.synthesis.boundary import is_number, printable
 from tts_gym.agents.synthesis.messages import logs_message, outcome_message
+from tts_gym.agents.synthesis.overflow import OPERATORS, checked
 from tts_gym.agents.synthesis.vocabulary import BUILTINS, POOLS
 from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
 from tts_gym.envs.compiled import compiled_episode
@@ -121,7 +122,7 @@ def attempt(request: Mapping[str, Any], stores: Sequence[ReplayStore], send: Cal
     """
     schedule: list[dict[str, float]] = []
     try:
-        scheduled, replayed = _program_runner(names_of(request["source"], audited=True))
+        scheduled, replayed = _program_runner(request["source"])
         schedule = [scheduled(beta) for beta in request["schedule_betas"]]
         rules = EpisodeRules(**request["rules"])
         for store in stores:
@@ -153,16 +154,24 @@ def _import_of_numpy(name: str, *arguments: Any) -> Any:
     return __import__(name, *arguments)
 
 
+def plain_program(source: str) -> Program:
+    """The program of an audited ``source`` for plain Python, in which whole numbers keep to 64 bits."""
+    names = names_of(checked(source), audited=True)
+    names.update(OPERATORS)
+    return Program("candidate", names["program"], names["schedule"])
+
+
 Runner = tuple[Callable[[float], dict[str, float]], Callable[..., Iterator[Logs]]]
 """What gives the parameters for a value of the knob, and what replays a store for one."""
 
 
-def _program_runner(names: Mapping[str, Any]) -> Runner:
+def _program_runner(source: str) -> Runner:
+    names = names_of(source, audited=True)
     schedule, function = names.get("schedule"), names.get("program")
     if not isinstance(schedule, FunctionType) or not isinstance(function, FunctionType):
         raise TrialError("refused", "a candidate defines schedule(beta) and program(episode, ...)")
     expected = list(inspect.signature(function).parameters)[1:]
-    program = Program("program", function)
+    program, plain = Program("program", function), plain_program(source)
 
     def scheduled(beta: float) -> dict[str, float]:
         parameters = schedule(beta)
@@ -174,7 +183,7 @@ def _program_runner(names: Mapping[str, Any]) -> Runner:
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)
             try:
-                for _, logs in replay_logged(program, arguments, store, seeds, rules):
+                for _, logs in replay_logged(program, arguments, store, seeds, rules, explaining=plain):
                     yield logs
             except RuntimeWarning as warning:
                 reason = str(warning).partition("slow: ")[2]

@@ -13,8 +13,8 @@ from tts_gym.datasets import synthetic_store
 from tts_gym.envs.episode import EpisodeRules
 
 EXACT = EpisodeRules()
-HALF = "x = 2 ** (episode.width - 1)"
-"""Nothing in compiled code, which keeps whole numbers whole."""
+ODD = "x = round(9007199254740993 + episode.width) - 9007199254740992"
+"""1, but 0 in compiled code, which rounds real numbers only."""
 
 
 @pytest.fixture(scope="module")
@@ -23,34 +23,31 @@ def store():
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("body", "line"),
     [
-        (
-            ["x = 2 ** (70 - episode.width)", "if x > 0:", "    n = 1"],
-            "failed: OverflowError: a whole number does not fit 64 bits in line 6",
-        ),
-        (
-            ["i = 0", "while 2 ** i > 0:", "    i = i + 1"],
-            "failed: OverflowError: a whole number does not fit 64 bits in line 7",
-        ),
-        (
-            ["x = np.full(1, 9223372036854775807)", "x[0] += n"],
-            "failed: OverflowError: a whole number does not fit 64 bits in line 7",
-        ),
-        ([HALF, "if x > 0:", "    n = 1"], "it takes other decisions"),
-        ([HALF, "if x > 0:", "    return -1"], "it takes other decisions"),
+        (["x = 2 ** (70 - episode.width)", "if x > 0:", "    n = 1"], 6),
+        (["i = 0", "while 2 ** i > 0:", "    i = i + 1"], 7),
+        (["x = np.full(1, 9223372036854775807)", "x[0] += n"], 7),
     ],
-    ids=["another program", "endless but for an overflow", "an element", "other decisions", "another answer"],
+    ids=["another program", "endless but for an overflow", "an element"],
 )
-def test_another_program_in_plain_python_is_refused(body, reason, store):
-    failure = validate(read_candidate(reading_after(*body)), store).failure
+def test_a_whole_number_of_more_than_64_bits_fails_at_once(body, line, store):
+    run = validate(read_candidate(reading_after(*body)), store)
+    assert run.failure.startswith("failed: ") and "OverflowError: a whole number" in run.failure
+    assert f"in line {line}" in run.failure or f"candidate.py:{line}" in run.failure
+    assert run.seconds < 30
+
+
+@pytest.mark.parametrize("body", ["n = 1", "return -1"], ids=["other decisions", "another answer"])
+def test_another_program_in_plain_python_is_refused(body, store):
+    failure = validate(read_candidate(reading_after(ODD, "if x > 0:", f"    {body}")), store).failure
     assert failure.startswith("refused: compiled and in plain Python it differs (question ")
-    assert reason in failure and ", beta " in failure
+    assert "it takes other decisions" in failure and ", beta " in failure
 
 
 def test_what_does_not_end_in_plain_python_is_refused_soon(store, monkeypatch):
     monkeypatch.setattr(agreement, "SECONDS", 1.0)
-    candidate = read_candidate(reading_after(HALF, "while x > 0:", "    x = x * 1"))
+    candidate = read_candidate(reading_after(ODD, "while x > 0:", "    x = x * 1"))
     assert run_jailed(candidate, [store], [0.5], [0], EXACT).failure.endswith("it did not end within 1 seconds")
 
 
