@@ -17,9 +17,6 @@ from tts_gym.envs.actions import BRANCH, CONTINUE, END, PROBE
 from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.state import LOGGED, MAX_WIDTH, TOKENS, WIDTH, kernel
 
-_IDLE = -(2**62)
-"""Fewer tokens than any call costs, for branches that take no part in it."""
-
 
 def longest_log(store: ReplayStore, rules: EpisodeRules) -> NDArray[np.int64]:
     """Words that the log of an episode may have at most, int64 [questions].
@@ -49,7 +46,8 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
     """
     if len(log) > len(e.log):
         raise ValueError("a log is longer than any episode's")
-    spent = np.full(e.setup[MAX_WIDTH], _IDLE)
+    last_call = np.zeros(e.setup[MAX_WIDTH], np.int64)
+    call, longest = 1, 0
     within_call = False
     place = 0
     while place < len(log):
@@ -61,13 +59,14 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
         if action == END:
             if not within_call:
                 raise ValueError("a log ends a call that generated no token")
-            transitions.end_step(e, spent.max())
-            spent[: e.count[WIDTH]] = _IDLE
+            transitions.end_step(e, longest)
+            call, longest = call + 1, 0
             within_call = False
         elif action == BRANCH or (action - 2) % 3 == CONTINUE:
             before = e.count[TOKENS]
             i = _generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
-            spent[i] = e.count[TOKENS] - before + (0 if spent[i] == _IDLE else spent[i])
+            _check_once(last_call, i, call)
+            longest = max(longest, e.count[TOKENS] - before)
             within_call = True
         elif within_call:
             raise ValueError("a log has a probe or a pruning within a call that generates tokens")
@@ -96,10 +95,18 @@ def _generate(e: Any, action: int, times: int, whole: bool) -> int:
 
 
 @kernel
+def _check_once(last_call: NDArray[np.int64], i: int, call: int) -> None:
+    """Refuse a branch that goes on again in the same call, as parallel branches go on once each."""
+    if last_call[i] == call:
+        raise ValueError("a log lets a branch go on twice in a call")
+    last_call[i] = call
+
+
+@kernel
 def _check_log(e: Any, log: NDArray[np.int32]) -> None:
     """Refuse ``log`` if it is not the one that its actions write."""
-    same = e.count[LOGGED] == len(log)
+    differing = e.count[LOGGED] - len(log)
     for place in range(min(len(log), e.count[LOGGED])):
-        same = same and log[place] == e.log[place]
-    if not same:
+        differing |= log[place] ^ e.log[place]
+    if differing != 0:
         raise ValueError("a log tells of what did not happen")
