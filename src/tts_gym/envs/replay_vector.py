@@ -19,7 +19,6 @@ from tts_gym.datasets.grading import Grading, joined
 from tts_gym.envs.actions import STOP
 from tts_gym.envs.compiled import borrow_row, handle_of
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
-from tts_gym.envs.grading import is_right
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.settings import Settings, check_integer
 from tts_gym.envs.spec import PlainSpec
@@ -59,6 +58,7 @@ class Rows(NamedTuple):
         questions: int64, index of its question; -1 before the first reset.
         tokens: int64, tokens spent.
         masks: int8 [environments, actions], which actions are admissible.
+        right: bool, whether the answer of the last STOP was right.
     """
 
     streams: NDArray[np.int64]
@@ -66,6 +66,7 @@ class Rows(NamedTuple):
     questions: NDArray[np.int64]
     tokens: NDArray[np.int64]
     masks: NDArray[np.int8]
+    right: NDArray[np.bool_]
 
 
 def _handle(episodes):  # type: ignore[no-untyped-def]
@@ -120,6 +121,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
             questions=np.full(number, -1, np.int64),
             tokens=np.zeros(number, np.int64),
             masks=np.zeros((number, actions), np.int8),
+            right=np.zeros(number, np.bool_),
         )
         self._question_ids = np.empty(number, dtype=object)
         self._steps = np.zeros(number, np.int64)
@@ -329,13 +331,11 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
     def _ends(
         self, terminated: NDArray[np.bool_], answers: NDArray[np.int64], rewards: NDArray[np.float64]
     ) -> dict[str, Any]:
-        """Grade the answers of the environments ``terminated``: add to their rewards, return what they tell."""
+        """Add what right answers earn in the environments ``terminated`` to their rewards; return what they tell."""
         where = np.flatnonzero(terminated)
         numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
-        correct = np.zeros(self.num_envs, np.bool_)
-        asked = zip((self._stores.first[numbers] + questions).tolist(), classes.tolist(), strict=True)
-        correct[where] = [is_right(self._stores.grading, question, answer) for question, answer in asked]
-        rewards[where] += correct[where]
+        correct = terminated & self._rows.right
+        rewards += correct
         texts = np.empty(self.num_envs, dtype=object)
         texts[where] = [
             self._class_texts[number][question][answer] if answer >= 0 else ""

@@ -71,6 +71,7 @@ def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, refused, 
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
             answers[n] = answer_at(e, action, pool)
+            rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
             rewards[n] = -own.rights[n]
             continue
         take_round(e, action, votes.leader(e, pool))

@@ -10,6 +10,7 @@ from tts_gym.envs.actions import STOP, action_count
 from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
 from tts_gym.envs.compiled import borrow_row
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
+from tts_gym.envs.grading import is_right
 from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe, update_observation
 from tts_gym.envs.replay_vector import ReplayVectorEnv
@@ -41,6 +42,7 @@ def _act_rows(like, stores, rows, stepped, actions, pool, weight, refused, rewar
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
             answers[n] = answer_at(e, action, pool)
+            rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
             continue
         i = take(e, action)
         unit = stores.branch_tokens[number]
