@@ -111,6 +111,9 @@ def test_equal_answers_are_one_class(equivalence, equal):
         (r"\{\emptyset\}", r"\emptyset"), (r"\{x\}", r"\{\}"), ("#2", "1"), ("#1 2", "12"),
         ('{"a": 1, "b": 2}', '{"a": 2, "b": 1}'), ('{"a": [1, 2]}', '{"a": [2, 1]}'), ('{"a": 1}', '{"a": "1"}'),
         ('{"a": 1, "b": 2}', '{"a": 1}'), ('{"a": 1, "a": 2}', '{"a": 2}'),
+        ("I_{10}", "I_{1}"),
+        ("I10", "I1"),
+        (r"\gamma_1 + x", r"\gamma_2 + x"),
     ],
 )  # fmt: skip
 def test_different_answers_are_not_merged(equivalence, one, other):

@@ -40,6 +40,9 @@ POINTS = 2
 LARGEST_EXACT = 100_000
 """Bits of the largest number that is written out."""
 
+SUBSCRIPTED_CONSTANT = re.compile(r"(?:(?<![A-Za-z\\])I|\\gamma) ?_")
+"""What the parser takes for a constant whatever its subscript: it is a name, and only the same as text."""
+
 
 def search(pattern: str, text: str) -> str | None:
     """The first group of the last match of ``pattern`` in ``text``, or the whole match if there is no group."""
@@ -239,6 +242,8 @@ def _parse(text: str) -> list[Any]:
 
 @lru_cache(PARSED_KEPT)
 def _parse_side(text: str) -> list[Any]:
+    if SUBSCRIPTED_CONSTANT.search(text):
+        return []
     from latex2sympy2_extended import NormalizationConfig
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy
 

@@ -124,7 +124,7 @@ def program(episode, a, b):
     items.append(math.exp(-a) + math.sqrt(2) + math.lgamma(3.0) + math.erf(b) + math.log2(4) + math.pow(2, 0.5))
     last = items.pop()
     for i, value in enumerate(z):
-        last += round(value, 2) + i
+        last += round(value) + i
     for one, other in zip(y, counts):
         last += one * other + abs(one - other) + float(int(bool(one)))
     count: int = 0
