@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from tts_gym import load_store, synthetic_store
-from tts_gym.agents.rl.policy import PolicyController
 from tts_gym.agents.sources import PACKAGE, package_digest, sources_digest
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.envs.episode import EpisodeRules
@@ -162,6 +161,9 @@ def test_a_module_beside_a_file_is_read_again_with_it(files):
 
 
 def test_the_model_file_counts(tmp_path):
+    pytest.importorskip("stable_baselines3")
+    from tts_gym.agents.rl.policy import PolicyController
+
     path = tmp_path / "model.zip"
     digests = []
     for data in ("{}", "{ }"):
