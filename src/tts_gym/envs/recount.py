@@ -66,7 +66,8 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
             before = e.count[TOKENS]
             i = _generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
             _check_once(last_call, i, call)
-            longest = max(longest, e.count[TOKENS] - before)
+            spent = e.count[TOKENS] - before
+            longest = max(longest, spent) if within_call else spent
             within_call = True
         elif within_call:
             raise ValueError("a log has a probe or a pruning within a call that generates tokens")
