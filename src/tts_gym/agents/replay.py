@@ -112,7 +112,7 @@ def replay_logged(
         Rows, int64 [episodes], among those that ``replay`` returns, in the order of ``groups``, and the logs of these
         episodes, of ``most_words`` at most.
     """
-    for rows, _, logs in _replay(program, arguments, store, seeds, rules, interpreted, True, explaining):
+    for rows, _, logs in _replay(program, arguments, store, seeds, rules, interpreted, True, explaining or program):
         yield rows, logs
 
 
@@ -129,7 +129,7 @@ def _replay(
     rules: EpisodeRules,
     interpreted: bool,
     logged: bool,
-    explaining: Program | None,
+    explaining: Program,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Logs]]:
     """Rows, results and logs of one stretch of episodes after another."""
     longest, room = (int(longest_log(store, rules).max()), most_words(store, rules)) if logged else (0, 0)
@@ -152,7 +152,7 @@ def _replay(
                     drive(episode, *inputs)
             except Exception as error:
                 question, seed = int(questions[progress[0] // len(seeds)]), seeds[progress[0] % len(seeds)]
-                error = _interpreted_error(explaining or program, arguments, store, question, seed, rules) or error
+                error = _interpreted_error(explaining, arguments, store, question, seed, rules) or error
                 file = program.function.__code__.co_filename
                 raise controller_failure(program.name, file, error, store, question, seed) from error
             done = slice(first, progress[0])

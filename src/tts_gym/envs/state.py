@@ -40,8 +40,7 @@ budget (tokens), the cost of a probe (tokens), whether the published rules hold,
 
 WIDTH, TOKENS, SEQUENTIAL, COMPLETED, REVEALED, PROBES, STEPS, LOGGED, COUNT_SIZE = range(9)
 """Places in ``count``: opened branches, total tokens, sequential tokens, finished branches, distinct answers revealed,
-probes read, calls that generated tokens, words that
-the log has come to, kept or not."""
+probes read, calls that generated tokens, words that the log has come to, kept or not."""
 
 NO_BUDGET = 2**62
 """The budget, in tokens, of an episode that has none."""

@@ -29,11 +29,6 @@ def program(episode: Episode, most: int, threshold: float) -> int:
 '''
 
 UNCOMPILABLE = READER.replace("return episode.l", "x = np.zeros(3)[0.5]\n    return episode.l")
-OVERFLOWING = READER.replace(
-    "return episode.l", "if 9223372036854775807 + most < 0:\n        return -1\n    return episode.l"
-)
-"""Fails where whole numbers have 64 bits, as compiled ones have."""
-
 SOLVER = """
 from collections import Counter
 

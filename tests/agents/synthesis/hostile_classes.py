@@ -1,5 +1,7 @@
 """Classes that mean harm to the parent that serves them, past the interface."""
 
+from pathlib import Path
+
 
 def body(text):
     """A class whose ``solve`` has this body; ``say`` writes to where its calls go, past the interface."""
@@ -67,40 +69,9 @@ HARMLESS = {
 }
 
 
-PEEKS = """
-import json
-import os
-import sys
-
-import numpy as np
-
-
-class Hostile:
-    def __init__(self, config):
-        pass
-
-    def solve(self, question):
-        frame = sys._getframe()
-        while "request" not in frame.f_locals or "stores" not in frame.f_locals:
-            frame = frame.f_back
-        request, stores = frame.f_locals["request"], frame.f_locals["stores"]
-        blocks = []
-        for store in stores:
-            t = store.tables
-            rows = []
-            for q in range(len(store)):
-                first, last = t.branch_start[q], t.branch_start[q + 1]
-                finals = t.answers[t.answer_start[first + 1 : last + 1] - 1]
-                best = int(np.bincount(finals[finals > 0]).argmax())
-                for seed in request["seeds"]:
-                    rows.append((best, store.interval, store.interval, 1, 0, 1))
-            blocks += [np.array(rows, np.int64).tobytes()] * len(request["betas"])
-        left = json.dumps({"failure": None, "schedule": [{"beta": b} for b in request["schedule_betas"]]}).encode()
-        left += b"\\n" + b"".join(blocks)
-        while left:
-            left = left[os.write(3, left) :]
-        os._exit(0)
-"""
+FILES = Path(__file__).parent / "hostile_files"
+PEEKS = (FILES / "c03_peeks_and_reports_the_least.py").read_text()
+LEAVES = (FILES / "d01_leaves_an_empty_root.py").read_text()
 
 FORGES = """
 import os
@@ -114,26 +85,6 @@ class Hostile:
         os.write(3, b'{"failure": null, "schedule": []}\\n' + bytes(8 * 6 * 8))
         os._exit(0)
 """
-
-LEAVES = """
-import os
-
-
-class Hostile:
-    def __init__(self, config):
-        pass
-
-    def solve(self, question):
-        os.chmod("/", 0o755)
-        os.mkdir("/x")
-        os.chroot("/x")
-        for _ in range(30):
-            os.chdir("..")
-        os.chroot(".")
-        os.closerange(0, 2)
-        raise ValueError(f"root has {sorted(os.listdir('/'))[:5]}, /etc/passwd {len(open('/etc/passwd').read())} bytes")
-"""
-
 
 READING = """
 from collections import Counter

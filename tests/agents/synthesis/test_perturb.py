@@ -207,6 +207,6 @@ def test_a_jail_is_graded_on_the_copy_that_it_was_given(store, monkeypatch):
 
 
 def test_a_blind_store_is_of_the_copy(store):
-    blinded = blind(store, np.random.default_rng(0), np.random.default_rng(7))
+    blinded = blind(on_copy(store, 7), np.random.default_rng(0))
     assert np.array_equal(blinded.tables.tokens, on_copy(store, 7).tables.tokens)
     assert np.array_equal(blind(store, np.random.default_rng(0)).tables.tokens, store.tables.tokens)

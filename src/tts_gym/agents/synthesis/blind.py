@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.agents.synthesis.perturb import perturbed
 from tts_gym.datasets.store import INVALID, ReplayStore, Tables
 
 
@@ -45,9 +44,9 @@ class BlindStore:
         return found
 
 
-def blind(store: ReplayStore, numbering: np.random.Generator, copies: np.random.Generator | None = None) -> BlindStore:
-    """Take the words from ``store`` and number its answer classes anew; with ``copies``, of a perturbed copy."""
-    tables = store.tables if copies is None else perturbed(store.tables, store.interval, copies)
+def blind(store: ReplayStore, numbering: np.random.Generator) -> BlindStore:
+    """Take the words from ``store`` and number its answer classes anew."""
+    tables = store.tables
     answers = tables.answers.copy()
     originals = []
     for first, last in pairwise(tables.branch_start):

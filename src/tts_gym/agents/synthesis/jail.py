@@ -23,6 +23,7 @@ from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.isolation import described
 from tts_gym.agents.synthesis.messages import Read
 from tts_gym.agents.synthesis.outcome import Block, Schedule, read_results, too_wide
+from tts_gym.agents.synthesis.perturb import perturbed
 from tts_gym.agents.synthesis.process import request_file, run_jail
 from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
 from tts_gym.agents.synthesis.serving import run_class
@@ -60,10 +61,12 @@ def run_jailed(
     Raises:
         TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
+    if copies is not None:
+        stores = [replace(store, tables=perturbed(store.tables, store.interval, copies)) for store in stores]
     if not candidate.audited:
-        return run_class(candidate, stores, betas, seeds, rules, limits, max_width, schedule_betas, copies)
+        return run_class(candidate, stores, betas, seeds, rules, limits, max_width, schedule_betas)
     start = time.monotonic()
-    blinded = [blind(store, np.random.default_rng(), copies) for store in stores]
+    blinded = [blind(store, np.random.default_rng()) for store in stores]
     all_seeds = [*map(int, seeds), *unforeseen_seeds()]
     blocks = [
         Block(store, one, recounter, float(beta))

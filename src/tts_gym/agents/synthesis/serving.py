@@ -28,7 +28,6 @@ from tts_gym.agents.synthesis.boundary import printable
 from tts_gym.agents.synthesis.candidate import Candidate
 from tts_gym.agents.synthesis.isolation import described
 from tts_gym.agents.synthesis.outcome import too_wide
-from tts_gym.agents.synthesis.perturb import perturbed
 from tts_gym.agents.synthesis.process import request_file, serve_jail
 from tts_gym.agents.synthesis.runs import JailRun, Limits, weakness
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, ReplayStore
@@ -61,11 +60,10 @@ def run_class(
     limits: Limits,
     max_width: int,
     schedule_betas: Sequence[float],
-    copies: np.random.Generator | None,
 ) -> JailRun:
     """Run a class in a jail and serve it; see ``jail.run_jailed``."""
     start = time.monotonic()
-    serving = Serving(_played(stores, copies), betas, seeds, rules)
+    serving = Serving(stores, betas, seeds, rules)
     most_seconds = MOST_TIMES * limits.seconds
     request = {
         "source": candidate.source,
@@ -80,13 +78,6 @@ def run_class(
     schedule = [] if failure else [{"beta": float(beta)} for beta in schedule_betas]
     seconds = time.monotonic() - start
     return JailRun(None if failure else rows, failure, described(answers.layers), seconds, False, schedule)
-
-
-def _played(stores: Sequence[ReplayStore], copies: np.random.Generator | None) -> list[ReplayStore]:
-    """What is played: perturbed copies of ``stores``, drawn by ``copies``, or without it the stores themselves."""
-    if copies is None:
-        return list(stores)
-    return [replace(store, tables=perturbed(store.tables, store.interval, copies)) for store in stores]
 
 
 class Serving:
