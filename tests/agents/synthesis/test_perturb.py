@@ -164,8 +164,7 @@ def accuracy(run):
     return 100 * np.array([rows["correct"].mean() for rows in run.rows])
 
 
-def test_lengths_known_by_heart_are_worth_nothing_on_a_copy(store, monkeypatch):
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+def test_lengths_known_by_heart_are_worth_nothing_on_a_copy(store, interpreted):
     arguments = (knowing(store), [store], [1.0], range(10), EXACT)
     fallback = 100 * make_controller(PROGRAMS["sc"], n=16).run(store, range(10), EXACT)["correct"].mean()
     there = accuracy(run_jailed(*arguments))
@@ -197,10 +196,9 @@ def test_the_order_of_a_seed_is_not_that_of_the_recordings(store):
     assert len(firsts) > 10
 
 
-def test_a_jail_is_graded_on_the_copy_that_it_was_given(store, monkeypatch):
+def test_a_jail_is_graded_on_the_copy_that_it_was_given(store, interpreted):
     """What it returns of a copy is right where the store's gold is, and its counts are those of the copy."""
     outside = make_controller(PROGRAMS["sc"], n=7).run(on_copy(store, 7), range(4), EXACT).assign(beta=0.1)
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     candidate = read_candidate(source_of("sc")[1])
     (rows,) = run_jailed(candidate, [store], [0.1], range(4), EXACT, copies=np.random.default_rng(7)).rows
     pd.testing.assert_frame_equal(rows, outside)
