@@ -15,7 +15,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.compiled import borrow, compiled_episode
 from tts_gym.envs.episode import EpisodeRules, episode_fields
 from tts_gym.envs.jit import compile_cached
-from tts_gym.envs.recount import longest_log, recount
+from tts_gym.envs.recount import MOST_WRITTEN, recount
 from tts_gym.envs.transitions import reset
 
 
@@ -52,8 +52,9 @@ class Recounter:
             seeds: one branch order each.
             rules: spending and accounting.
         """
-        longest = int(longest_log(store, rules).max())
-        self._episode: Any = compiled_episode(episode_fields(store, rules, int(store.branch_counts.max()), longest))
+        self._episode: Any = compiled_episode(
+            episode_fields(store, rules, int(store.branch_counts.max()), MOST_WRITTEN)
+        )
         self.most_words = most_words(store, rules)
         self._store, self._seeds = store, seeds
         self._groups = list(groups(store, seeds))

@@ -1,7 +1,8 @@
 """Recounting an episode from its log alone: what was done, and so what it cost and what it showed.
 
-The log may be anything. Each of its actions is taken by the kernels that everything else uses; these write a log of
-their own, and if that is the same, it is what happened.
+The log may be anything. Each of its actions is taken by the kernels that everything else uses; these write words of
+their own, and if these are the same, it is what happened. Most actions are single intervals in the middle of a branch,
+of which nothing but the answer is new: those pass without the kernels, to the same effect.
 """
 
 from __future__ import annotations
@@ -15,7 +16,22 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs import transitions
 from tts_gym.envs.actions import BRANCH, CONTINUE, END, PROBE
 from tts_gym.envs.episode import EpisodeRules
-from tts_gym.envs.state import LOGGED, MAX_WIDTH, TOKENS, WIDTH, kernel
+from tts_gym.envs.state import (
+    BUDGET,
+    EAGER,
+    INTERVAL,
+    LOGGED,
+    MAX_WIDTH,
+    NO_BUDGET,
+    PROBES,
+    PUBLISHED,
+    TOKENS,
+    WIDTH,
+    kernel,
+)
+
+MOST_WRITTEN = 2
+"""Words that an action writes at most."""
 
 
 def longest_log(store: ReplayStore, rules: EpisodeRules) -> NDArray[np.int64]:
@@ -38,46 +54,93 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
     """Take the actions of ``log``, which leaves in ``e.count`` what they cost.
 
     Args:
-        e: an episode that was reset; it keeps a log, no shorter than ``log``.
+        e: an episode that was reset; its own log has room for ``MOST_WRITTEN`` words at least.
         log: int32, anything.
 
     Raises:
         ValueError, IndexError: no episode has that log; where that showed, the counts are of no meaning.
     """
-    if len(log) > len(e.log):
-        raise ValueError("a log is longer than any episode's")
-    last_call = np.zeros(e.setup[MAX_WIDTH], np.int64)
-    call, longest = 1, 0
+    width, interval = int(e.setup[MAX_WIDTH]), int(e.setup[INTERVAL])
+    last_call, first, plain_until = np.zeros(width, np.int64), np.zeros(width, np.int64), np.zeros(width, np.int64)
+    call, longest, passed = 1, 0, 0
     within_call = False
     place = 0
     while place < len(log):
-        action, run = int(log[place]), 0
+        begin, action, run = place, int(log[place]), 0
         place += 1
         if place < len(log) and log[place] < 0:
             run = -int(log[place])
             place += 1
+        i, kind = (action - 2) // 3, (action - 2) % 3
+        if kind == CONTINUE and run == 0 and 0 <= i < e.count[WIDTH] and e.depths[i] < plain_until[i]:
+            _check_once(last_call, i, call)
+            _pass(e, i, first[i])
+            passed, longest, within_call = passed + 1, max(longest, interval), True
+            continue
+        e.count[LOGGED] = 0
         if action == END:
             if not within_call:
                 raise ValueError("a log ends a call that generated no token")
             transitions.end_step(e, longest)
-            call, longest = call + 1, 0
-            within_call = False
-        elif action == BRANCH or (action - 2) % 3 == CONTINUE:
+            call, longest, within_call = call + 1, 0, False
+        elif action == BRANCH or kind == CONTINUE:
             before = e.count[TOKENS]
             i = _generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
             _check_once(last_call, i, call)
+            first[i], plain_until[i] = e.tables.answer_start[transitions.row_of(e, i)], _plain_until(e, i)
             spent = e.count[TOKENS] - before
-            longest = max(longest, spent) if within_call else spent
-            within_call = True
+            longest, within_call = max(longest, spent) if within_call else spent, True
         elif within_call:
             raise ValueError("a log has a probe or a pruning within a call that generates tokens")
-        elif (action - 2) % 3 == PROBE:
-            transitions.probe(e, (action - 2) // 3)
         else:
-            transitions.prune(e, (action - 2) // 3)
+            _look_or_prune(e, i, kind, plain_until)
+        _check_words(e, log, begin, place)
     if within_call:
         raise ValueError("a log ends within a call")
-    _check_log(e, log)
+    transitions.charge(e, passed * interval)
+    e.count[PROBES] += passed
+    e.count[LOGGED] = len(log)
+    _tell_last(e, first)
+
+
+@kernel
+def _pass(e: Any, i: int, first: int) -> None:
+    """Let branch ``i``, whose answers begin at ``first``, through a plain interval that is charged later."""
+    depth = int(e.depths[i])
+    if e.code_of[e.tables.answers[first + depth]] < 0:
+        transitions.reveal(e, i, depth)
+    e.depths[i] = depth + 1
+    e.shown[i] = depth + 1
+
+
+@kernel
+def _tell_last(e: Any, first: NDArray[np.int64]) -> None:
+    """Note the answer that each branch showed last, which a plain interval leaves out."""
+    for i in range(e.count[WIDTH]):
+        if e.shown[i] > 0:
+            e.codes[i] = e.code_of[e.tables.answers[first[i] + e.shown[i] - 1]]
+
+
+@kernel
+def _look_or_prune(e: Any, i: int, kind: int, plain_until: NDArray[np.int64]) -> None:
+    if kind == PROBE:
+        transitions.probe(e, i)
+    else:
+        transitions.prune(e, i)
+        plain_until[i] = 0
+
+
+@kernel
+def _plain_until(e: Any, i: int) -> int:
+    """Depth up to which each advance of branch ``i`` costs an interval, shows its answer and does not end the branch.
+
+    All that ``transitions.extend`` would ask on the way is settled.
+    """
+    if not e.setup[EAGER] or e.setup[BUDGET] != NO_BUDGET or not transitions.can_continue(e, i):
+        return 0
+    row = transitions.row_of(e, i)
+    probes = transitions.last_depth(e, row) - 1
+    return probes if e.setup[PUBLISHED] else min(probes, int(e.tables.tokens[row]) // int(e.setup[INTERVAL]))
 
 
 @kernel
@@ -104,10 +167,10 @@ def _check_once(last_call: NDArray[np.int64], i: int, call: int) -> None:
 
 
 @kernel
-def _check_log(e: Any, log: NDArray[np.int32]) -> None:
-    """Refuse ``log`` if it is not the one that its actions write."""
-    differing = e.count[LOGGED] - len(log)
-    for place in range(min(len(log), e.count[LOGGED])):
-        differing |= log[place] ^ e.log[place]
-    if differing != 0:
+def _check_words(e: Any, log: NDArray[np.int32], begin: int, end: int) -> None:
+    """Refuse an action whose words in ``log``, from ``begin`` to ``end``, are not those that it writes."""
+    same = end - begin == e.count[LOGGED]
+    for place in range(min(end - begin, e.count[LOGGED])):
+        same &= log[begin + place] == e.log[place]
+    if not same:
         raise ValueError("a log tells of what did not happen")

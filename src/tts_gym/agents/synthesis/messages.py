@@ -35,7 +35,7 @@ def logs_message(logs: Logs) -> bytes:
     """The message with ``logs``."""
     lengths = np.diff(logs.ends, prepend=0).astype(np.int32)
     head = _HEAD.pack(len(logs.ends), len(logs.words))
-    return b"".join([head, logs.codes.tobytes(), lengths.tobytes(), logs.words.tobytes()])
+    return b"".join([head, logs.codes.data, lengths.data, logs.words.data])
 
 
 def outcome_message(outcome: dict[str, Any]) -> bytes:

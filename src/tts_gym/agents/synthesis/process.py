@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -170,6 +171,8 @@ class _Ears:
 
     def __init__(self) -> None:
         self._answers, answers_end = os.pipe()
+        with contextlib.suppress(PermissionError):
+            fcntl.fcntl(self._answers, fcntl.F_SETPIPE_SZ, _READ)
         self._prints, prints_end = os.pipe()
         replies_end, self._replies = os.pipe()
         # Whoever does not take what is replied holds nobody up.
