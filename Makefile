@@ -12,7 +12,7 @@ VLLM_UNWANTED := torchvision torchaudio torchcodec triton
 PARALLEL := --numprocesses 2 --dist loadfile
 
 # Tests that take too long where environments and candidates are not compiled.
-COMPILED := tests/agents/rl tests/agents/synthesis tests/discovery tests/test_examples.py
+COMPILED := tests/agents/rl tests/sandbox tests/discovery tests/test_examples.py
 
 .PHONY: demo test test-slow test-vllm coverage clean
 

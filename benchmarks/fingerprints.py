@@ -29,15 +29,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
-from tts_gym.agents.synthesis.jail import Limits, run_jailed
-from tts_gym.agents.synthesis.perturb import JITTER, SCALE
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.discovery.programs import source_of
+from tts_gym.discovery.records import COUNTS, Assessment, Scale, Tried
 from tts_gym.discovery.settings import BETAS
-from tts_gym.discovery.tried import COUNTS, Assessment, Scale, Tried
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.evaluation.statistics import compare
+from tts_gym.sandbox.candidate import Candidate, read_candidate
+from tts_gym.sandbox.jail import Limits, run_jailed
+from tts_gym.sandbox.perturb import JITTER, SCALE
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 3

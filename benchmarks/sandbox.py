@@ -32,12 +32,13 @@ import pandas as pd
 from tts_gym.agents import Program, ProgramController
 from tts_gym.agents.programs import cmc
 from tts_gym.agents.recount import Recounter
-from tts_gym.agents.synthesis import trial
-from tts_gym.agents.synthesis.agreement import SAMPLE, Sample
-from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
-from tts_gym.agents.synthesis.jail import JailRun, Limits, run_jailed
 from tts_gym.datasets import ReplayStore, load_store
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
+from tts_gym.sandbox.agreement import SAMPLE, Sample
+from tts_gym.sandbox.candidate import Candidate, read_candidate
+from tts_gym.sandbox.child import runner
+from tts_gym.sandbox.jail import JailRun, Limits, run_jailed
+from tts_gym.sandbox.names import names_of
 
 RESULTS = Path(__file__).parent / "results"
 BETAS = [round(0.1 * step, 1) for step in range(11)]
@@ -61,10 +62,10 @@ def children(process: int | str) -> list[str]:
 
 
 def processor_seconds() -> float:
-    """Of this process, and of the processes that its nurseries have waited for: the jails."""
+    """Of this process, and of the processes that its fork servers have waited for: the jails."""
     total = time.process_time()
-    for nursery in children(os.getpid()):
-        for server in children(nursery):
+    for fork_server in children(os.getpid()):
+        for server in children(fork_server):
             fields = Path("/proc", server, "stat").read_text().rpartition(")")[2].split()
             total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
     return total
@@ -84,7 +85,7 @@ def forked(function: Callable[..., Any], *arguments: Any) -> Any:
 def without_jail(one: Candidate, stores: list[ReplayStore]) -> tuple[float, float, list[pd.DataFrame]]:
     """Seconds by the clock, processor seconds and tables of the same work in this process."""
     start, used = time.perf_counter(), time.process_time()
-    names = trial.names_of(one.source, one.audited)
+    names = names_of(one.source, one.audited)
     program = Program("program", names["program"])
     rows = [
         ProgramController(program, names["schedule"](beta)).run(store, SEEDS, RULES).assign(beta=beta)
@@ -121,7 +122,7 @@ def main() -> None:
     numba.config.CACHE_DIR = tempfile.mkdtemp()
     stores = [load_store(path) for path in sorted((Path(sys.argv[1]) / "autotts").glob("*/aime24.json"))]
     start = time.perf_counter()
-    trial.warm_up()
+    runner.warm_up()
     loading = time.perf_counter() - start
     start = time.perf_counter()
     first = in_jail(candidate(0), stores)

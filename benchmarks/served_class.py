@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 
 from tts_gym.agents import make_controller
-from tts_gym.agents.synthesis.candidate import read_candidate
-from tts_gym.agents.synthesis.jail import run_jailed
 from tts_gym.datasets import load_store
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
+from tts_gym.sandbox.candidate import read_candidate
+from tts_gym.sandbox.jail import run_jailed
 
 RESULTS = Path(__file__).parent / "results"
 STORE, BETA, SEEDS, RULES = "smollm2-arithmetic", 0.5, range(20), EpisodeRules()

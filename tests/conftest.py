@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from tts_gym import cli
-from tts_gym.agents.synthesis import nursery
 from tts_gym.evaluation import evaluate
+from tts_gym.sandbox import fork_server
 
 pytest_plugins = ["engines"]
 
@@ -63,8 +63,8 @@ def store_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def interpreted(monkeypatch):
     """Jails that start during these tests do not compile, which takes most of the time on so few episodes."""
-    environment = nursery._environment
-    monkeypatch.setattr(nursery, "_environment", lambda: environment() | {"NUMBA_DISABLE_JIT": "1"})
+    environment = fork_server._environment
+    monkeypatch.setattr(fork_server, "_environment", lambda: environment() | {"NUMBA_DISABLE_JIT": "1"})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import register
 if TYPE_CHECKING:
     from tts_gym.agents import PROGRAMS, Between, Program, parse_spec
     from tts_gym.datasets import ReplayStore, catalogue, load_store, synthetic_store
-    from tts_gym.envs import ACTIVE, ALL, FINISHED, Episode
+    from tts_gym.episode import ACTIVE, ALL, FINISHED, Episode
     from tts_gym.errors import TTSGymError
     from tts_gym.evaluation.evaluate import evaluate
     from tts_gym.evaluation.frontier import frontier
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "agents": ("PROGRAMS", "Between", "Program", "parse_spec"),
     "datasets": ("ReplayStore", "catalogue", "load_store", "synthetic_store"),
-    "envs": ("ACTIVE", "ALL", "FINISHED", "Episode"),
+    "episode": ("ACTIVE", "ALL", "FINISHED", "Episode"),
     "errors": ("TTSGymError",),
     "evaluation": ("compare", "evaluate", "frontier"),
 }

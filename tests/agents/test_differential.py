@@ -22,7 +22,6 @@ from strategies import (
     store_of,
 )
 
-from tts_gym.agents.drive import compiled_drive, room_for_logs
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.cmc import cmc, schedule
 from tts_gym.agents.programs.crew import crew
@@ -33,13 +32,14 @@ from tts_gym.agents.programs.early_stopping_self_consistency import early_stoppi
 from tts_gym.agents.programs.parallel_probe import parallel_probe
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.actions import BRANCH, action_count, atomic_actions, decode_action
 from tts_gym.envs.atomic import admissible
-from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.recount import log_of
-from tts_gym.envs.state import COMPLETED, LOGGED, PROBES, STEPS
-from tts_gym.envs.transitions import reset
+from tts_gym.episode.actions import BRANCH, action_count, atomic_actions, decode_action
+from tts_gym.episode.compiled import borrow, compiled_episode
+from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.loop import compiled_drive, room_for_logs
+from tts_gym.episode.recount import log_of
+from tts_gym.episode.state import COMPLETED, LOGGED, PROBES, STEPS
+from tts_gym.episode.transitions import reset
 
 JIT = not numba.config.DISABLE_JIT
 LOG_SIZE = 256

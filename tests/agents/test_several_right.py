@@ -9,10 +9,10 @@ import pytest
 from agents.strategies import store_of
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.replay import branch_order, replay
-from tts_gym.agents.synthesis.blind import blind, describe, rebuild
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.evaluation import evaluate
+from tts_gym.sandbox.anonymise import anonymise, describe, rebuild
 
 GOLD, OTHER, WRONG = "2 4 1 3", "3 1 4 2", "1 2 3 4"
 FINALS = (OTHER, OTHER, GOLD, WRONG, WRONG, WRONG)
@@ -82,7 +82,7 @@ def test_one_right_answer_is_graded_as_ever(store):
 
 
 def test_a_jail_is_not_told_what_is_right(store):
-    blinded = blind(store, np.random.default_rng(0))
-    data = b"".join(np.ascontiguousarray(array).tobytes() for array in blinded.tables)
-    rebuilt, _ = rebuild(describe(blinded.tables, 10), memoryview(data), 0, "store 0")
+    anonymised = anonymise(store, np.random.default_rng(0))
+    data = b"".join(np.ascontiguousarray(array).tobytes() for array in anonymised.tables)
+    rebuilt, _ = rebuild(describe(anonymised.tables, 10), memoryview(data), 0, "store 0")
     assert rebuilt.right_classes(0) == set() and not len(rebuilt.grading.classes)

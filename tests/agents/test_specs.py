@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tts_gym.agents import PROGRAMS, ProgramController, make_controller, parse_spec
-from tts_gym.agents.published import SolveController
+from tts_gym.agents.solve_adapter import SolveController
 from tts_gym.agents.specs import zoo_on
 from tts_gym.datasets import SIGNALS, synthetic_store
 from tts_gym.errors import ControllerError

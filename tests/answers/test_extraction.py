@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from answers.hostile import HOSTILE
 from tts_gym.answers.extraction import extract
 from tts_gym.answers.extraction import extract_probe as extract_forced
+from tts_gym.answers.normalise import clean
 from tts_gym.answers.pattern import PatternSearch
 from tts_gym.answers.sections import WHOLE, answering_section
-from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
 RULES = ("auto", "boxed", "final-answer", "choice", "gsm8k")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from answers.hostile import HOSTILE
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.kinds import alternatives, read, read_gold, what_is_asked
-from tts_gym.answers.wording import clean
+from tts_gym.answers.normalise import clean
 
 WHOLE = st.integers(0, 10**6)
 SMALL = st.integers(2, 99)

@@ -19,7 +19,7 @@ from tts_gym.datasets.grading import Grading, graded, grading_of, joined
 from tts_gym.datasets.parquet import read_records
 from tts_gym.datasets.records import text_classes
 from tts_gym.datasets.verify import summarise
-from tts_gym.envs.grading import is_right
+from tts_gym.episode.grading import is_right
 from tts_gym.errors import StoreError
 
 

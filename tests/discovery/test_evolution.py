@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("cmaes")
 
-from tts_gym.agents.synthesis.candidate import read_candidate  # noqa: E402
-from tts_gym.agents.synthesis.trial import names_of  # noqa: E402
 from tts_gym.discovery.programs import source_of  # noqa: E402
 from tts_gym.discovery.proposers.evolution import Evolution  # noqa: E402
 from tts_gym.discovery.proposers.proposer import Task  # noqa: E402
-from tts_gym.discovery.tried import Assessment, Tried  # noqa: E402
+from tts_gym.discovery.records import Assessment, Tried  # noqa: E402
+from tts_gym.sandbox.candidate import read_candidate  # noqa: E402
+from tts_gym.sandbox.names import names_of  # noqa: E402
 
 PROGRAMS = dict(source_of(name) for name in ("asc", "cmc"))
 

@@ -15,7 +15,7 @@ from tts_gym.discovery.feedback import (
     worst_cases,
 )
 from tts_gym.discovery.proposers.proposer import tokens_of
-from tts_gym.discovery.tried import Assessment, Scale, Tried
+from tts_gym.discovery.records import Assessment, Scale, Tried
 
 
 def table(points, questions=4, store="a store"):

@@ -6,7 +6,7 @@ import pytest
 from discovery.scripted import SOURCE, completion, cuts, fails, says
 from tts_gym.discovery.proposers.openai_chat import OpenAIChat, code_of
 from tts_gym.discovery.proposers.proposer import Task
-from tts_gym.discovery.tried import Usage
+from tts_gym.discovery.records import Usage
 from tts_gym.errors import DiscoveryError
 
 PRICES = {"input": 2.0, "cached_input": 0.5, "output": 10.0}

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from tts_gym.agents.programs import PROGRAMS, Program
 from tts_gym.agents.replay import replay
 from tts_gym.agents.specs import parse_spec
-from tts_gym.agents.synthesis.candidate import read_candidate
-from tts_gym.agents.synthesis.trial import names_of
 from tts_gym.datasets import load_store
 from tts_gym.discovery.programs import LINES, line_schedule, source_of, with_schedule
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.errors import DiscoveryError
+from tts_gym.sandbox.candidate import read_candidate
+from tts_gym.sandbox.names import names_of
 
 WITH_KNOB = [*LINES, *(name for name, program in PROGRAMS.items() if "beta" in program.parameters)]
 

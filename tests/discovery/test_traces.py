@@ -10,19 +10,19 @@ import tts_gym
 from discovery.scripted import SOURCE
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay_episode
-from tts_gym.agents.synthesis.candidate import read_candidate
-from tts_gym.agents.synthesis.runs import Limits
-from tts_gym.agents.synthesis.trial import names_of
 from tts_gym.datasets import synthetic_store
 from tts_gym.discovery import traces
 from tts_gym.discovery.loop import begin
 from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.traces import NoTrace, Trace, trace
-from tts_gym.envs.actions import atomic_actions
-from tts_gym.envs.episode import EpisodeRules
-from tts_gym.envs.recount import log_of
-from tts_gym.envs.state import TOKENS
+from tts_gym.episode.actions import atomic_actions
+from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.recount import log_of
+from tts_gym.episode.state import TOKENS
+from tts_gym.sandbox.candidate import read_candidate
+from tts_gym.sandbox.names import names_of
+from tts_gym.sandbox.runs import Limits
 
 pytestmark = pytest.mark.usefixtures("interpreted")
 
@@ -99,7 +99,7 @@ EXECUTED = []
 
 
 def test_no_candidate_runs_outside_a_jail(tmp_path, store_file):
-    """Neither in this process, nor in any other that is not a nursery's."""
+    """Neither in this process, nor in any other that is not a fork server's."""
 
     def note(event, arguments):
         if event == "exec" and arguments[0].co_filename == "candidate.py":
@@ -119,7 +119,7 @@ def test_no_candidate_runs_outside_a_jail(tmp_path, store_file):
 def test_discovery_has_no_pool_of_processes():
     package = Path(tts_gym.__file__).parent
     pools = {"multiprocessing", "concurrent", "joblib.externals", "loky"}
-    for file in [*(package / "discovery").rglob("*.py"), *(package / "agents" / "synthesis").glob("*.py")]:
+    for file in [*(package / "discovery").rglob("*.py"), *(package / "sandbox").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

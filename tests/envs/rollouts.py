@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from tts_gym.envs.actions import STOP
+from tts_gym.episode.actions import STOP
 
 STEPS = 1000 if numba.config.DISABLE_JIT else 10_000
 """Steps of a long rollout."""

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import alike_stores, still_alike
 
-from tts_gym.envs.actions import STOP
-from tts_gym.envs.compiled import borrow_row
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
 from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
+from tts_gym.episode.actions import STOP
+from tts_gym.episode.compiled import borrow_row
 
 BRANCHES = 5
 OPTIONS = {"question": "played", "order": np.arange(BRANCHES)}

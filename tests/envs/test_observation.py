@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollouts import rollout
 
-from tts_gym.envs.actions import encode_action
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
+from tts_gym.episode.actions import encode_action
 
 Named = dict[str, float]
 

@@ -7,9 +7,9 @@ import pytest
 from rollouts import rollout
 
 from tts_gym.envs import rendering
-from tts_gym.envs.actions import STOP, encode_action
 from tts_gym.envs.rounds import ROUNDS as NAMES
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
+from tts_gym.episode.actions import STOP, encode_action
 
 MOVES = ("branch", "probe 0", "continue 0", "branch", "continue 1", "branch", "probe 2", "branch", "prune 3", "prune 2")
 

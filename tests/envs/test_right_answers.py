@@ -5,12 +5,12 @@ import pytest
 
 from agents.strategies import store_of
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.actions import BRANCH, STOP
 from tts_gym.envs.rounds import ROUNDS
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
 from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
+from tts_gym.episode.actions import BRANCH, STOP
 
 ANSWERS = ("gold", "other", "wrong", None)
 

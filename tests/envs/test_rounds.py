@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from rollouts import with_running
 
 from tts_gym.datasets import load_store
-from tts_gym.envs import rounds, transitions, votes
-from tts_gym.envs.actions import atomic_actions
+from tts_gym.envs import rounds
 from tts_gym.envs.atomic import act, admissible
-from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.recount import log_of
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
-from tts_gym.envs.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.actions import atomic_actions
+from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.recount import log_of
+from tts_gym.episode.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 
 STORE = load_store("synthetic-small")
 ID = "TTSWidthDepthRounds-v0"

@@ -12,13 +12,13 @@ from strategies import model_of, random_questions, store_of
 
 from rounds_model import RoundsModel
 from tts_gym.agents.replay import branch_order
-from tts_gym.envs.episode import EpisodeRules
 from tts_gym.envs.rounds import ROUNDS
 from tts_gym.envs.rounds_observation import AT, MEANINGS, ROUND_FEATURES
 from tts_gym.envs.settings import AGGREGATORS
-from tts_gym.envs.state import SEQUENTIAL, STEPS
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.state import SEQUENTIAL, STEPS
 
 UNLIMITED = 2**62
 

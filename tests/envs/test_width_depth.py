@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from rollouts import STEPS, assert_same, choose, rollout
 
 import tts_gym  # noqa: F401
-from tts_gym.envs import transitions, width_depth
-from tts_gym.envs.actions import STOP, decode_action, encode_action
-from tts_gym.envs.state import WIDTH
+from tts_gym.envs import width_depth
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD, TTSWidthDepthEnv
+from tts_gym.episode import transitions
+from tts_gym.episode.actions import STOP, decode_action, encode_action
+from tts_gym.episode.state import WIDTH
 from tts_gym.errors import StoreError
 
 BRANCH = encode_action("branch")

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tts_gym.agents.drive import COLUMNS
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
 from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.loop import COLUMNS
 from tts_gym.errors import ControllerError
 
 

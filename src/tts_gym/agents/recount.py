@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.agents.drive import COLUMNS, Logs, class_of_code, room_for_logs, tell
 from tts_gym.agents.replay import groups, most_words
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.compiled import borrow, compiled_episode
-from tts_gym.envs.episode import EpisodeRules, episode_fields
-from tts_gym.envs.jit import compile_cached
-from tts_gym.envs.recount import MOST_WRITTEN, recount
-from tts_gym.envs.transitions import reset
+from tts_gym.episode.compile_cache import compile_cached
+from tts_gym.episode.compiled import borrow, compiled_episode
+from tts_gym.episode.episode import EpisodeRules, episode_fields
+from tts_gym.episode.loop import COLUMNS, Logs, class_of_code, room_for_logs, tell
+from tts_gym.episode.recount import MOST_WRITTEN, recount
+from tts_gym.episode.transitions import reset
 
 
 def _drive(episode, questions, orders, first, logs, results, progress):  # type: ignore[no-untyped-def]

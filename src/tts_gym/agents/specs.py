@@ -16,13 +16,13 @@ import pandas as pd
 from tts_gym.agents.controller import Controller, ProgramController
 from tts_gym.agents.programs import PROGRAMS, Parameter, Program
 from tts_gym.agents.programs.program import Between
-from tts_gym.agents.published import SolveController
+from tts_gym.agents.solve_adapter import SolveController
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.errors import ControllerError
 
 if TYPE_CHECKING:
-    from tts_gym.agents.synthesis.runs import Limits
+    from tts_gym.sandbox.runs import Limits
 
 ZOO = "zoo"
 """Stands for every shipped program at its defaults."""
@@ -63,7 +63,7 @@ def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> 
 
 def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
     """The candidate or the user's code of ``FILE.py[:NAME][:param=value,...]``."""
-    from tts_gym.agents.synthesis.jailed import LIMITS, JailedController, holds_candidate
+    from tts_gym.sandbox.jailed_controller import LIMITS, JailedController, holds_candidate
 
     file, name, text = _split_file_spec(spec)
     if not file.is_file():

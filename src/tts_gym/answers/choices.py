@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tts_gym.answers.markers import ANSWER, FINAL, FOREIGN, OPTION, Marked, boxes, fields, phrases
+from tts_gym.answers.normalise import TEXT_COMMAND
 from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE
-from tts_gym.answers.wording import TEXT_COMMAND
 
 OTHER_LETTERS = str.maketrans("أاঅبবجডدঢＡＢＣＤＥＦＧＨＩＪ", "AAABBCCDDABCDEFGHIJ")
 """How the letters of choices are written in Arabic and Bengali, and in full width."""

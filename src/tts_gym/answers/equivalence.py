@@ -17,9 +17,9 @@ from os import PathLike
 
 from tts_gym.answers.formulas import LeafClasses, group
 from tts_gym.answers.kinds import alternatives, read, read_gold, what_is_asked
+from tts_gym.answers.normalise import clean
 from tts_gym.answers.pool import Counts, WorkerPool
 from tts_gym.answers.reading import Leaf, Reading, Word, key, leaves
-from tts_gym.answers.wording import clean
 from tts_gym.errors import TTSGymError
 
 RULES = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tts_gym.answers.errors import AnswerError
 from tts_gym.answers.extraction import extract, extract_gold
+from tts_gym.answers.normalise import clean
 from tts_gym.answers.presets import PATTERN, RULES, rule_named
-from tts_gym.answers.wording import clean
 
 SPOKEN = {"letters": "The answer is ({})", "phrases": "The final answer is {}", "none": "{}"}
 """How a model would say an answer where a rule does not look for boxes, by ``presets.Rule.markers``."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import names_half_of_day, on_a_clock
 from tts_gym.answers.inequalities import compared_variable
+from tts_gym.answers.normalise import plain_words
 from tts_gym.answers.numbers import PREFIXED, Number, join_thousands, number, positional
 from tts_gym.answers.objects import read_object
 from tts_gym.answers.quantities import Quantity, has_variables, read_quantity
@@ -38,7 +39,6 @@ from tts_gym.answers.values import (
     real_numbers,
     value_of,
 )
-from tts_gym.answers.wording import plain_words
 
 LABELLED = re.compile(r"\(?([A-J])(?:\)|\.(?= )|:)\s*(.*)")
 LETTER = re.compile(r"(?:(?:option|choice|answer) )?\(?([A-J])\)?[.:]?", re.IGNORECASE)

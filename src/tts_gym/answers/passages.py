@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tts_gym.answers.markers import BOX, boxes
-from tts_gym.answers.wording import LONGEST_ANSWER, clean, clean_lines
+from tts_gym.answers.normalise import LONGEST_ANSWER, clean, clean_lines
 
 LONGEST_PASSAGE = 4 * LONGEST_ANSWER
 """Characters after a phrase, or in a box, that are looked at."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 from tts_gym.answers.asked import NOTHING, Asked
 from tts_gym.answers.calendar import read_date, read_time
 from tts_gym.answers.inequalities import INFINITY, REAL_NUMBERS, read_inequality
+from tts_gym.answers.normalise import is_text, plain_words
 from tts_gym.answers.numbers import Number, number, positional
 from tts_gym.answers.quantities import has_variables, in_unit, read_quantity
 from tts_gym.answers.reading import Group, Leaf, Reading, Word, of_number
@@ -24,7 +25,6 @@ from tts_gym.answers.structure import (
 )
 from tts_gym.answers.tokens import are_letters, are_tokens, plain_range, stands_as_it_is
 from tts_gym.answers.units import Unit
-from tts_gym.answers.wording import is_text, plain_words
 
 PERCENT = Unit({"percent": 1})
 

@@ -17,10 +17,11 @@ from tts_gym.cli.output import print_table, progress_shown
 from tts_gym.collectors.collect import Progress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
 from tts_gym.collectors.distributed import Actors, ray_runner
-from tts_gym.collectors.estimate import estimate, read_prices
+from tts_gym.collectors.estimate import estimate
 from tts_gym.collectors.questions import Columns, Question, read_questions, usual_rule
 from tts_gym.collectors.settings import Probing, Prompting, Settings
 from tts_gym.datasets import load_store, summarise
+from tts_gym.llm.prices import read_prices
 from tts_gym.registry import BACKENDS
 
 DEFAULTS = Settings(backend="vllm", model="")

@@ -15,13 +15,13 @@ from rich.progress import track
 
 from tts_gym.agents.controller import Controller
 from tts_gym.agents.specs import ZOO, FileController, parse_spec, zoo_on
-from tts_gym.agents.synthesis.jailed import LIMITS
-from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.cli.output import check_writable, print_table, write
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.report import plot_results, record, results_table
 from tts_gym.evaluation.workers import Workers
+from tts_gym.sandbox.jailed_controller import LIMITS
+from tts_gym.sandbox.runs import Limits
 
 
 class Backend(StrEnum):

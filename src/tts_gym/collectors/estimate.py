@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-from pathlib import Path
-from typing import Any
 
-from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
 
 CHARACTERS = 4
 """Characters of a token where no tokenizer is asked."""
-
-PRICES = ("input", "cached_input", "output")
-"""Prices of a model in a price file, in dollars a million tokens."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ def estimate(
         settings: what is drawn.
         branch_tokens: tokens that a branch is expected to have.
         tokens_per_second: tokens that the backend generates a second, over all sequences.
-        prices: dollars a million tokens by ``PRICES``.
+        prices: dollars a million tokens by ``llm.prices.PRICES``.
     """
     examples = sum(len(text) for example in settings.prompting.examples for text in example)
     characters = [
@@ -83,27 +75,3 @@ def estimate(
         dollars = sum(prices[name] * tokens for name, tokens in spent.items()) / 1e6
     seconds = output / tokens_per_second if tokens_per_second else None
     return Estimate(len(questions), branches, probes, generated, probe, prompt, prefix, seconds, dollars)
-
-
-def read_prices(path: str, model: str) -> dict[str, float]:
-    """The prices of ``model`` in a JSON file, an object of ``PRICES`` for each model.
-
-    Raises:
-        CollectionError: the file is missing or damaged, or lacks the model or a price.
-    """
-    try:
-        document: Any = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CollectionError(f"The price file {path} cannot be read ({error}).") from error
-    prices = document.get(model) if isinstance(document, dict) else None
-    if not isinstance(prices, dict):
-        raise CollectionError(f"The price file {path} has no prices of {model!r}: add an object with {_wanted()}.")
-    for name in PRICES:
-        price = prices.get(name)
-        if not isinstance(price, (int, float)) or isinstance(price, bool) or not 0 <= price < inf:
-            raise CollectionError(f"The price file {path}: {name} of {model!r} is {price!r}; give {_wanted()}.")
-    return {name: float(prices[name]) for name in PRICES}
-
-
-def _wanted() -> str:
-    return f"{', '.join(PRICES)} in dollars a million tokens"

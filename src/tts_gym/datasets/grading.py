@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Grading(NamedTuple):
-    """The right answer classes of every question, read-only, as kernels take them (``envs.grading``).
+    """The right answer classes of every question, read-only, as kernels take them (``episode.grading``).
 
     Those of question ``q`` are ``classes[start[q]:start[q + 1]]``; the class of invalid answers is never among them.
 

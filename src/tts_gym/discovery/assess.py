@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.synthesis.boundary import printable
-from tts_gym.agents.synthesis.candidate import Candidate, read_candidate
-from tts_gym.agents.synthesis.jail import run_jailed, validate
-from tts_gym.agents.synthesis.refusal import CandidateError
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.discovery.records import COUNTS, Assessment
 from tts_gym.discovery.settings import BETAS, Settings
-from tts_gym.discovery.tried import COUNTS, Assessment
 from tts_gym.evaluation.statistics import compare
+from tts_gym.sandbox.boundary import printable
+from tts_gym.sandbox.candidate import Candidate, read_candidate
+from tts_gym.sandbox.jail import run_jailed, validate
+from tts_gym.sandbox.refusal import CandidateError
 
 QUICK_SEEDS = 8
 """Seeds of the first look."""

@@ -12,10 +12,10 @@ from typing import Any
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import INVALID, ReplayStore
 from tts_gym.discovery.traces import Trace
-from tts_gym.envs import transitions, votes
-from tts_gym.envs.actions import decode_action
-from tts_gym.envs.episode import EpisodeRules, ReplayEpisode, episode_fields
-from tts_gym.envs.state import COMPLETED, REVEALED, TOKENS, WIDTH
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.actions import decode_action
+from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.state import COMPLETED, REVEALED, TOKENS, WIDTH
 
 WASTEFUL = 0.25
 """Share of an episode's tokens, spent after the right answer was settled, from which on it counts as wasteful."""

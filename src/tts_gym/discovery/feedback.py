@@ -8,10 +8,10 @@ from functools import cached_property
 
 import pandas as pd
 
-from tts_gym.agents.synthesis.boundary import printable_source, quoted
 from tts_gym.discovery.diagnosis import Case, Kind
 from tts_gym.discovery.proposers.proposer import CHARACTERS
-from tts_gym.discovery.tried import Scale, Tried, audited, joint_frontier
+from tts_gym.discovery.records import Scale, Tried, audited, joint_frontier
+from tts_gym.sandbox.boundary import printable_source, quoted
 
 DIGEST_TOKENS = 8000
 """Tokens of a digest, estimated as characters / 4, are fewer."""

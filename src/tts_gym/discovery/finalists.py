@@ -16,8 +16,8 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.assess import last_stage, recordings
 from tts_gym.discovery.feedback import ranking
+from tts_gym.discovery.records import OnRecordings, Scale, Tried, audited
 from tts_gym.discovery.settings import Settings
-from tts_gym.discovery.tried import OnRecordings, Scale, Tried, audited
 from tts_gym.evaluation.statistics import compare
 
 MOST_GAINED = 1.0

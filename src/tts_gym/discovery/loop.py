@@ -13,7 +13,6 @@ import joblib
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from tts_gym.agents.synthesis.candidate import read_candidate
 from tts_gym.discovery.archive import Archive, write_table, write_text
 from tts_gym.discovery.assess import assess
 from tts_gym.discovery.diagnosis import Case, diagnose
@@ -23,10 +22,11 @@ from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.prompt import MAX_WIDTH, template, write_prompt
 from tts_gym.discovery.proposers import make_proposer
 from tts_gym.discovery.proposers.proposer import Proposal, Task, tokens_of
+from tts_gym.discovery.records import Assessment, Scale, Tried, Usage, audited
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.traces import NoTrace, Trace, trace
-from tts_gym.discovery.tried import Assessment, Scale, Tried, Usage, audited
 from tts_gym.errors import DiscoveryError
+from tts_gym.sandbox.candidate import read_candidate
 
 DIAGNOSED_SEEDS = 1
 """Seeds of the diagnosed episodes; they run in plain Python, about a hundred times slower."""

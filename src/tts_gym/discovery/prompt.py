@@ -7,11 +7,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tts_gym.agents.synthesis.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
-from tts_gym.agents.synthesis.vocabulary import ARRAY, BUILTINS, LIST, MEMBERS, MODULES
 from tts_gym.discovery.settings import Settings
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 from tts_gym.errors import DiscoveryError
+from tts_gym.sandbox.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
+from tts_gym.sandbox.vocabulary import ARRAY, BUILTINS, LIST, MEMBERS, MODULES
 
 MAX_WIDTH = 64
 """Branches that a candidate may open."""

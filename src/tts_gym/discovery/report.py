@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tts_gym.agents.synthesis.boundary import printable, quoted
-from tts_gym.agents.synthesis.jailed import runnable
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
@@ -19,10 +17,12 @@ from tts_gym.discovery.archive import Archive, write_json, write_text
 from tts_gym.discovery.assess import LONGEST_FAILURE, assess
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
+from tts_gym.discovery.records import Scale, Tried
 from tts_gym.discovery.settings import Settings, load_stores
-from tts_gym.discovery.tried import Scale, Tried
 from tts_gym.errors import DiscoveryError
 from tts_gym.evaluation.statistics import compare
+from tts_gym.sandbox.boundary import printable, quoted
+from tts_gym.sandbox.jailed_controller import runnable
 
 FOLDS = 5
 """Folds of the questions in the nested validation."""

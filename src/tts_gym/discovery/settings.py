@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.errors import DiscoveryError
+from tts_gym.sandbox.runs import Limits
 
 BETAS = tuple(k / 10 for k in range(11))
 """The values of the knob at which controllers are evaluated."""
@@ -39,11 +39,11 @@ class Settings:
         command: command line of the proposer ``command``.
         max_output: most tokens of one reply.
         timeout: seconds that one proposal may take.
-        prices: price file, see ``collectors.estimate.read_prices``.
+        prices: price file, see ``llm.prices.read_prices``.
         max_usd: dollars to spend at most.
         max_tokens: tokens to spend at most, read and written ones together.
         template: file of the prompt, None for the package's own.
-        allow_weak_isolation: whether candidates run where the jail lacks a layer, see ``synthesis.isolation``.
+        allow_weak_isolation: whether candidates run where the jail lacks a layer, see ``sandbox.isolation``.
     """
 
     search: tuple[str, ...]

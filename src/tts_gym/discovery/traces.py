@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tts_gym.agents.synthesis.blind import MalformedError, blind
-from tts_gym.agents.synthesis.candidate import Candidate
-from tts_gym.agents.synthesis.plain import Asked, PlainEpisode, recounted, run_plain
-from tts_gym.agents.synthesis.runs import Limits
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.actions import atomic_actions
-from tts_gym.envs.episode import EpisodeRules, Note
+from tts_gym.episode.actions import atomic_actions
+from tts_gym.episode.episode import EpisodeRules, Note
+from tts_gym.sandbox.anonymise import MalformedError, anonymise
+from tts_gym.sandbox.candidate import Candidate
+from tts_gym.sandbox.plain import Asked, PlainEpisode, recounted, run_plain
+from tts_gym.sandbox.runs import Limits
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Trace:
         beta: the knob.
         answer: class of its answer, -1 for none.
         tokens: tokens spent.
-        log: atomic actions, see ``envs.actions``.
+        log: atomic actions, see ``episode.actions``.
         notes: what it noted.
     """
 
@@ -77,13 +77,13 @@ def trace(
     Raises:
         TTSGymError: if no jail starts on this machine, or only a weak one, which ``limits`` do not allow.
     """
-    blinded = blind(store, np.random.default_rng())
+    anonymised = anonymise(store, np.random.default_rng())
     traces: list[Trace | NoTrace] = []
     end = time.monotonic() + limits.seconds
     for question in range(len(store)):
         asked = [Asked(0, question, seed, beta) for beta in betas for seed in seeds]
         left = replace(limits, seconds=max(0.0, end - time.monotonic()))
-        told = run_plain(candidate, [store], [blinded], asked, rules, left)
+        told = run_plain(candidate, [store], [anonymised], asked, rules, left)
         traces += [_traced(one, what, store, rules, max_width) for one, what in zip(told, asked, strict=True)]
     return traces
 

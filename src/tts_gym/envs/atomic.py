@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions, votes
-from tts_gym.envs.actions import BRANCH, CONTINUE, PROBE, PRUNE, STOP, decode_action, on_branch
-from tts_gym.envs.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.actions import BRANCH, CONTINUE, PROBE, PRUNE, STOP, decode_action, on_branch
+from tts_gym.episode.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
 
 
 @kernel

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions
 from tts_gym.envs.settings import Replay
-from tts_gym.envs.state import MAX_WIDTH, RECORDED, kernel
+from tts_gym.episode import transitions
+from tts_gym.episode.state import MAX_WIDTH, RECORDED, kernel
 
 FIRST_MODULUS, SECOND_MODULUS = 2147483563, 2147483399
 FIRST_FACTOR, SECOND_FACTOR = 40014, 40692

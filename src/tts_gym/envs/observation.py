@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions, votes
-from tts_gym.envs.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
 
 BRANCH_FEATURES = (
     "opened",  # 1; every feature of a branch that is not opened is 0

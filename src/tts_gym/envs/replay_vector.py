@@ -16,12 +16,12 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from tts_gym.datasets.grading import Grading, joined
-from tts_gym.envs.actions import STOP
-from tts_gym.envs.compiled import borrow_row, handle_of
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
-from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.settings import Settings, check_integer
 from tts_gym.envs.spec import PlainSpec
+from tts_gym.episode.actions import STOP
+from tts_gym.episode.compile_cache import compile_cached
+from tts_gym.episode.compiled import borrow_row, handle_of
 
 MOST_ENVIRONMENTS = 2**20
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions, votes
-from tts_gym.envs.actions import STOP
-from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.actions import STOP
+from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUNDS = (
     "stop",  # STOP

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs import transitions, votes
 from tts_gym.envs.observation import remaining_share, saturate
 from tts_gym.envs.rounds import agrees, is_dissenter
-from tts_gym.envs.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 MEANINGS = {
     "width": "opened branches / max_branches",

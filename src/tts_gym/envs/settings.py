@@ -15,11 +15,11 @@ import numpy as np
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.schema import MOST_TOKENS
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs import votes
-from tts_gym.envs.compiled import compiled_episode
-from tts_gym.envs.episode import EpisodeRules, episode_fields
 from tts_gym.envs.spec import plain
-from tts_gym.envs.state import FIELDS, NO_BUDGET, SHARED
+from tts_gym.episode import votes
+from tts_gym.episode.compiled import compiled_episode
+from tts_gym.episode.episode import EpisodeRules, episode_fields
+from tts_gym.episode.state import FIELDS, NO_BUDGET, SHARED
 
 AGGREGATORS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.ALL}
 """Pool of voters behind each aggregator."""

@@ -11,17 +11,17 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs.actions import STOP, action_count, decode_action
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
-from tts_gym.envs.compiled import borrow
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
-from tts_gym.envs.grading import is_right
-from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
 from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.spec import PlainSpec
-from tts_gym.envs.state import TOKENS
+from tts_gym.episode.actions import STOP, action_count, decode_action
+from tts_gym.episode.compile_cache import compile_cached
+from tts_gym.episode.compiled import borrow
+from tts_gym.episode.grading import is_right
+from tts_gym.episode.state import TOKENS
 
 INVALID_ACTION_REWARD = -0.01
 """Reward of an inadmissible action under ``invalid_action="ignore"``."""
@@ -78,7 +78,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Action Space
 
-    The action is an integer in `Discrete(2 + 3 * max_branches)`. `tts_gym.envs.actions.encode_action` and `decode_action`
+    The action is an integer in `Discrete(2 + 3 * max_branches)`. `tts_gym.episode.actions.encode_action` and `decode_action`
     translate.
 
     | Action    | Meaning       | Effect                                                                 | Admissible if                                              |

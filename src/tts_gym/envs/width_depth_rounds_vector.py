@@ -12,20 +12,20 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs import votes
-from tts_gym.envs.actions import STOP
 from tts_gym.envs.atomic import answer_at
-from tts_gym.envs.compiled import borrow_row
 from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
-from tts_gym.envs.grading import is_right
-from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.spec import plain
-from tts_gym.envs.state import TOKENS
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
+from tts_gym.episode import votes
+from tts_gym.episode.actions import STOP
+from tts_gym.episode.compile_cache import compile_cached
+from tts_gym.episode.compiled import borrow_row
+from tts_gym.episode.grading import is_right
+from tts_gym.episode.state import TOKENS
 
 CostWeight = float | Sequence[float] | NDArray[np.floating[Any]]
 

@@ -6,17 +6,17 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs.actions import STOP, action_count
 from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
-from tts_gym.envs.compiled import borrow_row
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
-from tts_gym.envs.grading import is_right
-from tts_gym.envs.jit import compile_cached
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe, update_observation
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
-from tts_gym.envs.state import TOKENS
 from tts_gym.envs.width_depth import INVALID_ACTION_REWARD, Observation, observation_space
+from tts_gym.episode.actions import STOP, action_count
+from tts_gym.episode.compile_cache import compile_cached
+from tts_gym.episode.compiled import borrow_row
+from tts_gym.episode.grading import is_right
+from tts_gym.episode.state import TOKENS
 
 
 def _begin_rows(like, stores, rows, chosen, choice, pool, branches, summary):  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tts_gym.agents.controller import Controller
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 
 
 @dataclass(frozen=True)

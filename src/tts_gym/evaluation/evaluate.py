@@ -17,10 +17,10 @@ from tts_gym.agents.programs import Program
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.episode import EpisodeRules
+from tts_gym.episode.episode import EpisodeRules
 from tts_gym.errors import ControllerError
+from tts_gym.evaluation.block_cache import BlockCache
 from tts_gym.evaluation.blocks import Block, BlockResult
-from tts_gym.evaluation.finished import FinishedBlocks
 from tts_gym.evaluation.statistics import Estimate, estimates
 from tts_gym.evaluation.workers import Outcome, Workers
 
@@ -127,7 +127,7 @@ def evaluate_many(
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
-    results = _results(blocks, workers or Workers(), None if resume is None else FinishedBlocks(resume))
+    results = _results(blocks, workers or Workers(), None if resume is None else BlockCache(resume))
     for controller, store in pairs:
         parts = [next(results) for _ in shares]
         for message in dict.fromkeys(message for part in parts for message in part.messages):
@@ -156,7 +156,7 @@ def evaluate_many(
         )
 
 
-def _results(blocks: Sequence[Block], workers: Workers, finished: FinishedBlocks | None) -> Iterator[BlockResult]:
+def _results(blocks: Sequence[Block], workers: Workers, finished: BlockCache | None) -> Iterator[BlockResult]:
     """The results of ``blocks`` in their order, as soon as each has its turn."""
     outcomes: dict[int, Outcome] = {}
     if finished is not None:

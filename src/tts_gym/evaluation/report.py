@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from tts_gym.agents.synthesis.isolation import is_weak
 from tts_gym.errors import TTSGymError
 from tts_gym.evaluation.evaluate import Evaluation
 from tts_gym.evaluation.frontier import frontier
 from tts_gym.evaluation.plots import plot_frontier
+from tts_gym.sandbox.isolation import is_weak
 
 
 def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:

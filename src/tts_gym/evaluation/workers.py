@@ -16,10 +16,10 @@ from typing import Any
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from tts_gym.agents.synthesis.jailed import JailedController
 from tts_gym.clusters import ray_cluster
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult, run_block
+from tts_gym.sandbox.jailed_controller import JailedController
 
 BACKENDS = ("loky", "ray")
 

@@ -13,9 +13,9 @@ from tts_gym.agents.rl.config import Config, read_settings  # noqa: E402
 from tts_gym.agents.rl.demonstrations import Example, demonstrate  # noqa: E402
 from tts_gym.agents.rl.train import new_model  # noqa: E402
 from tts_gym.datasets import load_store  # noqa: E402
-from tts_gym.envs.actions import STOP  # noqa: E402
-from tts_gym.envs.episode import EpisodeRules  # noqa: E402
-from tts_gym.envs.state import TOKENS  # noqa: E402
+from tts_gym.episode.actions import STOP  # noqa: E402
+from tts_gym.episode.episode import EpisodeRules  # noqa: E402
+from tts_gym.episode.state import TOKENS  # noqa: E402
 from tts_gym.errors import ControllerError  # noqa: E402
 from tts_gym.registry import ALGORITHMS  # noqa: E402
 

@@ -110,6 +110,6 @@ import numpy as np
 
 from tts_gym import ACTIVE, ALL, FINISHED
 from tts_gym import Program as _Program
-from tts_gym.envs.state import NO_BUDGET
+from tts_gym.episode.state import NO_BUDGET
 
 PROGRAM = _Program("winner", program, schedule)

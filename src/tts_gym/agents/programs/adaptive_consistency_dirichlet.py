@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import FINISHED
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import FINISHED
 
 _CONSIDERED = 5
 _PANELS = 256

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tts_gym.agents.programs.confidences import voter_confidence, weighted_leader, weighted_votes
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def half_integral(p: float, q: float) -> float:

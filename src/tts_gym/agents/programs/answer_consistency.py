@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def answer_consistency(episode: Episode, n: Annotated[int, Between(1)] = 14) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tts_gym.agents.programs.confidences import voter_confidences, weighted_leader
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def borda_votes(confidences: NDArray[np.float64], p: float) -> NDArray[np.float64]:

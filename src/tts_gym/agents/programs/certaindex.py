@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def certaindex(episode: Episode, k: Annotated[int, Between(1)] = 3) -> int:

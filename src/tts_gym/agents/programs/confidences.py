@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import FINISHED
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import FINISHED
 
 Measure = Literal["mean", "tail", "bottom", "lowest"]
 """How the confidence of a branch is made of that of its intervals; see ``branch_confidence``."""

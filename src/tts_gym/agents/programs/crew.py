@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from tts_gym.agents.programs.cmc import is_running
 from tts_gym.agents.programs.confidences import weighted_votes
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import ACTIVE, FINISHED
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import ACTIVE, FINISHED
 
 _LIMIT = 44
 

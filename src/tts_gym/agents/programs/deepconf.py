@@ -8,7 +8,7 @@ import numpy as np
 
 from tts_gym.agents.programs.confidences import Measure, confidence_threshold, voter_confidences, weighted_leader
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def deepconf(

@@ -16,7 +16,7 @@ from tts_gym.agents.programs.confidences import (
     weighted_votes,
 )
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def leader_share(episode: Episode, weights: NDArray[np.float64]) -> float:

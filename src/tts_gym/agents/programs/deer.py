@@ -6,7 +6,7 @@ import math
 from typing import Annotated
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
+from tts_gym.episode.episode import Episode
 
 
 def deer(episode: Episode, threshold: Annotated[float, Between(0, 1)] = 0.95) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import FINISHED
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import FINISHED
 
 
 def early_stopping_self_consistency(

@@ -86,7 +86,7 @@ class Program:
 
     Attributes:
         name: how it is called on the command line.
-        function: ``function(episode, **parameters) -> int``, see ``tts_gym.envs.episode.Episode``.
+        function: ``function(episode, **parameters) -> int``, see ``tts_gym.episode.episode.Episode``.
         schedule: turns the public parameters into those of ``function``; None where they are the same.
         signals: recorded signals that it reads.
         upper_bound: whether it is graded by the best of its finished branches, which no real controller can be.

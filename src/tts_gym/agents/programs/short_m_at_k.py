@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 
 from tts_gym.agents.programs.program import Between, Program
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import ACTIVE
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import ACTIVE
 
 
 def short_m_at_k(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tts_gym.agents.programs.program import Program
-from tts_gym.envs.episode import Episode
-from tts_gym.envs.votes import FINISHED
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.votes import FINISHED
 
 
 def single(episode: Episode) -> int:

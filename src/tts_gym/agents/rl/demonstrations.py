@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from tts_gym.agents.controller import ProgramController
 from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.actions import STOP, atomic_actions
 from tts_gym.envs.atomic import take
-from tts_gym.envs.episode import ReplayEpisode, episode_fields
-from tts_gym.envs.recount import log_of
 from tts_gym.envs.rounds import DEEPEN_ALL, WIDEN_1, WIDEN_2, WIDEN_4
 from tts_gym.envs.settings import Settings
-from tts_gym.envs.state import TOKENS, WIDTH
-from tts_gym.envs.transitions import reset
+from tts_gym.episode.actions import STOP, atomic_actions
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
+from tts_gym.episode.recount import log_of
+from tts_gym.episode.state import TOKENS, WIDTH
+from tts_gym.episode.transitions import reset
 from tts_gym.errors import ControllerError
 
 Demonstrator = Callable[[int, int], Iterator[int]]

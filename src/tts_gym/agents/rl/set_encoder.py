@@ -80,7 +80,7 @@ class SetEncoder(BaseFeaturesExtractor):
 class ActionHead(nn.Module):  # type: ignore[misc]
     """The last layer: STOP and BRANCH from the row of the context, CONTINUE, PROBE and PRUNE from each branch's row.
 
-    From [batch, 1 + max_branches, latent] to [batch, 2 + 3 max_branches], in the order of ``tts_gym.envs.actions``;
+    From [batch, 1 + max_branches, latent] to [batch, 2 + 3 max_branches], in the order of ``tts_gym.episode.actions``;
     with ``values`` above 1 to [batch, values, 2 + 3 max_branches].
     """
 

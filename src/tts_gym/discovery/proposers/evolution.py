@@ -10,12 +10,12 @@ import numpy as np
 from cmaes import CMA
 from numpy.typing import NDArray
 
-from tts_gym.agents.synthesis.trial import names_of
 from tts_gym.discovery.programs import line_schedule, with_schedule
 from tts_gym.discovery.proposers.proposer import Proposal, Task
+from tts_gym.discovery.records import Tried, Usage
 from tts_gym.discovery.settings import Settings
-from tts_gym.discovery.tried import Tried, Usage
 from tts_gym.errors import DiscoveryError
+from tts_gym.sandbox.names import names_of
 
 SIGMA = 0.3
 """Standard deviation of the first generation, in units of each parameter's scale."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
+from tts_gym.discovery.records import Tried, Usage
 from tts_gym.discovery.settings import Settings
-from tts_gym.discovery.tried import Tried, Usage
 
 
 class Manual:

@@ -13,8 +13,8 @@ import openai
 
 from tts_gym.discovery.proposers.prices import read_model_prices
 from tts_gym.discovery.proposers.proposer import Proposal, Task
+from tts_gym.discovery.records import Tried, Usage
 from tts_gym.discovery.settings import Settings
-from tts_gym.discovery.tried import Tried, Usage
 from tts_gym.errors import DiscoveryError
 
 RETRIES = 6
@@ -44,7 +44,7 @@ class OpenAIChat:
 
         Args:
             model: name of the model on the server.
-            prices: dollars a million tokens, see ``collectors.estimate.read_prices``; None to count tokens only.
+            prices: dollars a million tokens, see ``llm.prices.read_prices``; None to count tokens only.
             timeout: seconds that a proposal may take, with all retries.
             base_url: address up to and with the version; None for the hosted one.
             max_output: most tokens of a reply.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tts_gym.collectors.estimate import read_prices
 from tts_gym.discovery.settings import Settings
+from tts_gym.llm.prices import read_prices
 
 
 def read_model_prices(settings: Settings) -> dict[str, float] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tts_gym.discovery.tried import NOTHING, Tried, Usage
+from tts_gym.discovery.records import NOTHING, Tried, Usage
 
 CANDIDATE_FILE = "candidate.py"
 """Name of the file that a proposer leaves in its workspace."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal
-from tts_gym.discovery.tried import NOTHING, Usage
+from tts_gym.discovery.records import NOTHING, Usage
 
 LARGEST = 200_000
 """Bytes of a candidate at most."""

@@ -1,0 +1,355 @@
+"""The episode: what a controller program sees and does, and its interpreted replay.
+
+``Episode`` is the interface. ``ReplayEpisode`` runs it in plain Python and keeps a trace; ``compiled`` runs the same
+kernels in compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.datasets.store import SIGNALS, ReplayStore
+from tts_gym.episode import transitions, votes
+from tts_gym.episode.state import (
+    BUDGET,
+    COMPLETED,
+    COUNT_SIZE,
+    EAGER,
+    FIELDS,
+    INTERVAL,
+    MAX_WIDTH,
+    NO_BUDGET,
+    PROBE_COST,
+    PUBLISHED,
+    RECORDED,
+    SEQUENTIAL,
+    SETUP_SIZE,
+    TOKENS,
+    WIDTH,
+    kernel,
+)
+from tts_gym.episode.votes import confidence_table
+
+_OF_THE_PROBE = SIGNALS.index("answer_logprob")
+"""Place of the signal that comes with a probe; the others come with an interval's own tokens."""
+
+
+class Episode(Protocol):
+    """One question being answered; the same on every substrate.
+
+    Branches are numbered from 0 in the order of opening. Answers are integers numbered in the order in which this
+    episode revealed them, -1 is "none". Calls that generate tokens are cut short by the budget and say how far they
+    got: an interval begins if Δ tokens fit, however few the branch would need, and where the budget runs out in a
+    finishing interval that was recorded as longer than Δ, its tokens are spent and the branch has not moved. The
+    branches that advance in one call run in parallel, deepest first, ties by index, and enter ``FINISHED`` in that
+    order.
+    """
+
+    def branch(self, n: int = 1) -> int:
+        """Open ``n`` branches in parallel through their first interval; return the first one's index, -1 if none."""
+
+    def read(self, n: int = 1) -> int:
+        """Open ``n`` branches and generate each to its end, in parallel; return as ``branch`` does.
+
+        Nothing is revealed on the way. The branches spend the budget one after another; one that it does not see to its
+        end shows its answer where it stopped.
+        """
+
+    def advance(self, i: int, k: int = 1) -> int:
+        """Generate up to ``k`` intervals of branch ``i`` and reveal its answer there; return the intervals it moved.
+
+        A branch with K probes moves K + 1 times: the last one finishes it and reveals its final answer.
+        """
+
+    def advance_all(self, k: int = 1) -> int:
+        """Advance every active unfinished branch by ``k`` in parallel; return how many moved."""
+
+    def advance_each(self, steps: Sequence[int] | NDArray[np.int64]) -> int:
+        """Advance each branch ``i`` by ``steps[i]`` in parallel; return how many moved."""
+
+    def finish(self, i: int) -> bool:
+        """Generate branch ``i`` to its end without looking at its answers on the way; return whether it is finished."""
+
+    def probe(self, i: int) -> int:
+        """Reveal and return branch ``i``'s answer at its present depth; free where advancing has shown it already."""
+
+    def prune(self, i: int) -> bool:
+        """Deactivate branch ``i``, keeping its depth and answers; return whether it was active."""
+
+    @property
+    def width(self) -> int:
+        """Branches opened so far."""
+
+    @property
+    def max_width(self) -> int:
+        """Branches that can be opened at most."""
+
+    @property
+    def completed(self) -> int:
+        """Branches finished so far."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens spent over all branches."""
+
+    @property
+    def sequential_tokens(self) -> int:
+        """Tokens on the critical path."""
+
+    @property
+    def budget(self) -> int:
+        """Tokens that may be spent in all; ``NO_BUDGET`` (2^62) where there is no limit."""
+
+    def depth(self, i: int) -> int:
+        """Intervals generated on branch ``i``; the finishing one counts."""
+
+    def length(self, i: int) -> int:
+        """Tokens of branch ``i`` up to its present depth: the accounting rules do not change it."""
+
+    def answer(self, i: int) -> int:
+        """Latest revealed answer of branch ``i``, -1 before the first."""
+
+    def is_active(self, i: int) -> bool:
+        """Whether branch ``i`` is not pruned; a finished branch stays active."""
+
+    def is_finished(self, i: int) -> bool:
+        """Whether branch ``i`` has reached its end."""
+
+    def is_valid(self, code: int) -> bool:
+        """Whether ``code`` is a revealed answer that could be parsed."""
+
+    def leader(self, pool: int) -> int:
+        """Answer with most votes in ``pool``, -1 without votes; ties go to the one that entered the vote first."""
+
+    def votes(self, pool: int) -> NDArray[np.int64]:
+        """Votes in ``pool`` of each revealed answer, int64 [answers revealed]."""
+
+    def confidence(self, pool: int) -> float:
+        """Beta confidence P(p > 1/2), p ~ Beta(top1 + 1, top2 + 1), of the votes in ``pool``; 0 without votes."""
+
+    def signal(self, name: str, i: int, k: int = 0) -> float:
+        """Signal ``name`` recorded for interval ``k`` = 1, 2, … of branch ``i``; 0 stands for the last generated one.
+
+        Signals are recorded for intervals that end in a probe, so the finishing one has none. NaN where there is
+        nothing to see: for the last interval of a branch without probes, and for "answer_logprob" at any interval
+        but that of the branch's latest revealed answer.
+        """
+
+    def note(self, name: str, value: float) -> None:
+        """Keep ``value`` in the trace of an interpreted episode; does nothing in a compiled one."""
+
+
+@kernel
+def _width(e: Any) -> int:
+    return int(e.count[WIDTH])
+
+
+@kernel
+def _max_width(e: Any) -> int:
+    return int(min(e.setup[MAX_WIDTH], e.setup[RECORDED]))
+
+
+@kernel
+def _completed(e: Any) -> int:
+    return int(e.count[COMPLETED])
+
+
+@kernel
+def _tokens(e: Any) -> int:
+    return int(e.count[TOKENS])
+
+
+@kernel
+def _sequential_tokens(e: Any) -> int:
+    return int(e.count[SEQUENTIAL])
+
+
+@kernel
+def _budget(e: Any) -> int:
+    return int(e.setup[BUDGET])
+
+
+@kernel
+def _depth(e: Any, i: int) -> int:
+    transitions.check_branch(e, i)
+    return int(e.depths[i])
+
+
+@kernel
+def _length(e: Any, i: int) -> int:
+    transitions.check_branch(e, i)
+    whole = int(e.tables.tokens[transitions.row_of(e, i)])
+    return whole if e.finished[i] else min(int(e.depths[i]) * int(e.setup[INTERVAL]), whole)
+
+
+@kernel
+def _answer(e: Any, i: int) -> int:
+    transitions.check_branch(e, i)
+    return int(e.codes[i])
+
+
+@kernel
+def _is_active(e: Any, i: int) -> bool:
+    transitions.check_branch(e, i)
+    return not e.pruned[i]
+
+
+@kernel
+def _is_finished(e: Any, i: int) -> bool:
+    transitions.check_branch(e, i)
+    return bool(e.finished[i])
+
+
+@kernel
+def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
+    transitions.check_branch(e, i)
+    row = transitions.row_of(e, i)
+    generated = min(e.depths[i], transitions.last_depth(e, row) - 1)
+    if k < 0 or k > generated:
+        raise IndexError("interval out of range: that branch has not generated it, or nothing is recorded for it")
+    interval = k if k > 0 else generated
+    for place in range(len(SIGNALS)):
+        column = e.tables.signal_column[place]
+        if SIGNALS[place] == name and column >= 0:
+            if interval == 0 or (place == _OF_THE_PROBE and interval != e.shown[i]):
+                return np.nan
+            return float(e.tables.signals[e.tables.answer_start[row] - row + interval - 1, column])
+    raise KeyError("this store does not record that signal")
+
+
+@kernel
+def _note(e: Any, name: str, value: float) -> None:
+    pass
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "branch": transitions.branch,
+    "read": transitions.read,
+    "advance": transitions.advance,
+    "advance_all": transitions.advance_all,
+    "advance_each": transitions.advance_each,
+    "finish": transitions.finish,
+    "probe": transitions.probe,
+    "prune": transitions.prune,
+    "depth": _depth,
+    "length": _length,
+    "answer": _answer,
+    "is_active": _is_active,
+    "is_finished": _is_finished,
+    "is_valid": votes.is_valid,
+    "leader": votes.leader,
+    "votes": votes.votes,
+    "confidence": votes.confidence,
+    "signal": _signal,
+    "note": _note,
+}
+"""The kernel behind each method of ``Episode``."""
+
+PROPERTIES = {
+    "width": _width,
+    "max_width": _max_width,
+    "completed": _completed,
+    "tokens": _tokens,
+    "sequential_tokens": _sequential_tokens,
+    "budget": _budget,
+}
+"""The kernel behind each property of ``Episode``."""
+
+
+@dataclass(frozen=True)
+class EpisodeRules:
+    """What an episode may spend and how it is charged.
+
+    Attributes:
+        published: charge tokens and count invalid answers as the published results did, instead of exactly (design, 3).
+        budget: tokens that may be spent in all; what fits it is said in ``transitions``.
+        probe_cost: tokens charged for a probe (κ).
+        eager: whether an advance reveals its answer, as the published code does; else only a probe does.
+    """
+
+    published: bool = False
+    budget: int = NO_BUDGET
+    probe_cost: int = 0
+    eager: bool = True
+
+
+def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_size: int = 0) -> dict[str, Any]:
+    """A value for each of ``FIELDS``, big enough for every question of ``store``.
+
+    Args:
+        store: what is replayed.
+        rules: spending and accounting.
+        max_width: branches that an episode may open.
+        log_size: words of the log to keep.
+    """
+    classes = store.most_classes
+    setup = np.zeros(SETUP_SIZE, np.int64)
+    setup[MAX_WIDTH] = max_width
+    setup[INTERVAL] = store.interval
+    setup[BUDGET] = rules.budget
+    setup[PROBE_COST] = rules.probe_cost
+    setup[PUBLISHED] = rules.published
+    setup[EAGER] = rules.eager
+    return {
+        "tables": store.tables,
+        "confidences": confidence_table(max_width),
+        "setup": setup,
+        "order": np.arange(store.branch_counts.max()),
+        "count": np.zeros(COUNT_SIZE, np.int64),
+        "depths": np.zeros(max_width, np.int32),
+        "codes": np.full(max_width, -1, np.int32),
+        "shown": np.zeros(max_width, np.int32),
+        "streaks": np.zeros(max_width, np.int32),
+        "finished": np.zeros(max_width, np.bool_),
+        "pruned": np.zeros(max_width, np.bool_),
+        "completions": np.zeros(max_width, np.int32),
+        "code_of": np.full(classes, -1, np.int32),
+        "class_of": np.zeros(classes, np.int32),
+        "tally": np.zeros(classes, np.int32),
+        "scratch": np.zeros(max_width, np.int32),
+        "log": np.zeros(log_size, np.int32),
+    }
+
+
+@dataclass
+class Note:
+    """A value that a program noted: its name, the value, and the tokens spent by then."""
+
+    name: str
+    value: float
+    tokens: int
+
+
+class ReplayEpisode:
+    """The interpreted substrate: the kernels over plain Python lists, with a trace.
+
+    Attributes:
+        notes: what the program noted, in order.
+    """
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        """Hold ``fields``, one value for each name in ``FIELDS``, integer and boolean arrays as lists.
+
+        Args:
+            fields: as made by ``episode_fields``.
+        """
+        for name in FIELDS:
+            value = fields[name]
+            setattr(self, name, value if name in ("tables", "confidences") else value.tolist())
+        self.notes: list[Note] = []
+
+    def note(self, name: str, value: float) -> None:
+        """Keep ``value`` in the trace."""
+        self.notes.append(Note(name, float(value), self.count[TOKENS]))  # type: ignore[attr-defined]
+
+
+for _name, _function in METHODS.items():
+    if _name != "note":
+        setattr(ReplayEpisode, _name, _function)
+for _name, _function in PROPERTIES.items():
+    setattr(ReplayEpisode, _name, property(_function))

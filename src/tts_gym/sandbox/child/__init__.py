@@ -1,0 +1,1 @@
+"""What runs inside a jail, and the process that forks one."""
