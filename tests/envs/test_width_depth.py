@@ -23,7 +23,8 @@ from rollouts import STEPS, assert_same, choose, rollout
 
 import tts_gym  # noqa: F401
 from tts_gym.envs import width_depth
-from tts_gym.envs.width_depth import INVALID_ACTION_REWARD, TTSWidthDepthEnv
+from tts_gym.envs.reward import INVALID_ACTION_REWARD
+from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode import transitions
 from tts_gym.episode.actions import STOP, decode_action, encode_action
 from tts_gym.episode.state import WIDTH

@@ -170,8 +170,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         """Take the actions of the environments ``stepped``, and observe them.
 
         Returns:
-            The rewards, 0 for the others and without the one for a right answer; the class that each one answers with
-            if its action is STOP, -1 for none.
+            The rewards, 0 for the others; the class that each one answers with if its action is STOP, -1 for none.
         """
 
     @abstractmethod
@@ -235,7 +234,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self._steps += stepped
         truncated = stepped & (self._steps >= self._limit) if self._limit >= 0 else np.zeros_like(stepped)
         self._ended = terminated | truncated
-        ends = self._ends(terminated, answers, rewards) if terminated.any() else {}
+        ends = self._ends(terminated, answers) if terminated.any() else {}
         everyone = np.ones(self.num_envs, np.bool_)
         if mode != AutoresetMode.SAME_STEP or not self._ended.any():
             return self._observation(), rewards, terminated, truncated, self._infos(everyone) | ends
@@ -328,14 +327,11 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
             "_action_mask": chosen.copy(),
         }
 
-    def _ends(
-        self, terminated: NDArray[np.bool_], answers: NDArray[np.int64], rewards: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        """Add what right answers earn in the environments ``terminated`` to their rewards; return what they tell."""
+    def _ends(self, terminated: NDArray[np.bool_], answers: NDArray[np.int64]) -> dict[str, Any]:
+        """What the environments ``terminated`` tell of their answers."""
         where = np.flatnonzero(terminated)
         numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
         correct = terminated & self._rows.right
-        rewards += correct
         texts = np.empty(self.num_envs, dtype=object)
         texts[where] = [
             self._class_texts[number][question][answer] if answer >= 0 else ""

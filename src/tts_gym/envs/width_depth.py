@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.spec import PlainSpec
@@ -22,9 +23,6 @@ from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow
 from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
-
-INVALID_ACTION_REWARD = -0.01
-"""Reward of an inadmissible action under ``invalid_action="ignore"``."""
 
 Observation = dict[str, Any]
 """``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
@@ -302,15 +300,14 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         taken, tokens, answer = _advance_compiled(
             replay.episode, number, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
         )
-        saved = (self._tokens - tokens) / replay.branch_tokens
-        reward = self._cost_weight * saved if taken else INVALID_ACTION_REWARD
-        self._tokens = tokens
+        spent, self._tokens = tokens - self._tokens, tokens
+        reward = token_reward(self._cost_weight, spent, replay.branch_tokens) if taken else INVALID_ACTION_REWARD
         info = {"question_id": self._question_id, "tokens": tokens, "action_mask": mask}
         if number == STOP:
             self._running = False
             info["answer"] = replay.store.class_texts[self._question][answer] if answer >= 0 else ""
             info["correct"] = correct = is_right(replay.store.grading, self._question, answer)
-            reward = float(correct)
+            reward = answer_reward(correct, 0.0)
         self._screen.look(replay.state)
         if self.render_mode == "human":
             self.render()

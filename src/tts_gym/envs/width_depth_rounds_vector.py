@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tts_gym.envs.atomic import answer_at
 from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
 from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.envs.spec import plain
-from tts_gym.envs.width_depth import INVALID_ACTION_REWARD
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
@@ -60,27 +60,27 @@ def _begin_rows(like, stores, rows, chosen, choice, low, high, own, pool, featur
             round_mask(e, pool, rows.masks[n])
 
 
-def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, refused, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
+def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
     for n in range(len(actions)):
         if not stepped[n]:
             continue
         action, number = actions[n], rows.numbers[n]
         if not rows.masks[n, action]:
-            rewards[n] = refused
+            rewards[n] = INVALID_ACTION_REWARD
             continue
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
             answers[n] = answer_at(e, action, pool)
             rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
-            rewards[n] = -own.rights[n]
+            rewards[n] = answer_reward(rows.right[n], own.rights[n])
             continue
         take_round(e, action, votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
-        rewards[n] = own.weights[n] * ((rows.tokens[n] - e.count[TOKENS]) / unit)
+        rewards[n] = token_reward(own.weights[n], e.count[TOKENS] - rows.tokens[n], unit)
         rows.tokens[n] = e.count[TOKENS]
         if shaped:
             right = is_right(stores.grading, stores.first[number] + rows.questions[n], answer_at(e, STOP, pool))
-            rewards[n] += right - own.rights[n]
+            rewards[n] += answer_reward(right, own.rights[n])
             own.rights[n] = right
         remember_round(e, pool, own.memories[n])
         observe_round(e, pool, unit, longest, own.memories[n], own.weights[n], features[n])
@@ -161,7 +161,6 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             self._shaped,
             self._own,
             self._settings.pool,
-            INVALID_ACTION_REWARD,
             rewards,
             answers,
             self._features,

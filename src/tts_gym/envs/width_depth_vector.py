@@ -10,8 +10,9 @@ from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe, update_observation
 from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
-from tts_gym.envs.width_depth import INVALID_ACTION_REWARD, Observation, observation_space
+from tts_gym.envs.width_depth import Observation, observation_space
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
@@ -31,22 +32,23 @@ def _begin_rows(like, stores, rows, chosen, choice, pool, branches, summary):  #
             action_mask(e, rows.masks[n])
 
 
-def _act_rows(like, stores, rows, stepped, actions, pool, weight, refused, rewards, answers, branches, summary):  # type: ignore[no-untyped-def]  # noqa: E501
+def _act_rows(like, stores, rows, stepped, actions, pool, weight, rewards, answers, branches, summary):  # type: ignore[no-untyped-def]  # noqa: E501
     for n in range(len(actions)):
         if not stepped[n]:
             continue
         action, number = actions[n], rows.numbers[n]
         if not rows.masks[n, action]:
-            rewards[n] = refused
+            rewards[n] = INVALID_ACTION_REWARD
             continue
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
             answers[n] = answer_at(e, action, pool)
             rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
+            rewards[n] = answer_reward(rows.right[n], 0.0)
             continue
         i = take(e, action)
         unit = stores.branch_tokens[number]
-        rewards[n] = weight * ((rows.tokens[n] - e.count[TOKENS]) / unit)
+        rewards[n] = token_reward(weight, e.count[TOKENS] - rows.tokens[n], unit)
         rows.tokens[n] = e.count[TOKENS]
         update_observation(e, i, pool, unit, stores.longest[number], branches[n], summary[n])
         update_mask(e, i, rows.masks[n])
@@ -114,7 +116,6 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
             actions,
             self._settings.pool,
             float(self._settings.cost_weight),
-            INVALID_ACTION_REWARD,
             rewards,
             answers,
             self._branches,

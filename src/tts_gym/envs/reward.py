@@ -1,0 +1,26 @@
+"""What actions earn, in every environment: the one place where rewards are computed."""
+
+from __future__ import annotations
+
+from tts_gym.episode.state import kernel
+
+INVALID_ACTION_REWARD = -0.01
+"""Reward of an inadmissible action under ``invalid_action="ignore"``."""
+
+
+@kernel
+def token_reward(cost_weight: float, tokens: int, branch_tokens: float) -> float:
+    """What an action earns for what it spent.
+
+    Args:
+        cost_weight: price of a mean branch.
+        tokens: that it was charged.
+        branch_tokens: mean branch length of the store, in tokens.
+    """
+    return cost_weight * (-tokens / branch_tokens)
+
+
+@kernel
+def answer_reward(right: bool, earlier: float) -> float:
+    """What an answer earns: 1 if it is right, less what it earned ``earlier``, where rewards are shaped."""
+    return (1.0 if right else 0.0) - earlier
