@@ -96,15 +96,7 @@ def test_jobs_do_not_change_the_results(run, store_file):
 
 
 def test_no_progress_bar_in_a_pipe(store_file):
-    command = [
-        sys.executable,
-        "-c",
-        "from tts_gym.cli import main; main()",
-        "evaluate",
-        str(store_file),
-        "-c",
-        "single",
-    ]
+    command = [sys.executable, "-m", "tts_gym", "evaluate", str(store_file), "-c", "single"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "Evaluating" not in done.stdout
