@@ -27,7 +27,7 @@ from tts_gym.sandbox.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
 FIRST = program("").count("\n") + 1
 """Line of a body's first line."""
 
-ARCHIVE = Path(__file__).parents[3] / "benchmarks" / "results" / "discovery"
+ARCHIVE = Path(__file__).parents[2] / "benchmarks" / "results" / "discovery"
 
 
 def refusal(source):
