@@ -33,7 +33,7 @@ from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.records import COUNTS, Assessment, Scale, Tried
 from tts_gym.discovery.settings import BETAS
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.candidate import Candidate, read_candidate
 from tts_gym.sandbox.jail import Limits, run_jailed

@@ -26,7 +26,7 @@ import tts_gym  # noqa: F401
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.replay import replay
 from tts_gym.datasets import ReplayStore, load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 
 RESULTS = Path(__file__).parent / "results" / "replay_speed.json"
 CONTROLLERS = ("asc", "esc", "parallel-probe", "cmc")

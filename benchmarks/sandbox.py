@@ -33,7 +33,7 @@ from tts_gym.agents import Program, ProgramController
 from tts_gym.agents.programs import cmc
 from tts_gym.agents.recount import Recounter
 from tts_gym.datasets import ReplayStore, load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.agreement import SAMPLE, Sample
 from tts_gym.sandbox.candidate import Candidate, read_candidate
 from tts_gym.sandbox.child import runner

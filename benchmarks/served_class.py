@@ -18,7 +18,7 @@ import pandas as pd
 
 from tts_gym.agents import make_controller
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.jail import run_jailed
 

@@ -9,7 +9,7 @@ from tts_gym.agents.replay import branch_order
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.build import Sources, build_store
 from tts_gym.datasets.records import concatenate, record_tables
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import WIDTH
 
 ANSWERS = st.sampled_from(["a", "b", "c", "d", None])

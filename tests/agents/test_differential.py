@@ -35,9 +35,10 @@ from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.atomic import admissible
 from tts_gym.episode.actions import BRANCH, action_count, atomic_actions, decode_action
 from tts_gym.episode.compiled import borrow, compiled_episode
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import compiled_drive, room_for_logs
 from tts_gym.episode.recount import log_of
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import COMPLETED, LOGGED, PROBES, STEPS
 from tts_gym.episode.transitions import reset
 

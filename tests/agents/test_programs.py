@@ -13,7 +13,7 @@ from tts_gym.agents.programs.cmc import schedule
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.store import INVALID_TEXT
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.votes import confidence_table
 
 SEED = 0

@@ -8,7 +8,7 @@ from tts_gym.agents.programs import PROGRAMS, Program
 from tts_gym.agents.recount import Recounter
 from tts_gym.agents.replay import branch_order, replay, replay_episode, replay_logged
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
 RULES = EpisodeRules()

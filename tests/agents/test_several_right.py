@@ -10,7 +10,7 @@ from agents.strategies import store_of
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.evaluation import evaluate
 from tts_gym.sandbox.anonymise import anonymise, describe, rebuild
 

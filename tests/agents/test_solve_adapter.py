@@ -7,7 +7,7 @@ import pytest
 from tts_gym.agents import make_controller
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
 EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)

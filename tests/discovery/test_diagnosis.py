@@ -4,7 +4,7 @@ import pytest
 
 from tts_gym.discovery.diagnosis import TIMELINE_LINES, Kind, diagnose
 from tts_gym.discovery.traces import trace
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.candidate import read_candidate
 
 RIGHT, WRONG, INVALID = [["2"], 150, "2"], [["3"], 150, "3"], [["ERR"], 150, "ERR"]

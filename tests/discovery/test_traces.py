@@ -17,8 +17,8 @@ from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.settings import Settings
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.episode.actions import atomic_actions
-from tts_gym.episode.episode import EpisodeRules
 from tts_gym.episode.recount import log_of
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import TOKENS
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.names import names_of

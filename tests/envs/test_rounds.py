@@ -15,10 +15,11 @@ from tts_gym.envs.atomic import act, admissible
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import atomic_actions
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 
 STORE = load_store("synthetic-small")
@@ -98,8 +99,7 @@ def test_rounds_do_what_their_names_say():
     before = list(episode.depths)
     take("deepen_all_4")
     assert all(
-        episode.depths[i] == min(before[i] + 4, transitions.last_depth(episode, transitions.row_of(episode, i)))
-        for i in reading
+        episode.depths[i] == min(before[i] + 4, costs.last_depth(episode, costs.row_of(episode, i))) for i in reading
     )
     take("widen_4")
     deepest = max((i for i in range(10) if not episode.finished[i]), key=lambda i: (episode.depths[i], -i))

@@ -17,7 +17,7 @@ from tts_gym.envs.rounds_observation import AT, MEANINGS, ROUND_FEATURES
 from tts_gym.envs.settings import AGGREGATORS
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, STEPS
 
 UNLIMITED = 2**62

@@ -14,8 +14,9 @@ from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, atomic_actions, on_branch, run_word
 from tts_gym.episode.compiled import borrow, compiled_episode
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of, longest_log, recount
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.transitions import reset
 
 JIT = not numba.config.DISABLE_JIT

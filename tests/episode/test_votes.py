@@ -4,7 +4,8 @@ from math import comb
 import pytest
 
 from tts_gym.datasets import synthetic_store
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.transitions import reset
 from tts_gym.episode.votes import confidence_table
 

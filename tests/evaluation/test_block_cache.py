@@ -13,7 +13,7 @@ import pytest
 
 from tts_gym import load_store, synthetic_store
 from tts_gym.agents.specs import make_controller, parse_spec
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.sources import PACKAGE, package_digest, sources_digest
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation import block_cache

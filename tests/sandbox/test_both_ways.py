@@ -9,7 +9,7 @@ from tts_gym.agents.controller import graded_rows
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
 from tts_gym.datasets import synthetic_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.jail import Limits, run_jailed
 from tts_gym.sandbox.names import names_of

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.boundary import printable, printable_source, quoted
 from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.jail import run_jailed

@@ -7,7 +7,7 @@ import pytest
 from candidates import READER, reading_after
 
 from tts_gym.datasets import synthetic_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox import agreement
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.jail import run_jailed, validate

@@ -14,7 +14,7 @@ import pytest
 from hostile import COMPILED, HOSTILE, Hostile
 
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.candidate import Candidate, CandidateError, read_candidate
 from tts_gym.sandbox.jail import run_jailed
 from tts_gym.sandbox.runs import Limits
@@ -132,7 +132,7 @@ from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.jail import run_jailed
 from tts_gym.sandbox.runs import Limits
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 
 source = "class Endless:\\n    def solve(self, q):\\n        pass\\nwhile True:\\n    pass"
 run_jailed(Candidate(source, False, ""), [load_store(sys.argv[1])], [0.5], [0], EpisodeRules(), Limits(seconds=1000))

@@ -7,7 +7,7 @@ import pytest
 from candidates import SOLVER
 
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import TTSGymError
 from tts_gym.sandbox import runs
 from tts_gym.sandbox.candidate import read_candidate

@@ -12,7 +12,7 @@ from strategies import recorded_questions, store_of
 
 from tts_gym.agents import PROGRAMS, make_controller
 from tts_gym.datasets import synthetic_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import anonymise, describe, rebuild
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.jail import run_jailed

@@ -14,8 +14,8 @@ from tts_gym.agents.recount import Recounter
 from tts_gym.agents.replay import replay, replay_logged
 from tts_gym.datasets import synthetic_store
 from tts_gym.episode.actions import BRANCH, END, on_branch, run_word
-from tts_gym.episode.episode import EpisodeRules
 from tts_gym.episode.loop import Logs
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import MalformedError, anonymise
 from tts_gym.sandbox.messages import FailedError, logs_message, outcome_message
 from tts_gym.sandbox.results import Block, grade, read_results

@@ -13,7 +13,7 @@ from tts_gym.agents import PROGRAMS, make_controller
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
 from tts_gym.datasets.store import INVALID, Tables
 from tts_gym.discovery.programs import source_of
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import anonymise
 from tts_gym.sandbox.candidate import Candidate, read_candidate
 from tts_gym.sandbox.jail import run_jailed

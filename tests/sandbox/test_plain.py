@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from strategies import recorded_questions, store_of
 
 from tts_gym.datasets import load_store, synthetic_store
-from tts_gym.episode.episode import EpisodeRules, Note
+from tts_gym.episode.episode import Note
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import MalformedError, anonymise
 from tts_gym.sandbox.boundary import LONGEST_NOTE, MOST_NOTES
 from tts_gym.sandbox.candidate import Candidate, read_candidate

@@ -13,7 +13,7 @@ from strategies import episode_rules, recorded_questions, store_of
 
 from tts_gym.agents import make_controller
 from tts_gym.datasets import synthetic_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox import serving
 from tts_gym.sandbox.candidate import Candidate, read_candidate
 from tts_gym.sandbox.child import class_runner

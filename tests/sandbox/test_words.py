@@ -11,7 +11,7 @@ import pytest
 from refused import program
 
 from tts_gym.datasets import load_store
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.jail import run_jailed
 from tts_gym.sandbox.runs import Limits

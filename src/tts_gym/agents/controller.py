@@ -14,8 +14,8 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
 from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
 from tts_gym.episode.loop import COLUMNS
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
 

@@ -13,9 +13,10 @@ from tts_gym.agents.replay import groups, most_words
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow, compiled_episode
-from tts_gym.episode.episode import EpisodeRules, episode_fields
+from tts_gym.episode.episode import episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, class_of_code, room_for_logs, tell
 from tts_gym.episode.recount import MOST_WRITTEN, recount
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.transitions import reset
 
 

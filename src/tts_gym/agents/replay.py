@@ -18,9 +18,10 @@ from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.compiled import compiled_episode
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.episode.recount import longest_log
+from tts_gym.episode.rules import EpisodeRules
 
 ROOM = 2**18
 """Words of logs that are kept at a time, unless one episode may need more."""

@@ -13,8 +13,9 @@ from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.failures import controller_failure
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import INVALID_TEXT, ReplayStore
-from tts_gym.episode import transitions
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode import costs, transitions
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import PROBES, PUBLISHED, SEQUENTIAL, STEPS, TOKENS, WIDTH
 
 COUNTED = (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)
@@ -67,10 +68,10 @@ class PublishedQuestion:
         """
         episode = self._episode
         if episode.is_finished(index):
-            row = transitions.row_of(episode, index)
-            last = transitions.last_depth(episode, row)
+            row = costs.row_of(episode, index)
+            last = costs.last_depth(episode, row)
             if episode.setup[PUBLISHED]:
-                closing = transitions.cost_at(episode, row, last) - transitions.cost_at(episode, row, last - 1)
+                closing = costs.cost_at(episode, row, last) - costs.cost_at(episode, row, last - 1)
                 transitions.charge(episode, closing)
                 transitions.end_step(episode, closing)
         else:

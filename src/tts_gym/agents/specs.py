@@ -18,7 +18,7 @@ from tts_gym.agents.programs import PROGRAMS, Parameter, Program
 from tts_gym.agents.programs.program import Between
 from tts_gym.agents.solve_adapter import SolveController
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
 if TYPE_CHECKING:

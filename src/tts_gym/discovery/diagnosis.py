@@ -14,7 +14,8 @@ from tts_gym.datasets.store import INVALID, ReplayStore
 from tts_gym.discovery.traces import Trace
 from tts_gym.episode import transitions, votes
 from tts_gym.episode.actions import decode_action
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import COMPLETED, REVEALED, TOKENS, WIDTH
 
 WASTEFUL = 0.25

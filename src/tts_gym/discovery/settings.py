@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DiscoveryError
 from tts_gym.sandbox.runs import Limits
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.actions import atomic_actions
-from tts_gym.episode.episode import EpisodeRules, Note
+from tts_gym.episode.episode import Note
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import MalformedError, anonymise
 from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.plain import Asked, PlainEpisode, recounted, run_plain

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import BRANCH, CONTINUE, PROBE, PRUNE, STOP, decode_action, on_branch
 from tts_gym.episode.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
 
@@ -19,14 +19,14 @@ def admissible(e: Any, action: int) -> bool:
         return True
     if action == BRANCH:
         left = width < min(e.setup[RECORDED], e.setup[MAX_WIDTH])
-        return left and transitions.interval_fits(e)
+        return left and costs.interval_fits(e)
     i, kind = (action - 2) // 3, (action - 2) % 3
     if i >= width:
         return False
     if kind == CONTINUE:
-        return transitions.can_continue(e, i) and transitions.interval_fits(e)
+        return transitions.can_continue(e, i) and costs.interval_fits(e)
     if kind == PROBE:
-        return transitions.can_probe(e, i) and transitions.fits(e, int(e.setup[PROBE_COST]))
+        return transitions.can_probe(e, i) and costs.fits(e, int(e.setup[PROBE_COST]))
     return not e.pruned[i]
 
 

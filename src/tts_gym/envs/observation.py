@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
 
 BRANCH_FEATURES = (
@@ -49,9 +50,22 @@ SUMMARY_FEATURES = (
 )
 """Places in the observation ``summary``."""
 
+Observation = dict[str, Any]
+"""``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
+
 REVEALS_AT_HALF = 8
 ANSWERS_AT_HALF = 4
 BRANCHES_AT_HALF = 4
+
+
+def observation_space(max_branches: int) -> spaces.Dict:
+    """The observation space of ``TTSWidthDepth-v0``."""
+    return spaces.Dict(
+        {
+            "branches": spaces.Box(0, 1, (max_branches, len(BRANCH_FEATURES)), np.float32),
+            "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
+        }
+    )
 
 
 @kernel
@@ -134,7 +148,7 @@ def _observe_branch(e: Any, i: int, branch_tokens: float, longest: int, branches
     branches[i, 1] = not e.pruned[i]
     branches[i, 2] = e.finished[i]
     branches[i, 3] = e.depths[i] / longest
-    branches[i, 5] = saturate(transitions.cost_at(e, transitions.row_of(e, i), int(e.depths[i])), branch_tokens)
+    branches[i, 5] = saturate(costs.cost_at(e, costs.row_of(e, i), int(e.depths[i])), branch_tokens)
     branches[i, 6] = transitions.can_probe(e, i)
     branches[i, 7] = answered
     branches[i, 8] = votes.is_valid(e, e.codes[i])

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from tts_gym.datasets.store import INVALID
 from tts_gym.episode import votes
+from tts_gym.episode.costs import row_of
 from tts_gym.episode.state import REVEALED, TOKENS, WIDTH
-from tts_gym.episode.transitions import row_of
 
 HIDDEN = -1
 """Stands for the answer of an interval that was generated but not revealed."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
@@ -147,7 +147,7 @@ def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     ``widen_n`` also needs n branches that are not opened yet.
     """
     leader = votes.leader(e, pool)
-    fits = transitions.interval_fits(e)
+    fits = costs.interval_fits(e)
     agreeing, dissenting = False, False
     unfinished = transitions.line_up(e)
     for place in range(unfinished):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tts_gym.envs.observation import remaining_share, saturate
 from tts_gym.envs.rounds import agrees, is_dissenter
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, votes
 from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 MEANINGS = {
@@ -158,7 +158,7 @@ def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, f
         silent += not votes.is_valid(e, e.codes[i])
         pruned += e.pruned[i]
         if e.finished[i]:
-            lengths += e.tables.tokens[transitions.row_of(e, i)]
+            lengths += e.tables.tokens[costs.row_of(e, i)]
         elif not e.pruned[i]:
             depth = int(e.depths[i])
             reading += 1

@@ -18,7 +18,8 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.spec import plain
 from tts_gym.episode import votes
 from tts_gym.episode.compiled import compiled_episode
-from tts_gym.episode.episode import EpisodeRules, episode_fields
+from tts_gym.episode.episode import episode_fields
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import FIELDS, NO_BUDGET, SHARED
 
 AGGREGATORS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.ALL}

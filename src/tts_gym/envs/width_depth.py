@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
-from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, Observation, observation_space, observe
 from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
@@ -23,19 +23,6 @@ from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow
 from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
-
-Observation = dict[str, Any]
-"""``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
-
-
-def observation_space(max_branches: int) -> spaces.Dict:
-    """The observation space of ``TTSWidthDepth-v0``."""
-    return spaces.Dict(
-        {
-            "branches": spaces.Box(0, 1, (max_branches, len(BRANCH_FEATURES)), np.float32),
-            "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
-        }
-    )
 
 
 def _begin(owner, stream, question, order, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]  # noqa: E501
@@ -237,8 +224,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self.observation_space = observation_space(max_branches)
         self._stream = np.zeros(STREAM_SIZE, np.int64)
         self._question_counts = np.array([len(replay.store) for replay in self._replays])
-        self._question = -1
-        self._question_id = ""
+        self._question, self._question_id = -1, ""
         self._tokens = 0
         self._running = False
         longest = max(replay.longest for replay in self._replays)

@@ -8,11 +8,17 @@ from numpy.typing import NDArray
 
 from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
-from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe, update_observation
+from tts_gym.envs.observation import (
+    BRANCH_FEATURES,
+    SUMMARY_FEATURES,
+    Observation,
+    observation_space,
+    observe,
+    update_observation,
+)
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
-from tts_gym.envs.width_depth import Observation, observation_space
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row

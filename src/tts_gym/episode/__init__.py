@@ -1,7 +1,8 @@
 """The decision process: transition kernels, and the episode that programs see, interpreted and compiled."""
 
 from tts_gym.episode.actions import decode_action, encode_action
-from tts_gym.episode.episode import Episode, EpisodeRules
+from tts_gym.episode.episode import Episode
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.votes import ACTIVE, ALL, FINISHED
 
 __all__ = ["ACTIVE", "ALL", "FINISHED", "Episode", "EpisodeRules", "decode_action", "encode_action"]

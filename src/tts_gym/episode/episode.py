@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.datasets.store import SIGNALS, ReplayStore
-from tts_gym.episode import transitions, votes
+from tts_gym.episode import costs, transitions, votes
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import (
     BUDGET,
     COMPLETED,
@@ -23,7 +24,6 @@ from tts_gym.episode.state import (
     FIELDS,
     INTERVAL,
     MAX_WIDTH,
-    NO_BUDGET,
     PROBE_COST,
     PUBLISHED,
     RECORDED,
@@ -183,7 +183,7 @@ def _depth(e: Any, i: int) -> int:
 @kernel
 def _length(e: Any, i: int) -> int:
     transitions.check_branch(e, i)
-    whole = int(e.tables.tokens[transitions.row_of(e, i)])
+    whole = int(e.tables.tokens[costs.row_of(e, i)])
     return whole if e.finished[i] else min(int(e.depths[i]) * int(e.setup[INTERVAL]), whole)
 
 
@@ -208,8 +208,8 @@ def _is_finished(e: Any, i: int) -> bool:
 @kernel
 def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
     transitions.check_branch(e, i)
-    row = transitions.row_of(e, i)
-    generated = min(e.depths[i], transitions.last_depth(e, row) - 1)
+    row = costs.row_of(e, i)
+    generated = min(e.depths[i], costs.last_depth(e, row) - 1)
     if k < 0 or k > generated:
         raise IndexError("interval out of range: that branch has not generated it, or nothing is recorded for it")
     interval = k if k > 0 else generated
@@ -259,23 +259,6 @@ PROPERTIES = {
     "budget": _budget,
 }
 """The kernel behind each property of ``Episode``."""
-
-
-@dataclass(frozen=True)
-class EpisodeRules:
-    """What an episode may spend and how it is charged.
-
-    Attributes:
-        published: charge tokens and count invalid answers as the published results did, instead of exactly (design, 3).
-        budget: tokens that may be spent in all; what fits it is said in ``transitions``.
-        probe_cost: tokens charged for a probe (κ).
-        eager: whether an advance reveals its answer, as the published code does; else only a probe does.
-    """
-
-    published: bool = False
-    budget: int = NO_BUDGET
-    probe_cost: int = 0
-    eager: bool = True
 
 
 def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_size: int = 0) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode import transitions
+from tts_gym.episode import costs, transitions
 from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import (
     BUDGET,
     EAGER,
@@ -87,7 +87,7 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
             before = e.count[TOKENS]
             i = _generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
             _check_once(last_call, i, call)
-            first[i], plain_until[i] = e.tables.answer_start[transitions.row_of(e, i)], _plain_until(e, i)
+            first[i], plain_until[i] = e.tables.answer_start[costs.row_of(e, i)], _plain_until(e, i)
             spent = e.count[TOKENS] - before
             longest, within_call = max(longest, spent) if within_call else spent, True
         elif within_call:
@@ -138,8 +138,8 @@ def _plain_until(e: Any, i: int) -> int:
     """
     if not e.setup[EAGER] or e.setup[BUDGET] != NO_BUDGET or not transitions.can_continue(e, i):
         return 0
-    row = transitions.row_of(e, i)
-    probes = transitions.last_depth(e, row) - 1
+    row = costs.row_of(e, i)
+    probes = costs.last_depth(e, row) - 1
     return probes if e.setup[PUBLISHED] else min(probes, int(e.tables.tokens[row]) // int(e.setup[INTERVAL]))
 
 
@@ -154,7 +154,7 @@ def _generate(e: Any, action: int, times: int, whole: bool) -> int:
     transitions.check_branch(e, i)
     if whole and e.depths[i] > 1:
         raise ValueError("a log reads a branch whole whose answers it has looked at")
-    transitions.extend(e, i, transitions.last_depth(e, transitions.row_of(e, i)) if whole else times, whole)
+    transitions.extend(e, i, costs.last_depth(e, costs.row_of(e, i)) if whole else times, whole)
     return i
 
 

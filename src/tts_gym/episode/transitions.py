@@ -2,14 +2,6 @@
 
 Each function takes an episode ``e`` with the fields of ``state.FIELDS`` and runs as it stands, compiled or in plain
 Python. Two accounting rules share them (``setup[PUBLISHED]``); tokens are charged in ``charge`` and nowhere else.
-
-What a budget admits depends on nothing that is not revealed, because a branch that has not ended has no length:
-
-- An interval fits if Δ tokens fit, whatever the branch comes to need; it is charged what it generated, after the fact.
-- The finishing advance goes on until the branch ends. Where its recording needs more than Δ tokens for that, each
-  further interval must fit too. If the budget runs out before the end, what was generated is spent, and the branch
-  stays unfinished where it was; nothing but a probe fits any more.
-- Reading a branch whole is taking all of its advances: each must fit, and they stop where the next does not.
 """
 
 from __future__ import annotations
@@ -18,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tts_gym.episode import costs
 from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, on_branch, run_word
 from tts_gym.episode.state import (
     BUDGET,
@@ -31,7 +24,6 @@ from tts_gym.episode.state import (
     NO_BUDGET,
     PROBE_COST,
     PROBES,
-    PUBLISHED,
     RECORDED,
     REVEALED,
     SEQUENTIAL,
@@ -59,54 +51,6 @@ def check_branch(e: Any, i: int) -> None:
     """Refuse a branch that was never opened."""
     if i < 0 or i >= e.count[WIDTH]:
         raise IndexError("branch index out of range: this episode has not opened that branch")
-
-
-@kernel
-def row_of(e: Any, i: int) -> int:
-    """Row of opened branch ``i`` in the tables."""
-    return int(e.setup[FIRST] + e.order[i])
-
-
-@kernel
-def last_depth(e: Any, row: int) -> int:
-    """Advances that finish the branch in ``row``: one a recorded probe, and the finishing one."""
-    return int(e.tables.answer_start[row + 1] - e.tables.answer_start[row])
-
-
-@kernel
-def cost_at(e: Any, row: int, depth: int) -> int:
-    """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one."""
-    length = int(e.tables.tokens[row])
-    probes = last_depth(e, row) - 1
-    generated = min(depth, probes) * int(e.setup[INTERVAL])
-    if e.setup[PUBLISHED]:
-        return max(generated, length) if depth > probes else generated
-    return length if depth > probes else min(generated, length)
-
-
-@kernel
-def room_for(e: Any, row: int, depth: int, target: int) -> int:
-    """Tokens that the budget must admit for the branch in ``row`` to go from ``depth`` to ``target``, further on.
-
-    All but the last of these advances are charged before it begins; it needs room for the intervals that it generates.
-    """
-    interval = int(e.setup[INTERVAL])
-    before = cost_at(e, row, target - 1)
-    rest = int(e.tables.tokens[row]) - before if target == last_depth(e, row) else 0
-    generating = interval if rest <= interval else -(-rest // interval) * interval
-    return before - cost_at(e, row, depth) + generating
-
-
-@kernel
-def fits(e: Any, tokens: int) -> bool:
-    """Whether the budget admits ``tokens`` more."""
-    return bool(e.count[TOKENS] + tokens <= e.setup[BUDGET])
-
-
-@kernel
-def interval_fits(e: Any) -> bool:
-    """Whether the budget admits another interval of any branch."""
-    return fits(e, int(e.setup[INTERVAL]))
 
 
 @kernel
@@ -142,7 +86,7 @@ def end_step(e: Any, sequential: int) -> None:
 @kernel
 def reveal(e: Any, i: int, position: int) -> None:
     """Show the answer at ``position`` of branch ``i``, numbering it if the episode has not seen it before."""
-    answer = e.tables.answers[e.tables.answer_start[row_of(e, i)] + position]
+    answer = e.tables.answers[e.tables.answer_start[costs.row_of(e, i)] + position]
     if e.code_of[answer] < 0:
         e.code_of[answer] = e.count[REVEALED]
         e.class_of[e.count[REVEALED]] = answer
@@ -157,7 +101,7 @@ def reveal(e: Any, i: int, position: int) -> None:
 def reach(e: Any, i: int, depth: int) -> None:
     """Put branch ``i`` at ``depth``, already paid for, and reveal what is seen there."""
     e.depths[i] = depth
-    if depth == last_depth(e, row_of(e, i)):
+    if depth == costs.last_depth(e, costs.row_of(e, i)):
         e.finished[i] = True
         e.completions[e.count[COMPLETED]] = i
         e.count[COMPLETED] += 1
@@ -181,9 +125,9 @@ def extend(e: Any, i: int, steps: int, whole: bool = False) -> int:
     """
     if not can_continue(e, i) or steps <= 0:
         return 0
-    row, depth = row_of(e, i), int(e.depths[i])
-    wanted = depth + min(steps, last_depth(e, row) - depth)
-    return generate(e, i, row, depth, wanted, cost_at(e, row, depth), whole)
+    row, depth = costs.row_of(e, i), int(e.depths[i])
+    wanted = depth + min(steps, costs.last_depth(e, row) - depth)
+    return generate(e, i, row, depth, wanted, costs.cost_at(e, row, depth), whole)
 
 
 @kernel
@@ -194,14 +138,14 @@ def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole
     """
     target = wanted
     if e.setup[BUDGET] != NO_BUDGET:
-        while target > depth and not fits(e, room_for(e, row, depth, target)):
+        while target > depth and not costs.fits(e, costs.room_for(e, row, depth, target)):
             target -= 1
     if target > depth:
-        reads_whole = whole and target == last_depth(e, row)
-        charge(e, (int(e.tables.tokens[row]) if reads_whole else cost_at(e, row, target)) - paid)
+        reads_whole = whole and target == costs.last_depth(e, row)
+        charge(e, (int(e.tables.tokens[row]) if reads_whole else costs.cost_at(e, row, target)) - paid)
         reach(e, i, target)
     begun = target - depth
-    if target < wanted and interval_fits(e):
+    if target < wanted and costs.interval_fits(e):
         charge(e, (e.setup[BUDGET] - e.count[TOKENS]) // e.setup[INTERVAL] * e.setup[INTERVAL])
         begun += 1
     if begun > 0:
@@ -217,7 +161,7 @@ def open_branch(e: Any, whole: bool) -> bool:
     goes. Where the budget runs out in a first interval that would have finished it, it stays at depth 0.
     """
     i = int(e.count[WIDTH])
-    if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]) or not interval_fits(e):
+    if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]) or not costs.interval_fits(e):
         return False
     e.count[WIDTH] += 1
     e.depths[i] = 0
@@ -226,8 +170,8 @@ def open_branch(e: Any, whole: bool) -> bool:
     e.shown[i] = 0
     e.finished[i] = False
     e.pruned[i] = False
-    row = row_of(e, i)
-    generate(e, i, row, 0, last_depth(e, row) if whole else 1, 0, whole)
+    row = costs.row_of(e, i)
+    generate(e, i, row, 0, costs.last_depth(e, row) if whole else 1, 0, whole)
     return True
 
 
@@ -318,7 +262,7 @@ def advance_all(e: Any, k: int = 1) -> int:
 def finish(e: Any, i: int) -> bool:
     """Episode.finish."""
     check_branch(e, i)
-    _advance(e, i, last_depth(e, row_of(e, i)), e.depths[i] <= 1)
+    _advance(e, i, costs.last_depth(e, costs.row_of(e, i)), e.depths[i] <= 1)
     return bool(e.finished[i])
 
 
@@ -333,7 +277,7 @@ def probe(e: Any, i: int) -> int:
     """Episode.probe."""
     check_branch(e, i)
     cost = e.setup[PROBE_COST]
-    if can_probe(e, i) and fits(e, cost):
+    if can_probe(e, i) and costs.fits(e, cost):
         charge(e, cost)
         e.count[SEQUENTIAL] += cost
         e.count[PROBES] += 1

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tts_gym.agents.controller import Controller
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 
 
 @dataclass(frozen=True)

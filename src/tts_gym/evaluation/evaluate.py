@@ -17,7 +17,7 @@ from tts_gym.agents.programs import Program
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.block_cache import BlockCache
 from tts_gym.evaluation.blocks import Block, BlockResult

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
 from tts_gym.episode.loop import Logs
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import AnonymisedStore
 from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.plain import Asked, PlainEpisode, run_plain

@@ -17,7 +17,7 @@ import pandas as pd
 
 from tts_gym.agents.recount import Recounter
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox import contract
 from tts_gym.sandbox.agreement import SAMPLE, Sample, unforeseen_seeds
 from tts_gym.sandbox.anonymise import anonymise, describe

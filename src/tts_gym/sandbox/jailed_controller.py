@@ -11,7 +11,7 @@ import pandas as pd
 
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.sandbox.candidate import Candidate, read_candidate
 from tts_gym.sandbox.jail import run_jailed

@@ -13,9 +13,10 @@ from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.folds import select_questions
 from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.episode import transitions
-from tts_gym.episode.episode import EpisodeRules, Note, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import Note, ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COLUMNS, class_of_code, tell
 from tts_gym.episode.recount import longest_log, recount
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import AnonymisedStore, MalformedError, describe
 from tts_gym.sandbox.boundary import LARGEST, LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.sandbox.candidate import Candidate

@@ -24,8 +24,9 @@ from tts_gym.agents.replay import branch_order
 from tts_gym.agents.solve_adapter import COUNTED, PublishedQuestion
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, ReplayStore
 from tts_gym.episode import transitions
-from tts_gym.episode.episode import EpisodeRules, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COLUMNS
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import REVEALED
 from tts_gym.sandbox.anonymise import MalformedError
 from tts_gym.sandbox.boundary import printable

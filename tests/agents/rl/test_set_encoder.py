@@ -19,7 +19,7 @@ from tts_gym.agents.rl import (  # noqa: E402
     SetQRDQNPolicy,
     make_sb3_env,
 )
-from tts_gym.envs.width_depth import observation_space  # noqa: E402
+from tts_gym.envs.observation import observation_space  # noqa: E402
 from tts_gym.episode.actions import BRANCH, STOP, action_count, on_branch  # noqa: E402
 
 SMALL = {"net_arch": [16], "features_extractor_kwargs": {"width": 8}}

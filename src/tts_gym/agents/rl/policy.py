@@ -25,7 +25,7 @@ from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.episode import EpisodeRules
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import PROBES, SEQUENTIAL, STEPS, TOKENS, WIDTH
 from tts_gym.errors import ControllerError
 from tts_gym.registry import ALGORITHMS

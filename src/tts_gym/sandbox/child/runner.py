@@ -18,8 +18,9 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay_logged
 from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
 from tts_gym.episode.compiled import compiled_episode
-from tts_gym.episode.episode import Episode, EpisodeRules, episode_fields
+from tts_gym.episode.episode import Episode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError
 from tts_gym.sandbox.anonymise import describe, rebuild

@@ -9,9 +9,10 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode import transitions
-from tts_gym.episode.episode import EpisodeRules, Note, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import Note, ReplayEpisode, episode_fields
 from tts_gym.episode.loop import answer_class
 from tts_gym.episode.recount import log_of, longest_log
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import TOKENS
 from tts_gym.sandbox.boundary import LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.sandbox.child.runner import failure_of, plain_program

@@ -1,0 +1,64 @@
+"""What the advances of a branch cost, and whether a budget admits them.
+
+What a budget admits depends on nothing that is not revealed, because a branch that has not ended has no length:
+
+- An interval fits if Δ tokens fit, whatever the branch comes to need; it is charged what it generated, after the fact.
+- The finishing advance goes on until the branch ends. Where its recording needs more than Δ tokens for that, each
+  further interval must fit too. If the budget runs out before the end, what was generated is spent, and the branch
+  stays unfinished where it was; nothing but a probe fits any more.
+- Reading a branch whole is taking all of its advances: each must fit, and they stop where the next does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tts_gym.episode.state import BUDGET, FIRST, INTERVAL, PUBLISHED, TOKENS, kernel
+
+
+@kernel
+def row_of(e: Any, i: int) -> int:
+    """Row of opened branch ``i`` in the tables."""
+    return int(e.setup[FIRST] + e.order[i])
+
+
+@kernel
+def last_depth(e: Any, row: int) -> int:
+    """Advances that finish the branch in ``row``: one a recorded probe, and the finishing one."""
+    return int(e.tables.answer_start[row + 1] - e.tables.answer_start[row])
+
+
+@kernel
+def cost_at(e: Any, row: int, depth: int) -> int:
+    """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one."""
+    length = int(e.tables.tokens[row])
+    probes = last_depth(e, row) - 1
+    generated = min(depth, probes) * int(e.setup[INTERVAL])
+    if e.setup[PUBLISHED]:
+        return max(generated, length) if depth > probes else generated
+    return length if depth > probes else min(generated, length)
+
+
+@kernel
+def room_for(e: Any, row: int, depth: int, target: int) -> int:
+    """Tokens that the budget must admit for the branch in ``row`` to go from ``depth`` to ``target``, further on.
+
+    All but the last of these advances are charged before it begins; it needs room for the intervals that it generates.
+    """
+    interval = int(e.setup[INTERVAL])
+    before = cost_at(e, row, target - 1)
+    rest = int(e.tables.tokens[row]) - before if target == last_depth(e, row) else 0
+    generating = interval if rest <= interval else -(-rest // interval) * interval
+    return before - cost_at(e, row, depth) + generating
+
+
+@kernel
+def fits(e: Any, tokens: int) -> bool:
+    """Whether the budget admits ``tokens`` more."""
+    return bool(e.count[TOKENS] + tokens <= e.setup[BUDGET])
+
+
+@kernel
+def interval_fits(e: Any) -> bool:
+    """Whether the budget admits another interval of any branch."""
+    return fits(e, int(e.setup[INTERVAL]))
