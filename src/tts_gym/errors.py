@@ -13,6 +13,10 @@ class ControllerError(TTSGymError):
     """A controller is unknown, has wrong parameters, lacks a signal, or failed while it ran."""
 
 
+class DoesNotCompileError(ControllerError):
+    """A program is none that can be compiled; the message begins with the file and the line."""
+
+
 class BackendError(TTSGymError):
     """A text-generation backend cannot be made, or is asked for what it cannot give."""
 

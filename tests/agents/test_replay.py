@@ -9,7 +9,7 @@ from tts_gym.agents.recount import Recounter
 from tts_gym.agents.replay import branch_order, replay, replay_episode, replay_logged
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_store
 from tts_gym.episode.rules import EpisodeRules
-from tts_gym.errors import ControllerError
+from tts_gym.errors import ControllerError, DoesNotCompileError
 
 RULES = EpisodeRules()
 STORE = store_of(100, [RecordedQuestion(name, "?", "a", [RecordedBranch(90, [], "a")] * 2) for name in ("q0", "q1")])
@@ -102,7 +102,10 @@ def test_a_program_that_does_not_compile_is_interpreted_with_one_warning():
     ) as caught:
         results = replay(Program("mine", formats), (), store, range(3), RULES)
     assert len(caught) == 1
+    assert "0x" not in str(caught[0].message)
     assert (results == expected).all()
+    with pytest.raises(DoesNotCompileError, match=r"^test_replay.py:\d+: "):
+        next(replay_logged(Program("mine", formats), (), store, range(3), RULES))
 
 
 LIMIT = 2

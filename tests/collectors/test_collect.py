@@ -377,6 +377,14 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 KILLS, KILLED_LATE = 18, 6
 """How often a collection is killed at the least, and how often of that while it makes the store."""
 
+
+def has_come(work, stage):
+    try:
+        return any(work.glob(stage))
+    except FileNotFoundError:  # A directory went while it was looked through.
+        return False
+
+
 STAGES = ("draft", "draft/.store-*/store/questions.parquet", "draft/store")
 """What is waited for before a collection is killed while it makes the store."""
 
@@ -403,7 +411,7 @@ def test_nothing_is_lost_or_repeated_however_often_a_collection_is_killed(tmp_pa
             if not is_late:
                 status = zygote.status(patience * rng.uniform(0.5, 1.5))
             elif stage is not None:
-                while status is None and not list((out / WORK).glob(stage)):
+                while status is None and not has_come(out / WORK, stage):
                     status = zygote.status(0.0005)
                 status = zygote.status(rng.choice([0, 0.001, 0.01, 0.1])) if status is None else status
             else:

@@ -22,6 +22,7 @@ from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.episode.recount import longest_log
 from tts_gym.episode.rules import EpisodeRules
+from tts_gym.errors import DoesNotCompileError
 
 ROOM = 2**18
 """Words of logs that are kept at a time, unless one episode may need more."""
@@ -30,6 +31,9 @@ _SAYS_WHY = re.compile(
     r"\W*((?:No implementation|Unknown attribute|Untyped global|Cannot unify|Use of unsupported|.*not supported).*?)"
     r"(?: Raised from .*)?$"
 )
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @lru_cache(maxsize=256)
@@ -109,6 +113,9 @@ def replay_logged(
 
     Where an episode fails, ``explaining`` says in plain Python in which line; that is ``program`` by default.
 
+    Raises:
+        DoesNotCompileError: the program does not compile, and is not to be ``interpreted``.
+
     Yields:
         Rows, int64 [episodes], among those that ``replay`` returns, in the order of ``groups``, and the logs of these
         episodes, of ``most_words`` at most.
@@ -142,8 +149,14 @@ def _replay(
         part = np.empty((len(rows), len(COLUMNS)), np.int64)
         progress, logs = np.zeros(1, np.int64), room_for_logs(room, len(rows) if logged else 0)
         inputs = (questions, orders, arguments, store.grading, program.upper_bound, part, progress, logs)
-        if drive is not None and not _compiles(drive, (episode, *inputs), program):
-            drive = None
+        if drive is not None:
+            try:
+                _compile(drive, (episode, *inputs), program)
+            except DoesNotCompileError as error:
+                if logged:
+                    raise
+                _warn(program, error)
+                drive = None
         while progress[0] < len(rows):
             first = progress[0]
             try:
@@ -189,28 +202,29 @@ def replay_episode(
     return episode, int(result[0, 0])
 
 
-def _compiles(drive: Any, inputs: tuple[Any, ...], program: Program) -> bool:
-    """Compile ``drive`` for ``inputs``, or say once why it will be interpreted."""
+def _compile(drive: Any, inputs: tuple[Any, ...], program: Program) -> None:
+    """Compile ``drive`` for ``inputs``.
+
+    Raises:
+        DoesNotCompileError: the program does not compile; in which line, and what the compiler says of it.
+    """
     try:
         drive.compile(tuple(map(numba.typeof, inputs)))
     except Exception as error:
-        warnings.warn(
-            f"Controller {program.name} does not compile and runs interpreted, which is slow: "
-            f"{_compile_reason(program, error)}",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return False
-    return True
+        code = program.function.__code__
+        file = Path(code.co_filename).name
+        line = re.search(rf'{re.escape(file)}(?:", line | \()(\d+)', str(error))
+        said = next(filter(None, map(_SAYS_WHY.match, str(error).splitlines())), None)
+        reason = _ADDRESS.sub("", said[1]) if said else type(error).__name__
+        raise DoesNotCompileError(f"{file}:{line[1] if line else code.co_firstlineno}: {reason}") from error
 
 
-def _compile_reason(program: Program, error: Exception) -> str:
-    """Line of the program that does not compile, and what the compiler says of it."""
-    code = program.function.__code__
-    file = Path(code.co_filename).name
-    line = re.search(rf'{re.escape(file)}(?:", line | \()(\d+)', str(error))
-    reason = next(filter(None, map(_SAYS_WHY.match, str(error).splitlines())), None)
-    return f"{file}:{line[1] if line else code.co_firstlineno}: {reason[1] if reason else type(error).__name__}"
+def _warn(program: Program, error: DoesNotCompileError) -> None:
+    warnings.warn(
+        f"Controller {program.name} does not compile and runs interpreted, which is slow: {error}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _interpreted_error(

@@ -6,7 +6,6 @@ import importlib
 import inspect
 import math
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
@@ -22,7 +21,7 @@ from tts_gym.episode.episode import Episode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.votes import ALL, FINISHED
-from tts_gym.errors import ControllerError
+from tts_gym.errors import ControllerError, DoesNotCompileError
 from tts_gym.sandbox.anonymise import describe, rebuild
 from tts_gym.sandbox.boundary import is_number, printable
 from tts_gym.sandbox.child.overflow import OPERATORS, checked
@@ -157,14 +156,8 @@ def _program_runner(source: str) -> Runner:
 
     def replayed(store: ReplayStore, beta: float, seeds: Sequence[int], rules: EpisodeRules) -> Iterator[Logs]:
         arguments = tuple(scheduled(beta).values())
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            try:
-                for _, logs in replay_logged(program, arguments, store, seeds, rules, explaining=plain):
-                    yield logs
-            except RuntimeWarning as warning:
-                reason = str(warning).partition("slow: ")[2]
-                raise RunnerError("refused", f"does not compile: {reason}") from None
+        for _, logs in replay_logged(program, arguments, store, seeds, rules, explaining=plain):
+            yield logs
 
     return scheduled, replayed
 
@@ -190,6 +183,8 @@ def failure_of(error: BaseException, request: Mapping[str, Any]) -> RunnerError:
         return error
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         return RunnerError("memory", f"it needs more than {request['limits']['memory'] / 2**30:g} GiB")
+    if isinstance(error, DoesNotCompileError):
+        return RunnerError("refused", f"does not compile: {error}")
     if isinstance(error, ControllerError):
         return RunnerError("failed", str(error))
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILE]
