@@ -15,7 +15,7 @@ from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.episode import transitions
 from tts_gym.episode.episode import Note, ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COLUMNS, class_of_code, tell
-from tts_gym.episode.recount import longest_log, recount
+from tts_gym.episode.recount import MOST_WRITTEN, recount
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import AnonymisedStore, MalformedError, describe
 from tts_gym.sandbox.boundary import LARGEST, LONGEST_NOTE, MOST_NOTES, is_number, printable
@@ -144,8 +144,7 @@ def recounted(
     Raises:
         MalformedError: no episode has that log, or that answer.
     """
-    longest = int(longest_log(store, rules)[asked.question])
-    episode: Any = ReplayEpisode(episode_fields(store, rules, max_width, longest))
+    episode: Any = ReplayEpisode(episode_fields(store, rules, max_width, MOST_WRITTEN))
     episode.order = branch_order(int(store.branch_counts[asked.question]), asked.seed).tolist()
     transitions.reset(episode, asked.question)
     result = [0] * len(COLUMNS)
