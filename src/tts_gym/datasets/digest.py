@@ -28,7 +28,7 @@ def store_digest(store: ReplayStore) -> str:
         if name != "signal_column":
             values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
             digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-            digest.update(values)
+            digest.update(values.data)
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from tts_gym.agents.rl.config import Config
 from tts_gym.datasets.digest import store_digest
@@ -88,7 +89,7 @@ class RunDirectory:
     def keep_checkpoint(self, model: Any) -> None:
         """Write a checkpoint of ``model`` and remove old ones."""
         file = self.path / "checkpoints" / f"{model.num_timesteps:012d}.zip"
-        if getattr(model, "replay_buffer", None) is not None:
+        if isinstance(model, OffPolicyAlgorithm):
             buffer = io.BytesIO()
             model.save_replay_buffer(buffer)
             write_whole(replay_file(file), buffer.getvalue())
