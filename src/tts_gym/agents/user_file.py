@@ -30,10 +30,20 @@ class UserFile:
         """
         if not file.is_file():
             raise ControllerError(f"There is no file {file}: check the path.")
+        path = file.resolve()
+        spec = importlib.util.spec_from_file_location(_module_name(path), path)
+        assert spec is not None and spec.loader is not None
         self._file = file
-        self._folder = file.resolve().parent
+        self._folder = path.parent
+        self._module = importlib.util.module_from_spec(spec)
         self._beside: dict[str, ModuleType] = {}
-        self._module = self._run(file.resolve())
+        try:
+            with self.importing():
+                spec.loader.exec_module(self._module)
+        except Exception as error:
+            del sys.modules[spec.name]
+            line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
 
     def get(self, name: str) -> Any:
         """What the file calls ``name``.
@@ -48,6 +58,7 @@ class UserFile:
     @contextmanager
     def importing(self) -> Iterator[None]:
         """Let the modules beside the file be imported, by it alone."""
+        sys.modules[self._module.__name__] = self._module
         known = dict(sys.modules)
         sys.modules.update(self._beside)
         sys.path.insert(0, str(self._folder))
@@ -59,25 +70,6 @@ class UserFile:
             sys.dont_write_bytecode = writes
             sys.path.remove(str(self._folder))
             self._take_back(known)
-
-    def _run(self, path: Path) -> ModuleType:
-        """The module of the file at ``path``, by a name that no other path gives."""
-        place = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]
-        module_name = f"tts_gym_user_{path.stem}_{place}"
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            with self.importing():
-                spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            raise ControllerError(
-                f"File {self._file} cannot be imported{line}: {type(error).__name__}: {error}"
-            ) from error
-        return module
 
     def _take_back(self, known: dict[str, ModuleType]) -> None:
         """Keep the modules beside the file that were not ``known`` before, and leave those there were."""
@@ -93,3 +85,9 @@ class UserFile:
         """Whether a module, or a package without a file of its own, lies in the folder and was not installed there."""
         place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
         return place is not None and Path(place).is_relative_to(self._folder) and not is_installed(Path(place))
+
+
+def _module_name(path: Path) -> str:
+    """A name that no other path gives."""
+    place = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"tts_gym_user_{path.stem}_{place}"
