@@ -64,7 +64,12 @@ class Recounter:
         _compiled_drive()(self._episode, questions, orders, 0, room_for_logs(0, 0), nothing, np.zeros(1, np.int64))
 
     def place_of(self, question: int, order: int) -> int:
-        """Where the episode of a question under one of the seeds, by its place, comes among the logs of a run."""
+        """Where an episode comes among the logs of a run.
+
+        Args:
+            question: index of its question.
+            order: place of its seed among the seeds.
+        """
         rows = np.concatenate([group.rows for group in self._groups])
         return int(np.flatnonzero(rows == question * len(self._seeds) + order)[0])
 

@@ -38,7 +38,11 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 @lru_cache(maxsize=256)
 def branch_order(branches: int, seed: int) -> NDArray[np.int64]:
-    """The order in which an episode of ``seed`` meets the recorded branches (the published protocol).
+    """The order in which an episode meets the recorded branches (the published protocol).
+
+    Args:
+        branches: how many are recorded.
+        seed: of ``random.Random``, which shuffles them.
 
     Returns:
         int64 [branches].
@@ -63,7 +67,12 @@ class Group(NamedTuple):
 
 
 def groups(store: ReplayStore, seeds: Sequence[int]) -> Iterator[Group]:
-    """The groups in which the questions of ``store`` are replayed, the seeds of a question together."""
+    """The groups in which the questions of a store are replayed, the seeds of a question together.
+
+    Args:
+        store: what is replayed.
+        seeds: one branch order each.
+    """
     for branches in np.unique(store.branch_counts):
         questions = np.flatnonzero(store.branch_counts == branches)
         orders = np.stack([branch_order(int(branches), seed) for seed in seeds])
@@ -111,7 +120,14 @@ def replay_logged(
 ) -> Iterator[tuple[NDArray[np.int64], Logs]]:
     """Run ``program`` as ``replay`` does, and keep what it does.
 
-    Where an episode fails, ``explaining`` says in plain Python in which line; that is ``program`` by default.
+    Args:
+        program: the controller.
+        arguments: the arguments of its function after the episode.
+        store: what is replayed.
+        seeds: one branch order each.
+        rules: spending and accounting.
+        interpreted: run in plain Python even where the program compiles.
+        explaining: says in plain Python in which line an episode fails; ``program`` by default.
 
     Raises:
         DoesNotCompileError: the program does not compile, and is not to be ``interpreted``.
@@ -125,7 +141,12 @@ def replay_logged(
 
 
 def most_words(store: ReplayStore, rules: EpisodeRules) -> int:
-    """Words of logs that are kept at a time."""
+    """Words (int32) of logs that are kept at a time.
+
+    Args:
+        store: what is replayed.
+        rules: spending and accounting.
+    """
     return max(ROOM, int(longest_log(store, rules).max()))
 
 
@@ -188,9 +209,19 @@ def replay_episode(
     rules: EpisodeRules,
     max_width: int | None = None,
 ) -> tuple[ReplayEpisode, int]:
-    """Run one interpreted episode; return it, with its notes and its log (``log_of``), and the class of its answer.
+    """Run one interpreted episode.
 
-    It may open ``max_width`` branches, or by default all.
+    Args:
+        program: the controller.
+        arguments: the arguments of its function after the episode.
+        store: what is replayed.
+        question: index of the question.
+        seed: its branch order.
+        rules: spending and accounting.
+        max_width: branches that it may open; by default all.
+
+    Returns:
+        The episode, with its notes and its log (``log_of``), and the class of its answer, -1 for none.
     """
     longest = int(longest_log(store, rules)[question])
     fields = episode_fields(store, rules, max_width or int(store.branch_counts.max()), longest)

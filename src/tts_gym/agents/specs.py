@@ -192,7 +192,8 @@ def make_controller(source: Program | Callable[..., Any] | type, **parameters: A
         source = Program(source.__name__, source)
     if not isinstance(source, Program):
         raise ControllerError(
-            f"{source!r} is no controller: use a function of an episode, a Program, or a class with solve(question)."
+            f"{source!r} is no controller: use a function of an episode, a Program, a class with solve(question), or "
+            "an object with everything that tts_gym.agents.Controller names."
         )
     return ProgramController(source, source.resolve(parameters))
 

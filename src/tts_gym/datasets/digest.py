@@ -38,5 +38,10 @@ def _recorded(store: ReplayStore) -> list[int]:
 
 
 def same_recordings(one: ReplayStore, other: ReplayStore) -> bool:
-    """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says."""
+    """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says.
+
+    Args:
+        one: a store.
+        other: another one.
+    """
     return store_digest(one) == store_digest(other)

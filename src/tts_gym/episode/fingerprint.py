@@ -9,6 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import joblib
+from numba.core.dispatcher import Dispatcher
 
 from tts_gym.episode.sources import sources_digest
 
@@ -47,7 +48,8 @@ def class_fingerprint(cls: type) -> str:
 
 
 def _add(digest: Any, value: Any, seen: set[int]) -> None:
-    value = getattr(value, "py_func", value)
+    if isinstance(value, Dispatcher):
+        value = value.py_func
     if isinstance(value, FunctionType):
         if id(value) not in seen:
             seen.add(id(value))

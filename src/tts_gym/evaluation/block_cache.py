@@ -45,7 +45,15 @@ class BlockCache:
         return BlockResult(rows, seconds, messages)
 
     def keep(self, block: Block, result: BlockResult) -> None:
-        """Write the result of ``block``, whole or not at all."""
+        """Write the result of a block, whole or not at all.
+
+        Args:
+            block: what was run.
+            result: what ``find`` will give for it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         rows = result.rows.copy(deep=False)
         rows.attrs |= {"seconds": result.seconds, "messages": list(result.messages)}
         # A block that a crash takes is run again.

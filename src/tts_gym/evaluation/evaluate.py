@@ -103,7 +103,8 @@ def evaluate(
         resume: directory that keeps what is finished, so that the same evaluation goes on where it was interrupted.
 
     Raises:
-        ControllerError: for a wrong controller or parameter, or one that fails or runs into the timeout.
+        ControllerError: for a wrong controller or parameter, for one that needs a signal which the store lacks, or one
+            that fails or runs into the timeout.
         StoreError: for a store that is missing or refused.
         ValueError: for another argument out of range.
     """
@@ -119,7 +120,19 @@ def evaluate_many(
     workers: Workers | None = None,
     resume: str | PathLike[str] | None = None,
 ) -> Iterator[Evaluation]:
-    """Evaluate each (controller, store) pair, in order; arguments as for ``evaluate``."""
+    """Evaluate several controllers on several stores, in order.
+
+    Args:
+        pairs: a controller and a store each.
+        seeds: number of seeds; seed s replays the branches as shuffled by ``random.Random(s)``.
+        rules: accounting, "exact" or "published".
+        workers: who runs them; this process by default.
+        resume: as for ``evaluate``.
+
+    Raises:
+        ControllerError: a controller needs a signal that its store lacks, which is said before anything runs, or fails.
+        ValueError: ``seeds`` or ``rules`` are out of range.
+    """
     if seeds < 1:
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
     if rules not in RULES:

@@ -48,7 +48,11 @@ class Frontier:
         return float((np.diff(edges) * accuracy).sum() / (edges[-1] - edges[0]))
 
     def tokens_to_reach(self, family: str, accuracy: float) -> float:
-        """Tokens that ``family`` needs for ``accuracy`` (%), log-interpolated between its points; NaN if out of reach.
+        """Tokens that a family of controllers needs for an accuracy, log-interpolated; NaN if that is out of reach.
+
+        Args:
+            family: one of those in ``points``.
+            accuracy: in %.
 
         Raises:
             KeyError: for a family without points.

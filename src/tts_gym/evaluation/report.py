@@ -34,8 +34,12 @@ def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:
         "seeds": summary.seeds,
         "questions": summary.questions,
     }
-    for name in ("accuracy", "tokens", "sequential_tokens"):
-        estimate = getattr(summary, name)
+    estimates = {
+        "accuracy": summary.accuracy,
+        "tokens": summary.tokens,
+        "sequential_tokens": summary.sequential_tokens,
+    }
+    for name, estimate in estimates.items():
         values |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return values | {
         "upper_bound": summary.upper_bound,
@@ -64,7 +68,11 @@ def results_table(evaluations: Sequence[Evaluation]) -> Table:
 
 
 def plot_results(evaluations: Sequence[Evaluation], file: str | PathLike[str]) -> None:
-    """Draw the frontier of ``evaluations``, upper bounds apart.
+    """Draw the frontier of evaluations, upper bounds apart.
+
+    Args:
+        evaluations: the results.
+        file: the picture, in the format that its name ends with.
 
     Raises:
         TTSGymError: if there are only upper bounds, or matplotlib is not installed.

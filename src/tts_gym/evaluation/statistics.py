@@ -34,7 +34,15 @@ def estimates(rows: pd.DataFrame, columns: Sequence[str]) -> list[Estimate]:
 
 
 def question_means(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Means of ``columns`` for each (store, question_id), in order of first appearance."""
+    """Means over the seeds, for each (store, question_id), in order of first appearance.
+
+    Args:
+        rows: one row an episode, with ``store`` and ``question_id``.
+        columns: numeric or boolean columns.
+
+    Returns:
+        float64, one row a question, with ``columns``.
+    """
     return rows[list(columns)].astype(float).groupby([rows["store"], rows["question_id"]], sort=False).mean()
 
 
