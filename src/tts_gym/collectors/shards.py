@@ -33,7 +33,7 @@ from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import Unit, UnitResult
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
-from tts_gym.datasets.store import SIGNALS
+from tts_gym.datasets.signals import SIGNALS
 
 WORK = ".collection"
 

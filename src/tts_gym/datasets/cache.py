@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from tts_gym.datasets.build import BranchRows, Piece, answer_starts, signal_columns
 from tts_gym.datasets.files import sync
-from tts_gym.datasets.store import SIGNALS, Tables
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.datasets.store import Tables
 
 CACHE = ".cache"
 

@@ -27,7 +27,12 @@ def sha256(path: Path) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen in parts, with the directories above it."""
+    """Write a file so that it is never seen in parts, with the directories above it.
+
+    Args:
+        path: the file, which is replaced where it exists.
+        content: all of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)

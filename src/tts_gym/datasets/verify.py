@@ -32,7 +32,12 @@ def verify_store(name_or_path: str | PathLike[str]) -> StoreSummary:
 
 
 def same_recordings(one: ReplayStore, other: ReplayStore) -> bool:
-    """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says."""
+    """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says.
+
+    Args:
+        one: a store.
+        other: another, whose classes must have the same numbers too.
+    """
     return (
         (one.interval, one.question_ids, one.questions, one.class_texts, one.also_right)
         == (other.interval, other.question_ids, other.questions, other.class_texts, other.also_right)

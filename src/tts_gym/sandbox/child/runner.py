@@ -15,7 +15,8 @@ import numpy as np
 
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay_logged
-from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.episode.compiled import compiled_episode
 from tts_gym.episode.episode import Episode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
