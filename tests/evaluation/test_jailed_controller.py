@@ -8,8 +8,10 @@ from joblib.externals.loky import get_reusable_executor
 from pandas.testing import assert_frame_equal
 
 from tts_gym.agents import parse_spec
+from tts_gym.agents.recount import Recounter
 from tts_gym.agents.specs import FileController
 from tts_gym.datasets import synthetic_store
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.workers import Workers
@@ -51,8 +53,10 @@ def winner(tmp_path):
 
 
 @pytest.fixture
-def interpreted(monkeypatch):
+def interpreted(monkeypatch, store):
     """Nothing compiles in the jails that start now, nor in workers, which no other test is to meet."""
+    # The recount is compiled by then, as the parent's compiler reads the environment too.
+    Recounter(store, [0], EpisodeRules())
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     yield
     get_reusable_executor().shutdown(wait=True)
