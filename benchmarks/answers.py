@@ -28,14 +28,14 @@ from math_verify import parse, verify
 from reasoning_gym.factory import DATASETS
 
 from tts_gym.answers import Equivalence
-from tts_gym.answers.check import Case, check, read_cases, summary
+from tts_gym.answers.check import AnswerCase, check, read_cases, summary
 
 RESULTS = Path(__file__).parent / "results" / "answers.json"
 CASES = Path(__file__).parents[1] / "tests" / "answers" / "cases"
 ITEMS = 50
 
 
-def by_math_verify(case: Case) -> bool:
+def by_math_verify(case: AnswerCase) -> bool:
     """Whether math-verify takes what it finds in the text for the gold answer."""
     said = case.text if case.text is not None else rf"\boxed{{{case.answer}}}"
     try:
@@ -44,7 +44,7 @@ def by_math_verify(case: Case) -> bool:
         return False
 
 
-def verl_scorer() -> Callable[[Case], bool] | None:
+def verl_scorer() -> Callable[[AnswerCase], bool] | None:
     """Verl's scorer of mathematics, where verl lies on the path; its package needs more than that file does."""
     package = importlib.util.find_spec("verl")
     if package is None or not package.submodule_search_locations:
@@ -55,14 +55,14 @@ def verl_scorer() -> Callable[[Case], bool] | None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    def score(case: Case) -> bool:
+    def score(case: AnswerCase) -> bool:
         said = case.text if case.text is not None else rf"\boxed{{{case.answer}}}"
         return module.compute_score(said, case.gold) == 1
 
     return score
 
 
-def accuracy(cases: list[Case]) -> dict[str, Any]:
+def accuracy(cases: list[AnswerCase]) -> dict[str, Any]:
     """Ours by family, and of the others how many are right and how many different answers they take for one."""
     families: dict[str, Any] = summary(check(cases))["families"]
     others = {"math-verify": by_math_verify, "verl": verl_scorer()}
@@ -144,7 +144,7 @@ def print_rows(*rows: tuple[Any, ...]) -> None:
 def main(folder: Path = CASES) -> None:
     logging.disable(logging.CRITICAL)
     cases = read_cases(folder / "answers.jsonl")
-    cases += [Case(**vars(case) | {"family": "pairs"}) for case in read_cases(folder / "pairs.jsonl")]
+    cases += [AnswerCase(**vars(case) | {"family": "pairs"}) for case in read_cases(folder / "pairs.jsonl")]
     families, trips, seconds = accuracy(cases), round_trips(), speed()
     total = {name: sum(counts.get(name, 0) for counts in families.values()) for name in next(iter(families.values()))}
     result = {"all": total, "families": families, "reasoning_gym": trips, "speed": seconds}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nst
 
 from tts_gym.collectors.signals import LOWEST, answer_logprob, interval_signals, recordable_signals
-from tts_gym.datasets.store import SIGNALS
+from tts_gym.datasets.signals import SIGNALS
 from tts_gym.llm import Completion, Signals
 
 WILD = st.floats(width=32, max_value=0) | st.sampled_from([math.nan, -math.inf, -1e30])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from discovery.scripted import SOURCE
+from sandbox.candidates import knowing
 from tts_gym.datasets import load_store
 from tts_gym.discovery import finalists
 from tts_gym.discovery.archive import Archive
@@ -18,23 +19,6 @@ from tts_gym.discovery.settings import Settings
 from tts_gym.errors import DiscoveryError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
-
-BY_HEART = """
-def schedule(beta):
-    return {"n": int(round(1 + 3 * beta))}
-
-
-def program(episode, n):
-    right = np.array([LENGTHS])
-    for _ in range(n):
-        i = episode.read(1)
-        if i < 0:
-            break
-        if np.any(right == episode.length(i)):
-            return episode.answer(i)
-    return episode.leader(FINISHED)
-"""
-"""Votes where it knows nothing."""
 
 FIRST = SOURCE.replace("1 + 3 * beta", "2 + 2 * beta").replace("episode.leader(FINISHED)", "episode.answer(0)")
 """Reads more than it needs and answers with the first branch: worse than a vote."""
@@ -62,7 +46,7 @@ def store_path(tmp_path):
 def by_heart(store_path):
     tables = load_store(store_path).tables
     right = np.flatnonzero(np.arange(len(tables.tokens)) % 6 < 2)
-    return BY_HEART.replace("LENGTHS", ", ".join(map(str, sorted(tables.tokens[right]))))
+    return knowing(sorted(tables.tokens[right]), most=4)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 
 from tts_gym.datasets import synthetic_store
 from tts_gym.episode.compiled import borrow, compiled_episode
-from tts_gym.episode.episode import METHODS, PROPERTIES, Episode, ReplayEpisode, episode_fields
+from tts_gym.episode.episode import Episode, ReplayEpisode, episode_fields
+from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.transitions import reset
 

@@ -2,17 +2,22 @@
 
 import json
 import pickle
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 from pandas.testing import assert_frame_equal
 
 from tts_gym.agents import parse_spec
+from tts_gym.agents.recount import Recounter
 from tts_gym.agents.specs import FileController
 from tts_gym.datasets import synthetic_store
+from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.workers import Workers
+from tts_gym.sandbox.anonymise import anonymise
 from tts_gym.sandbox.jailed_controller import JailedController, runnable
 
 CANDIDATE = '''"""Annotated with what is not there outside a jail, and with a helper of a name that is taken there."""
@@ -51,8 +56,11 @@ def winner(tmp_path):
 
 
 @pytest.fixture
-def interpreted(monkeypatch):
+def interpreted(monkeypatch, store):
     """Nothing compiles in the jails that start now, nor in workers, which no other test is to meet."""
+    # The recount is compiled by then, as the parent's compiler reads the environment too.
+    anonymised = replace(store, tables=anonymise(store, np.random.default_rng(0)).tables)
+    Recounter(anonymised, [0], EpisodeRules())
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     yield
     get_reusable_executor().shutdown(wait=True)

@@ -51,6 +51,31 @@ def shipped_cmc():
     return re.sub(r"beta: Annotated\[.*?\)\] = 0.5", "beta: float", body)
 
 
+BY_HEART = """
+def schedule(beta):
+    return {"n": int(round(1 + MORE * beta))}
+
+
+def program(episode, n):
+    right = np.array([LENGTHS])
+    for _ in range(n):
+        i = episode.read(1)
+        if i < 0:
+            break
+        if np.any(right == episode.length(i)):
+            return episode.answer(i)
+    return episode.leader(FINISHED)
+"""
+
+
+def knowing(lengths, most):
+    """A candidate that takes each branch of one of ``lengths`` for right, and votes where it meets none.
+
+    It reads up to ``most`` branches. The check of sources lets a few lengths through.
+    """
+    return BY_HEART.replace("MORE", str(most - 1)).replace("LENGTHS", ", ".join(map(str, lengths)))
+
+
 def reading_after(*body):
     """A candidate that reads some branches after the statements of ``body``, which begin in line 6."""
     head = 'def schedule(beta):\n    return {"n": int(round(2 + 30 * beta))}\n\n\ndef program(episode, n):\n'

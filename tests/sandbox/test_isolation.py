@@ -60,14 +60,13 @@ fork_server_main.main()
 
 
 @pytest.fixture
-def system_without(tmp_path, monkeypatch):
+def system_without(tmp_path, monkeypatch, interpreted):
     """Let jails start on a system without some layers."""
 
     def start(missing, run_anyway=False):
         script = tmp_path / "fork_server_main.py"
         script.write_text(WITHOUT.format(file=fork_server_main.__file__, missing=list(missing), run_anyway=run_anyway))
         monkeypatch.setattr(fork_server_main, "__file__", str(script))
-        monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
         # A fork server serves one environment, so that those of other tests are not taken.
         monkeypatch.setenv("TMPDIR", str(tmp_path))
 

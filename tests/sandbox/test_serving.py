@@ -20,13 +20,9 @@ from tts_gym.sandbox.child import class_runner
 from tts_gym.sandbox.jail import Limits, run_jailed, validate
 from tts_gym.sandbox.serving import Serving
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 EXACT, PUBLISHED = EpisodeRules(), EpisodeRules(published=True)
-
-
-@pytest.fixture(autouse=True)
-def interpreted(monkeypatch):
-    """Jails that start during these tests load no compiled kernels, which classes never use."""
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
 
 
 @pytest.fixture(scope="module")

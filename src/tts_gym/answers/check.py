@@ -14,7 +14,7 @@ from tts_gym.answers.reader import answer_reader
 
 
 @dataclass(frozen=True)
-class Case:
+class AnswerCase:
     """A text or an answer, and whether a careful person takes it for the gold answer.
 
     Attributes:
@@ -35,7 +35,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckedCase:
     """What came out of a case.
 
     Attributes:
@@ -44,7 +44,7 @@ class Outcome:
         equal: whether it was taken for the gold answer.
     """
 
-    case: Case
+    case: AnswerCase
     answer: str | None
     equal: bool
 
@@ -54,7 +54,7 @@ class Outcome:
         return self.equal == self.case.equal
 
 
-def read_cases(file: Path) -> list[Case]:
+def read_cases(file: Path) -> list[AnswerCase]:
     """The cases of a JSON-lines file with the fields ``text`` or ``answer``, ``gold``, ``equal``, ``rule``, ``family``.
 
     Raises:
@@ -70,7 +70,7 @@ def read_cases(file: Path) -> list[Case]:
     return cases
 
 
-def _case(line: str, place: str) -> Case:
+def _case(line: str, place: str) -> AnswerCase:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
@@ -83,10 +83,10 @@ def _case(line: str, place: str) -> Case:
     rule, family = fields.get("rule", "auto"), fields.get("family", "all")
     if not isinstance(rule, str) or not isinstance(family, str):
         raise AnswerError(f"{place}: rule and family are texts.")
-    return Case(fields.get("text"), fields.get("answer"), fields["gold"], fields["equal"], rule, family)
+    return AnswerCase(fields.get("text"), fields.get("answer"), fields["gold"], fields["equal"], rule, family)
 
 
-def check(cases: Iterable[Case]) -> list[Outcome]:
+def check(cases: Iterable[AnswerCase]) -> list[CheckedCase]:
     """Try both decisions on each of ``cases``.
 
     Raises:
@@ -94,33 +94,33 @@ def check(cases: Iterable[Case]) -> list[Outcome]:
         TTSGymError: math-verify is not installed or does not start.
     """
     with Equivalence() as equivalence:
-        return [_outcome(case, equivalence) for case in cases]
+        return [_checked(case, equivalence) for case in cases]
 
 
-def _outcome(case: Case, equivalence: Equivalence) -> Outcome:
+def _checked(case: AnswerCase, equivalence: Equivalence) -> CheckedCase:
     with answer_reader(case.rule) as reader:
         answer = case.answer if case.text is None else reader.branch(case.text).answer
         gold = reader.gold(case.gold)
-    return Outcome(case, answer, answer is not None and equivalence.same(answer, gold))
+    return CheckedCase(case, answer, answer is not None and equivalence.same(answer, gold))
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summary(checked: Sequence[CheckedCase]) -> dict[str, Any]:
     """Counts over all cases, and by family in the order in which families appear.
 
     Returns:
         ``cases``, ``right``, ``false_merges`` (taken for the gold answer and is not), ``false_splits`` (is and was not
         taken for it), and ``families`` with the same counts for each.
     """
-    families = dict.fromkeys(outcome.case.family for outcome in outcomes)
-    return _counts(outcomes) | {
-        "families": {name: _counts([one for one in outcomes if one.case.family == name]) for name in families}
+    families = dict.fromkeys(one.case.family for one in checked)
+    return _counts(checked) | {
+        "families": {name: _counts([one for one in checked if one.case.family == name]) for name in families}
     }
 
 
-def _counts(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _counts(checked: Sequence[CheckedCase]) -> dict[str, Any]:
     return {
-        "cases": len(outcomes),
-        "right": sum(outcome.is_right for outcome in outcomes),
-        "false_merges": sum(outcome.equal and not outcome.case.equal for outcome in outcomes),
-        "false_splits": sum(outcome.case.equal and not outcome.equal for outcome in outcomes),
+        "cases": len(checked),
+        "right": sum(one.is_right for one in checked),
+        "false_merges": sum(one.equal and not one.case.equal for one in checked),
+        "false_splits": sum(one.case.equal and not one.equal for one in checked),
     }

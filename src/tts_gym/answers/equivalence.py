@@ -139,6 +139,10 @@ class Equivalence(AbstractContextManager["Equivalence"]):
     def same(self, answer: str, gold: str) -> bool:
         """Whether ``answer`` is the correct answer ``gold``.
 
+        Args:
+            answer: as it was found in a text.
+            gold: the gold answer.
+
         Raises:
             TTSGymError: math-verify does not start.
         """
@@ -211,6 +215,10 @@ def _comparison(grouped: _Grouped, one: int, other: int) -> str:
 def same(answer: str, gold: str) -> bool:
     """Whether ``answer`` is the correct answer ``gold``; see ``Equivalence``, which keeps its workers for many.
 
+    Args:
+        answer: as it was found in a text.
+        gold: the gold answer.
+
     Raises:
         TTSGymError: math-verify is not installed or does not start.
     """
@@ -220,6 +228,10 @@ def same(answer: str, gold: str) -> bool:
 
 def classes(answers: Sequence[str], gold: str) -> list[int]:
     """The class of each answer, numbered from 1 in order of first appearance; see ``Equivalence.classes``.
+
+    Args:
+        answers: as they were found in texts.
+        gold: the gold answer to their question.
 
     Raises:
         TTSGymError: math-verify is not installed or does not start.

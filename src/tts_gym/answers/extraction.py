@@ -43,7 +43,7 @@ class Extraction:
     """What was found of an answer in a text.
 
     Attributes:
-        answer: the answer, as ``wording.clean`` spells it; None where there is none, it is not closed, or it is no
+        answer: the answer, as ``normalise.clean`` spells it; None where there is none, it is not closed, or it is no
             answer.
         marker: what marked it: "boxed", "answer tag", "####", "json", "final answer", "answer", "result", "letter",
             "verdict", "last number", "bare" for a text that is the answer, "suffix" for a probe that begins with it, or

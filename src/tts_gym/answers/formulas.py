@@ -57,7 +57,13 @@ class LeafClasses:
     comparison: dict[Leaf, str] = field(default_factory=dict)
 
     def join(self, leaf: Leaf, to: Leaf, comparison: str) -> None:
-        """Put ``leaf``, with all that are in its class, into the class of ``to``."""
+        """Put ``leaf``, with all that are in its class, into the class of ``to``.
+
+        Args:
+            leaf: one that is in a class, its own where it has joined none.
+            to: another one.
+            comparison: by which they are equal, one of those of ``comparison``.
+        """
         old, new = self.classes[leaf], self.classes[to]
         for member, label in self.classes.items():
             if label == old:

@@ -15,7 +15,15 @@ TAGGED = "<answer>{}</answer>"
 
 
 def find_again(answer: str, rule: str) -> list[str]:
-    """What ``rule`` finds in texts that say ``answer``."""
+    """What ``rule`` finds in texts that say ``answer``.
+
+    Args:
+        answer: without its format.
+        rule: how answers are recognised, a rule of ``presets``.
+
+    Raises:
+        AnswerError: there is no such rule.
+    """
     markers = rule_named(rule).markers
     ways = (BOXED, TAGGED) if markers == "all" else (SPOKEN.get(markers, BOXED),)
     found = (extract(way.format(answer), rule).answer for way in ways)
@@ -23,7 +31,15 @@ def find_again(answer: str, rule: str) -> list[str]:
 
 
 def is_findable(gold: str, rule: str) -> bool:
-    """Whether a text that says the gold answer ``gold`` gives it again by ``rule``."""
+    """Whether a text that says the gold answer ``gold`` gives it again by ``rule``.
+
+    Args:
+        gold: the gold answer as it is published.
+        rule: how answers are recognised, a rule of ``presets``.
+
+    Raises:
+        AnswerError: there is no such rule.
+    """
     answer = extract_gold(gold, rule)
     return (extract(BOXED.format(answer)).answer or clean(answer)) in find_again(answer, rule)
 

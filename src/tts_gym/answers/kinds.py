@@ -56,7 +56,7 @@ DEEPEST = 30
 
 
 def what_is_asked(gold: str) -> Asked:
-    """What ``gold``, as ``wording.clean`` spells it, shows of the answers to its question."""
+    """What ``gold``, as ``normalise.clean`` spells it, shows of the answers to its question."""
     text = _spelled(gold)
     if read_object(gold) is not None:
         return Asked("object")
@@ -91,7 +91,12 @@ def what_is_asked(gold: str) -> Asked:
 
 
 def read(answer: str, asked: Asked = NOTHING) -> Reading:
-    """What ``answer``, as ``wording.clean`` spells it, says where the gold answer is as ``asked``."""
+    """What ``answer``, as ``normalise.clean`` spells it, says where the gold answer is as ``asked``.
+
+    Args:
+        answer: the answer.
+        asked: what the gold answer shows of it; nothing for an answer by itself.
+    """
     text = _spelled(answer)
     if asked.kind == "object":
         return read_object(answer) or Word("text", plain_words(text))
@@ -109,7 +114,12 @@ def read(answer: str, asked: Asked = NOTHING) -> Reading:
 
 
 def alternatives(answer: str, asked: Asked) -> list[Reading]:
-    """Further readings of ``answer`` that count where one of them is the gold answer."""
+    """Further readings of ``answer`` that count where one of them is the gold answer.
+
+    Args:
+        answer: as for ``read``.
+        asked: what the gold answer shows of it.
+    """
     text = _spelled(answer)
     if nesting(text) > DEEPEST or asked.kind == "object":
         return []
@@ -135,7 +145,12 @@ def alternatives(answer: str, asked: Asked) -> list[Reading]:
 
 
 def read_gold(gold: str, asked: Asked) -> list[Reading]:
-    """All that the gold answer says; its first reading is that of the answers as they are asked for."""
+    """All that the gold answer says; its first reading is that of the answers as they are asked for.
+
+    Args:
+        gold: as answers are for ``read``.
+        asked: ``what_is_asked`` of it.
+    """
     name, value = named(_spelled(gold))
     values = [read_value(value, NOTHING)] if asked.kind == "equation" and name is not None else []
     clock = on_a_clock(value) if asked.names_half is not None else None

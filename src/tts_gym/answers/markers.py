@@ -113,7 +113,14 @@ def fields(text: str) -> Iterator[Marked]:
 
 
 def phrases(text: str, pattern: re.Pattern[str], marker: str, longest: int) -> Iterator[Marked]:
-    """What follows the matches of ``pattern``, ``longest`` characters at most; none in brackets or notes counts."""
+    """What follows the matches of ``pattern``, ``longest`` characters at most; none in brackets or notes counts.
+
+    Args:
+        text: what is searched.
+        pattern: of phrases such as ``FINAL``.
+        marker: what such a mark is called.
+        longest: characters of a passage, and of the line before a mark that is looked at.
+    """
     for match in pattern.finditer(text):
         line = text[max(text.rfind("\n", 0, match.start()) + 1, match.start() - longest) : match.start()]
         if line.count("(") <= line.count(")") and not REMARK.match(line):

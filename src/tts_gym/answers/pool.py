@@ -82,6 +82,10 @@ class WorkerPool:
     def ask(self, operation: str, *arguments: str) -> Any:
         """The result of a request, from the cache if it is there; None if the worker failed.
 
+        Args:
+            operation: one of ``worker_main.OPERATIONS``.
+            *arguments: what it takes.
+
         Raises:
             TTSGymError: a worker does not start.
         """
@@ -105,5 +109,13 @@ class WorkerPool:
         return result
 
     def ask_each(self, operation: str, arguments: Iterable[str]) -> list[Any]:
-        """The results of many requests of one argument each, in order."""
+        """The results of many requests of one argument each, in order.
+
+        Args:
+            operation: one of ``worker_main.OPERATIONS`` that takes one argument.
+            arguments: an argument a request.
+
+        Raises:
+            TTSGymError: a worker does not start.
+        """
         return list(self._threads.map(lambda argument: self.ask(operation, argument), arguments))

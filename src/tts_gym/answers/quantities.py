@@ -116,7 +116,13 @@ DIMENSIONS = frozenset(dimension for dimension, _, _ in TABLE.values())
 
 
 def in_unit(quantity: Quantity, leaf: Leaf, wanted: Unit) -> Reading | None:
-    """``quantity``, whose head is ``leaf``, as so many of ``wanted``; None where it measures something else."""
+    """``quantity``, whose head is ``leaf``, as so many of ``wanted``; None where it measures something else.
+
+    Args:
+        quantity: with a unit of any kind.
+        leaf: its head as a number or a formula.
+        wanted: the unit that the gold answer has.
+    """
     if not quantity.unit.measures_like(wanted):
         return None
     ratio = quantity.unit.factor / wanted.factor

@@ -19,7 +19,13 @@ class AnswerReader(Protocol):
         """The answer of a whole branch."""
 
     def probe(self, suffix: str, continuation: str, question: str = "") -> Extraction:
-        """The answer that a model was made to give after ``suffix``."""
+        """The answer that a model was made to give after ``suffix``.
+
+        Args:
+            suffix: what the branch was continued by.
+            continuation: what the model wrote then.
+            question: the question; a calculation that stands in it is no answer of the model's.
+        """
 
     def gold(self, text: str) -> str:
         """The gold answer without its format."""

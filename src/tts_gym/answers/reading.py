@@ -65,7 +65,12 @@ def leaves(reading: Reading) -> list[Leaf]:
 
 
 def key(reading: Reading, classes: Mapping[Leaf, Hashable]) -> Hashable:
-    """What is the same for equal readings, where ``classes`` tells which leaves are equal."""
+    """What is the same for equal readings, where ``classes`` tells which leaves are equal.
+
+    Args:
+        reading: the reading.
+        classes: a label for each of its leaves, the same for equal ones.
+    """
     if isinstance(reading, Leaf):
         return "leaf", classes[reading]
     if isinstance(reading, Word):

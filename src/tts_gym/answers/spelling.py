@@ -72,7 +72,7 @@ def spell(text: str) -> str:
     """The spelling of ``text`` that answers are compared in; words and units keep their letters.
 
     Args:
-        text: an answer as ``wording.clean`` gives it.
+        text: an answer as ``normalise.clean`` gives it.
     """
     previous = None
     text = POWER_TAG.sub(r"^{\1}", TAGS.sub("", text))

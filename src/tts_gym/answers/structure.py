@@ -31,7 +31,12 @@ class Enclosed(NamedTuple):
 
 
 def split_top(text: str, separator: str = ",") -> list[str] | None:
-    """The parts of ``text`` between separators that no bracket encloses; None where brackets do not match."""
+    """The parts of ``text`` between separators that no bracket encloses; None where brackets do not match.
+
+    Args:
+        text: a formula, or several.
+        separator: one character.
+    """
     parts, depth, start = [], 0, 0
     for place, char in enumerate(text):
         if char in OPENING:

@@ -84,7 +84,12 @@ def is_words(text: str) -> bool:
 
 
 def read_value(text: str, asked: Asked) -> Reading:
-    """The reading of ``text`` where no kind of its own is asked for."""
+    """The reading of ``text`` where no kind of its own is asked for.
+
+    Args:
+        text: spelled by ``spelling.spell``.
+        asked: what the gold answer shows of it.
+    """
     name, value = named(text)
     return value_of(name, _only_member(read_bare(value, asked)), asked)
 
@@ -98,14 +103,25 @@ def _only_member(reading: Reading) -> Reading:
 
 
 def value_of(name: str | None, reading: Reading, asked: Asked) -> Reading:
-    """``reading`` as the value of ``name``, where the gold answer gives a value to another name."""
+    """``reading`` as the value of ``name``, where the gold answer gives a value to another name.
+
+    Args:
+        name: None or empty where the answer names nothing.
+        reading: of the value.
+        asked: what the gold answer shows of it.
+    """
     if name and asked.name and name.casefold() != asked.name.casefold():
         return Group(f"value of {name}", (reading,))
     return reading
 
 
 def read_bare(text: str, asked: Asked) -> Reading:
-    """The reading of a value without a name."""
+    """The reading of a value without a name.
+
+    Args:
+        text: spelled by ``spelling.spell``.
+        asked: what the gold answer shows of it.
+    """
     if "$" in text.lstrip("+-$ ").rstrip("$ "):
         return Word("text", plain_words(text))
     for reader in READERS:
@@ -286,7 +302,12 @@ def _relation(text: str, asked: Asked) -> Reading | None:
 
 
 def read_equation(text: str, asked: Asked = NOTHING) -> Reading:
-    """The reading of an equation, or of several in a list."""
+    """The reading of an equation, or of several in a list.
+
+    Args:
+        text: spelled by ``spelling.spell``.
+        asked: what the gold answer shows of it.
+    """
     listed = split_top(text)
     if listed is not None and len(listed) > 1:
         return grouped("", tuple(listed), Asked(name=asked.name))

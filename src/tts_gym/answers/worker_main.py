@@ -45,7 +45,12 @@ SUBSCRIPTED_CONSTANT = re.compile(r"(?:(?<![A-Za-z\\])I|\\gamma) ?_")
 
 
 def search(pattern: str, text: str) -> str | None:
-    """The first group of the last match of ``pattern`` in ``text``, or the whole match if there is no group."""
+    """The first group of the last match of ``pattern`` in ``text``, or the whole match if there is no group.
+
+    Args:
+        pattern: a regular expression.
+        text: what is searched.
+    """
     groups = [match.group(min(1, match.re.groups)) for match in re.finditer(pattern, text)]
     return groups[-1] if groups else None
 
@@ -207,7 +212,12 @@ def _stand_in(name: str, point: int) -> Any:
 
 
 def same(one: str, other: str) -> str | None:
-    """By which comparison two formulas are equal: "expanded", "scaled" or "math-verify"; None where they are not."""
+    """By which comparison two formulas are equal: "expanded", "scaled" or "math-verify"; None where they are not.
+
+    Args:
+        one: a formula or an equation in LaTeX.
+        other: another.
+    """
     from math_verify import verify
     from sympy import Eq, Expr, cancel, expand, together
 
@@ -274,7 +284,12 @@ def _exactly(expression: Any) -> Any:
 
 
 def score(scorer: str, answer: str) -> float | None:
-    """What the task that ``scorer`` describes (``collectors.tasks``) gives for ``answer``; None where it raises."""
+    """What the task that ``scorer`` describes (``collectors.tasks``) gives for ``answer``; None where it raises.
+
+    Args:
+        scorer: JSON with "task", its "options", and the "item" as Python writes it.
+        answer: as it was found in a text.
+    """
     told = json.loads(scorer)
     task = _task(told["task"], json.dumps(told["options"]))
     try:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tts_gym.answers.check import Outcome, check, read_cases, summary
+from tts_gym.answers.check import CheckedCase, check, read_cases, summary
 from tts_gym.cli.output import print_table, write
 
 app = typer.Typer(help="Try how answers are found in texts and told apart.", no_args_is_help=True)
@@ -43,7 +43,7 @@ def check_answers(
         write(json_file, json.dumps(summary(outcomes), indent=2, ensure_ascii=False) + "\n")
 
 
-def _print(outcomes: Sequence[Outcome]) -> None:
+def _print(outcomes: Sequence[CheckedCase]) -> None:
     counts = summary(outcomes)
     table = Table("family", "cases", "right", "false merges", "false splits")
     for name, row in [*counts["families"].items(), ("all", counts)]:

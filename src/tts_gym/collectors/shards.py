@@ -30,7 +30,7 @@ from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import Unit, UnitResult
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
-from tts_gym.datasets.store import SIGNALS
+from tts_gym.datasets.signals import SIGNALS
 from tts_gym.files import locked, naming, write_whole
 
 WORK = ".collection"

@@ -19,7 +19,8 @@ from tts_gym.datasets.checks import Ints, check_columns, owners, refuse, starts
 from tts_gym.datasets.labels import Labels, read_labels
 from tts_gym.datasets.metadata import check_provenance
 from tts_gym.datasets.schema import BRANCHES, MOST_TOKENS, Sources, StoreTables, probes_schema
-from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.errors import StoreError
 
 
@@ -78,7 +79,13 @@ def build_store(tables: StoreTables, metadata: Mapping[str, Any], sources: Sourc
 
 
 def replay_store(metadata: Mapping[str, Any], labels: Labels, tables: Tables) -> ReplayStore:
-    """Put a store together; its arrays become read-only."""
+    """Put a store together; its arrays become read-only.
+
+    Args:
+        metadata: the provenance, checked.
+        labels: questions and answers, checked.
+        tables: the arrays, which become read-only in place.
+    """
     for array in (labels.gold, *tables):
         array.setflags(write=False)
     return ReplayStore(
@@ -95,7 +102,13 @@ def replay_store(metadata: Mapping[str, Any], labels: Labels, tables: Tables) ->
 
 
 def replay_tables(rows: BranchRows, pieces: Iterable[Piece], signals: tuple[str, ...]) -> Tables:
-    """The arrays that replay reads, from what is recorded once a branch and once a probe."""
+    """The arrays that replay reads, from what is recorded once a branch and once a probe.
+
+    Args:
+        rows: what is recorded once a branch.
+        pieces: what is recorded once a probe, of all branches in order; at least one piece.
+        signals: names of the recorded signals, in the order of their columns in the pieces.
+    """
     probe_counts, answers, values = map(np.concatenate, zip(*pieces, strict=True))
     return Tables(rows.start, rows.tokens, answer_starts(probe_counts), answers, signal_columns(signals), values)
 
@@ -118,6 +131,11 @@ def answer_starts(probe_counts: Ints) -> Ints:
 
 def branch_rows(branches: pa.Table, labels: Labels, sources: Sources) -> BranchRows:
     """Check the columns of ``branches`` with one value a branch.
+
+    Args:
+        branches: the table as recorded; columns of probes are left alone.
+        labels: the questions and answers that it names.
+        sources: where it comes from, for error messages.
 
     Raises:
         StoreError: something is mistyped, missing or inconsistent; the message names the place.

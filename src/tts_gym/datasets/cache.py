@@ -19,7 +19,8 @@ from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
 from tts_gym.datasets.build import BranchRows, Piece, answer_starts, signal_columns
-from tts_gym.datasets.store import SIGNALS, Tables
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.datasets.store import Tables
 from tts_gym.files import locked, move, sync
 
 CACHE = ".cache"

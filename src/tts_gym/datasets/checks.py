@@ -16,7 +16,15 @@ Ints = NDArray[np.int64]
 
 
 def refuse(bad: NDArray[np.bool_], message: Callable[[int], str]) -> None:
-    """Raise a ``StoreError`` with the message for the first place where ``bad`` holds, if there is one."""
+    """Raise a ``StoreError`` with the message for the first place where ``bad`` holds, if there is one.
+
+    Args:
+        bad: bool [places].
+        message: given the first bad place, what to say.
+
+    Raises:
+        StoreError: ``bad`` holds somewhere.
+    """
     if bad.any():
         raise StoreError(message(int(bad.argmax())))
 
@@ -55,7 +63,18 @@ def check_columns(table: pa.Table, schema: pa.Schema, source: str, first_row: in
 
 
 def question_ids(questions: pa.Table, source: str) -> pa.Array:
-    """The ids of the questions table: at least one, and no two alike."""
+    """The ids of the questions table: at least one, and no two alike.
+
+    Args:
+        questions: the questions table.
+        source: where it comes from, for error messages.
+
+    Returns:
+        string [questions].
+
+    Raises:
+        StoreError: there is none, or one twice.
+    """
     ids = questions["id"].combine_chunks()
     if not len(ids):
         raise StoreError(f"{source}: there are no questions; record at least one")
@@ -66,7 +85,16 @@ def question_ids(questions: pa.Table, source: str) -> pa.Array:
 
 
 def owners(table: pa.Table, ids: pa.Array, source: str) -> Ints:
-    """Question index of each row, int64 [rows]; rows must be grouped by question, in the order of ``ids``."""
+    """Question index of each row, int64 [rows]; rows must be grouped by question, in the order of ``ids``.
+
+    Args:
+        table: has a column ``question_id``.
+        ids: string [questions], no two alike.
+        source: where the table comes from, for error messages.
+
+    Raises:
+        StoreError: a question is unknown, or its rows are apart or out of order.
+    """
     named = table["question_id"]
     owner: Ints = pc.index_in(named, value_set=ids).fill_null(-1).to_numpy().astype(np.int64)
     refuse(
@@ -84,5 +112,10 @@ def owners(table: pa.Table, ids: pa.Array, source: str) -> Ints:
 
 
 def starts(owner: Ints, questions: int) -> Ints:
-    """First row of each question in rows grouped by question, int64 [questions + 1]."""
+    """First row of each question in rows grouped by question, int64 [questions + 1].
+
+    Args:
+        owner: int64 [rows], question of each row, ascending.
+        questions: how many there are, those without rows included.
+    """
     return np.searchsorted(owner, np.arange(questions + 1)).astype(np.int64)

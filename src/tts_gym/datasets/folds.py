@@ -22,7 +22,12 @@ _SELECTION = re.compile(r"(only|except)=([0-9]+)/([0-9]+)")
 
 
 def fold_of(question: str, folds: int) -> int:
-    """The fold, from 1 to ``folds``, of the question with this text."""
+    """The fold, from 1 to ``folds``, of the question with this text.
+
+    Args:
+        question: the text, as the store has it.
+        folds: how many there are.
+    """
     return int.from_bytes(hashlib.sha256(question.encode()).digest(), "big") % folds + 1
 
 

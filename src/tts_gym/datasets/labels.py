@@ -40,6 +40,11 @@ class Labels(NamedTuple):
 def read_labels(questions: pa.Table, answers: pa.Table, sources: Sources) -> Labels:
     """Check the tables of questions and answers and put them in order.
 
+    Args:
+        questions: the table of questions.
+        answers: the table of their answer texts and classes.
+        sources: where they come from, for error messages.
+
     Raises:
         StoreError: something is mistyped, missing or inconsistent; the message names the place.
     """

@@ -43,7 +43,15 @@ FILE_KEYS: dict[str, type] = {"format_version": int, "tools": dict, "sha256": di
 
 
 def check_provenance(metadata: Mapping[str, Any], source: str) -> None:
-    """Refuse metadata that lack a key of ``PROVENANCE``, mistype one, or have an impossible interval."""
+    """Refuse metadata that lack a key of ``PROVENANCE``, mistype one, or have an impossible interval.
+
+    Args:
+        metadata: what is told of a store.
+        source: where it comes from, for error messages.
+
+    Raises:
+        StoreError: it is refused.
+    """
     _check_types(metadata, PROVENANCE, source)
     interval = metadata["interval"]
     if not 0 < interval <= MOST_TOKENS:
@@ -51,7 +59,15 @@ def check_provenance(metadata: Mapping[str, Any], source: str) -> None:
 
 
 def check_file_metadata(metadata: Any, source: str) -> None:
-    """Refuse what ``metadata.json`` holds if it is not an object of a known format version with every key."""
+    """Refuse what ``metadata.json`` holds if it is not an object of a known format version with every key.
+
+    Args:
+        metadata: anything that JSON holds.
+        source: the file, for error messages.
+
+    Raises:
+        StoreError: it is refused.
+    """
     if not isinstance(metadata, dict):
         raise StoreError(f"{source}: holds {short(metadata)} where an object is expected; write the store again")
     found = metadata.get("format_version")

@@ -20,7 +20,7 @@ from tts_gym.datasets.schema import (
     StoreTables,
     branches_schema,
 )
-from tts_gym.datasets.store import SIGNALS
+from tts_gym.datasets.signals import SIGNALS
 from tts_gym.errors import StoreError
 
 Grouping = Callable[[Sequence[str], str], Sequence[int]]

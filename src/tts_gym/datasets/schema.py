@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from tts_gym.datasets.store import SIGNALS
+from tts_gym.datasets.signals import SIGNALS
 
 FIRST_VERSION, FORMAT_VERSION = 1, 2
 """Versions of the directory layout: the oldest that is read, and the one that is written, described above."""

@@ -10,25 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.datasets.grading import Grading, grading_of
+from tts_gym.datasets.signals import SIGNALS
 
 INVALID = 0
 """Class of the invalid answer, the same in every question; it is never right."""
 
 INVALID_TEXT = "ERR"
 """How an invalid answer is written where text is wanted; the published data spell it so."""
-
-SIGNALS = ("mean_logprob", "min_logprob", "tail_logprob", "topk_confidence", "answer_logprob", "self_certainty")
-"""Names of the signals that a store may record, a value an interval, in the order of ``Tables.signal_column``; in nats.
-
-- ``mean_logprob``, ``min_logprob``, ``tail_logprob``: the mean and the smallest log-probability of the interval's
-  tokens, and the mean over the last of them.
-- ``topk_confidence``: mean over the interval's tokens of −(1/k) Σ log p over the k likeliest next tokens (token
-  confidence, arXiv 2508.15260).
-- ``answer_logprob``: mean log-probability of the answer's tokens when the answer is forced after the interval; its
-  exponential is the confidence of the trial answer (arXiv 2504.15895). It comes with the probe, the others without.
-- ``self_certainty``: mean over the interval's tokens of KL(U ‖ p) = −(1/V) Σ log(V · p) over the vocabulary's V tokens,
-  with the next-token distribution p and the uniform one U (arXiv 2502.18581).
-"""
 
 
 class Tables(NamedTuple):
@@ -131,5 +119,10 @@ class ReplayStore:
 
 
 def label(name: str, metadata: Mapping[str, Any]) -> str:
-    """The name of a store, marked where its metadata call the data synthetic."""
+    """The name of a store, marked where its metadata call the data synthetic.
+
+    Args:
+        name: of the store.
+        metadata: its provenance.
+    """
     return f"{name} (synthetic)" if metadata.get("synthetic") else name

@@ -134,7 +134,15 @@ def synthetic_store(
 def synthetic_metadata(
     questions: int, branches: int, interval: int = 500, seed: int = 0, model: SyntheticModel = DEFAULT_MODEL
 ) -> dict[str, Any]:
-    """The provenance of the store that ``synthetic_store`` draws for the same arguments."""
+    """The provenance of the store that ``synthetic_store`` draws for the same arguments.
+
+    Args:
+        questions: number of questions.
+        branches: branches of each question.
+        interval: tokens between two probes (Δ).
+        seed: random seed.
+        model: parameters of the generative model.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "name": f"synthetic-{questions}x{branches}-seed{seed}",

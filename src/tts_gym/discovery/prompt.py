@@ -88,7 +88,8 @@ def interface() -> str:
         signature = inspect.signature(called)
         parameters = [str(each).partition(":")[0] + _default(each) for each in list(signature.parameters.values())[1:]]
         shown = name if isinstance(member, property) else f"{name}({', '.join(parameters)})"
-        lines.append(f"- `episode.{shown}`: {' '.join((inspect.getdoc(member) or '').split())}")
+        told = (inspect.getdoc(member) or "").partition("\n\nArgs:")[0]
+        lines.append(f"- `episode.{shown}`: {' '.join(told.split())}")
     return "\n".join(lines)
 
 

@@ -13,8 +13,9 @@ allow (``recount.longest_log``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tts_gym.episode.state import kernel
+from tts_gym.episode.state import LOGGED, kernel
 
 STOP = 0
 BRANCH = 1
@@ -33,14 +34,52 @@ def action_count(max_branches: int) -> int:
 
 @kernel
 def on_branch(kind: int, branch: int) -> int:
-    """Number of the action ``kind`` (CONTINUE, PROBE or PRUNE) on ``branch``."""
+    """Number of the action ``kind`` (CONTINUE, PROBE or PRUNE) on ``branch``.
+
+    Args:
+        kind: CONTINUE, PROBE or PRUNE.
+        branch: index of the branch, 0 or more.
+    """
     return 2 + 3 * branch + kind
 
 
 @kernel
 def run_word(times: int, whole: bool) -> int:
-    """The word after an action with which a branch began ``times`` intervals."""
+    """The word after an action with which a branch began ``times`` intervals.
+
+    Args:
+        times: intervals, 1 or more.
+        whole: whether the branch was to be read to its end without a look on the way.
+    """
     return -(2 * times + whole)
+
+
+@kernel
+def log_word(e: Any, word: int) -> None:
+    """Add ``word`` to the log, where it is kept.
+
+    Args:
+        e: the episode.
+        word: as an int32 holds it.
+    """
+    if e.count[LOGGED] < len(e.log):
+        e.log[e.count[LOGGED]] = word
+    e.count[LOGGED] += 1
+
+
+@kernel
+def log_run(e: Any, action: int, times: int, whole: bool) -> None:
+    """Note that a branch began ``times`` intervals with ``action`` in one go, to be read to its end if ``whole``.
+
+    Args:
+        e: the episode.
+        action: BRANCH, or the number of CONTINUE on the branch.
+        times: intervals, 1 or more.
+        whole: as for ``run_word``.
+    """
+    log_word(e, action)
+    if times > 1 or whole:
+        log_word(e, run_word(times, whole))
 
 
 def atomic_actions(log: Sequence[int]) -> Iterator[int]:

@@ -18,7 +18,7 @@ from numba.extending import intrinsic, overload, overload_attribute, overload_me
 from numba.np.arrayobj import populate_array
 
 from tts_gym.episode.compile_cache import compile_cached
-from tts_gym.episode.episode import METHODS, PROPERTIES
+from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.state import FIELDS, SHARED
 
 
@@ -161,7 +161,13 @@ def _handle_of(episodes):  # type: ignore[no-untyped-def]
 
 
 def borrow_row(like: Any, handle: Any, row: int) -> Any:
-    """Row ``row`` of the episodes with the handle ``handle``, whose type is that of ``like``."""
+    """Row ``row`` of the episodes with the handle ``handle``, whose type is that of ``like``.
+
+    Args:
+        like: an episode of that type, which is not read.
+        handle: of episodes side by side, from ``handle_of``.
+        row: which of them.
+    """
     fields = vars(handle).items()
     return SimpleNamespace(**{name: value if name in SHARED else value[row] for name, value in fields})
 

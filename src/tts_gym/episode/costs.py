@@ -18,19 +18,35 @@ from tts_gym.episode.state import BUDGET, FIRST, INTERVAL, PUBLISHED, TOKENS, ke
 
 @kernel
 def row_of(e: Any, i: int) -> int:
-    """Row of opened branch ``i`` in the tables."""
+    """Row of opened branch ``i`` in the tables.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+    """
     return int(e.setup[FIRST] + e.order[i])
 
 
 @kernel
 def last_depth(e: Any, row: int) -> int:
-    """Advances that finish the branch in ``row``: one a recorded probe, and the finishing one."""
+    """Advances that finish the branch in ``row``: one a recorded probe, and the finishing one.
+
+    Args:
+        e: the episode.
+        row: of the branch in the tables, see ``row_of``.
+    """
     return int(e.tables.answer_start[row + 1] - e.tables.answer_start[row])
 
 
 @kernel
 def cost_at(e: Any, row: int, depth: int) -> int:
-    """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one."""
+    """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one.
+
+    Args:
+        e: the episode.
+        row: of the branch in the tables, see ``row_of``.
+        depth: advances, 0 to ``last_depth``.
+    """
     length = int(e.tables.tokens[row])
     probes = last_depth(e, row) - 1
     generated = min(depth, probes) * int(e.setup[INTERVAL])
@@ -44,6 +60,12 @@ def room_for(e: Any, row: int, depth: int, target: int) -> int:
     """Tokens that the budget must admit for the branch in ``row`` to go from ``depth`` to ``target``, further on.
 
     All but the last of these advances are charged before it begins; it needs room for the intervals that it generates.
+
+    Args:
+        e: the episode.
+        row: of the branch in the tables, see ``row_of``.
+        depth: advances that are paid for.
+        target: advances to come to, more than ``depth`` and at most ``last_depth``.
     """
     interval = int(e.setup[INTERVAL])
     before = cost_at(e, row, target - 1)
@@ -54,7 +76,12 @@ def room_for(e: Any, row: int, depth: int, target: int) -> int:
 
 @kernel
 def fits(e: Any, tokens: int) -> bool:
-    """Whether the budget admits ``tokens`` more."""
+    """Whether the budget admits ``tokens`` more.
+
+    Args:
+        e: the episode.
+        tokens: how many more than are spent.
+    """
     return bool(e.count[TOKENS] + tokens <= e.setup[BUDGET])
 
 

@@ -1,24 +1,23 @@
 """The episode: what a controller program sees and does, and its interpreted replay.
 
-``Episode`` is the interface. ``ReplayEpisode`` runs it in plain Python and keeps a trace; ``compiled`` runs the same
-kernels in compiled code.
+``Episode`` is the interface; ``methods`` has the kernels behind it. ``ReplayEpisode`` runs them in plain Python and
+keeps a trace; ``compiled`` runs them in compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.datasets.store import SIGNALS, ReplayStore
-from tts_gym.episode import costs, transitions, votes
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import (
     BUDGET,
-    COMPLETED,
     COUNT_SIZE,
     EAGER,
     FIELDS,
@@ -26,17 +25,10 @@ from tts_gym.episode.state import (
     MAX_WIDTH,
     PROBE_COST,
     PUBLISHED,
-    RECORDED,
-    SEQUENTIAL,
     SETUP_SIZE,
     TOKENS,
-    WIDTH,
-    kernel,
 )
 from tts_gym.episode.votes import confidence_table
-
-_OF_THE_PROBE = SIGNALS.index("answer_logprob")
-"""Place of the signal that comes with a probe; the others come with an interval's own tokens."""
 
 
 class Episode(Protocol):
@@ -64,6 +56,10 @@ class Episode(Protocol):
         """Generate up to ``k`` intervals of branch ``i`` and reveal its answer there; return the intervals it moved.
 
         A branch with K probes moves K + 1 times: the last one finishes it and reveals its final answer.
+
+        Args:
+            i: index of the branch.
+            k: intervals, 1 or more.
         """
 
     def advance_all(self, k: int = 1) -> int:
@@ -138,127 +134,24 @@ class Episode(Protocol):
         Signals are recorded for intervals that end in a probe, so the finishing one has none. NaN where there is
         nothing to see: for the last interval of a branch without probes, and for "answer_logprob" at any interval
         but that of the branch's latest revealed answer.
+
+        Args:
+            name: one of ``SIGNALS``.
+            i: index of the branch.
+            k: interval, from 1; 0 for the last generated one.
+
+        Raises:
+            KeyError: the store does not record the signal.
+            IndexError: the branch has not generated that interval, or nothing is recorded for it.
         """
 
     def note(self, name: str, value: float) -> None:
-        """Keep ``value`` in the trace of an interpreted episode; does nothing in a compiled one."""
+        """Keep ``value`` in the trace of an interpreted episode; does nothing in a compiled one.
 
-
-@kernel
-def _width(e: Any) -> int:
-    return int(e.count[WIDTH])
-
-
-@kernel
-def _max_width(e: Any) -> int:
-    return int(min(e.setup[MAX_WIDTH], e.setup[RECORDED]))
-
-
-@kernel
-def _completed(e: Any) -> int:
-    return int(e.count[COMPLETED])
-
-
-@kernel
-def _tokens(e: Any) -> int:
-    return int(e.count[TOKENS])
-
-
-@kernel
-def _sequential_tokens(e: Any) -> int:
-    return int(e.count[SEQUENTIAL])
-
-
-@kernel
-def _budget(e: Any) -> int:
-    return int(e.setup[BUDGET])
-
-
-@kernel
-def _depth(e: Any, i: int) -> int:
-    transitions.check_branch(e, i)
-    return int(e.depths[i])
-
-
-@kernel
-def _length(e: Any, i: int) -> int:
-    transitions.check_branch(e, i)
-    whole = int(e.tables.tokens[costs.row_of(e, i)])
-    return whole if e.finished[i] else min(int(e.depths[i]) * int(e.setup[INTERVAL]), whole)
-
-
-@kernel
-def _answer(e: Any, i: int) -> int:
-    transitions.check_branch(e, i)
-    return int(e.codes[i])
-
-
-@kernel
-def _is_active(e: Any, i: int) -> bool:
-    transitions.check_branch(e, i)
-    return not e.pruned[i]
-
-
-@kernel
-def _is_finished(e: Any, i: int) -> bool:
-    transitions.check_branch(e, i)
-    return bool(e.finished[i])
-
-
-@kernel
-def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
-    transitions.check_branch(e, i)
-    row = costs.row_of(e, i)
-    generated = min(e.depths[i], costs.last_depth(e, row) - 1)
-    if k < 0 or k > generated:
-        raise IndexError("interval out of range: that branch has not generated it, or nothing is recorded for it")
-    interval = k if k > 0 else generated
-    for place in range(len(SIGNALS)):
-        column = e.tables.signal_column[place]
-        if SIGNALS[place] == name and column >= 0:
-            if interval == 0 or (place == _OF_THE_PROBE and interval != e.shown[i]):
-                return np.nan
-            return float(e.tables.signals[e.tables.answer_start[row] - row + interval - 1, column])
-    raise KeyError("this store does not record that signal")
-
-
-@kernel
-def _note(e: Any, name: str, value: float) -> None:
-    pass
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "branch": transitions.branch,
-    "read": transitions.read,
-    "advance": transitions.advance,
-    "advance_all": transitions.advance_all,
-    "advance_each": transitions.advance_each,
-    "finish": transitions.finish,
-    "probe": transitions.probe,
-    "prune": transitions.prune,
-    "depth": _depth,
-    "length": _length,
-    "answer": _answer,
-    "is_active": _is_active,
-    "is_finished": _is_finished,
-    "is_valid": votes.is_valid,
-    "leader": votes.leader,
-    "votes": votes.votes,
-    "confidence": votes.confidence,
-    "signal": _signal,
-    "note": _note,
-}
-"""The kernel behind each method of ``Episode``."""
-
-PROPERTIES = {
-    "width": _width,
-    "max_width": _max_width,
-    "completed": _completed,
-    "tokens": _tokens,
-    "sequential_tokens": _sequential_tokens,
-    "budget": _budget,
-}
-"""The kernel behind each property of ``Episode``."""
+        Args:
+            name: what it is called in the trace.
+            value: kept as a float.
+        """
 
 
 def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_size: int = 0) -> dict[str, Any]:
@@ -327,7 +220,7 @@ class ReplayEpisode:
         self.notes: list[Note] = []
 
     def note(self, name: str, value: float) -> None:
-        """Keep ``value`` in the trace."""
+        """See ``Episode.note``."""
         self.notes.append(Note(name, float(value), self.count[TOKENS]))  # type: ignore[attr-defined]
 
 

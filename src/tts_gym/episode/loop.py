@@ -47,12 +47,26 @@ class Logs(NamedTuple):
 
 
 def room_for_logs(words: int, episodes: int) -> Logs:
-    """Room for so many words of so many episodes."""
+    """Room for so many words of so many episodes.
+
+    Args:
+        words: int32 words of all logs together; 0 keeps none.
+        episodes: how many there are.
+    """
     return Logs(np.empty(words, np.int32), np.empty(episodes, np.int64), np.empty(episodes, np.int32))
 
 
 def answer_class(e: Any, code: Any) -> int:
-    """Class of the answer ``code`` that a program returned, -1 for none."""
+    """Class of the answer ``code`` that a program returned, -1 for none.
+
+    Args:
+        e: the episode.
+        code: what it returned, which may be anything.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is no answer of this episode.
+    """
     if not isinstance(code, (int, np.integer)) or isinstance(code, bool):
         raise TypeError(f"a program returns an answer code, an integer, but this one returned {code!r}")
     return class_of_code(e, int(code))
@@ -60,7 +74,15 @@ def answer_class(e: Any, code: Any) -> int:
 
 @kernel
 def class_of_code(e: Any, code: int) -> int:
-    """Class of the answer ``code``, -1 for none."""
+    """Class of the answer ``code``, -1 for none.
+
+    Args:
+        e: the episode.
+        code: answer code, -1 for none.
+
+    Raises:
+        ValueError: it is no answer of this episode.
+    """
     if code < -1 or code >= e.count[REVEALED]:
         raise ValueError("the program returned a code that is not an answer of this episode")
     return int(e.class_of[code]) if code >= 0 else -1
@@ -73,7 +95,14 @@ def _compiled_answer_class(e: Any, code: Any) -> Callable[..., int] | None:
 
 @kernel
 def best_finished(e: Any, grading: Grading, question: int, answer: int) -> int:
-    """The right class that a finished branch gives, the first one's, else ``answer``."""
+    """The right class that a finished branch gives, the first one's, else ``answer``.
+
+    Args:
+        e: the episode.
+        grading: the right classes of every question.
+        question: index of the question of the episode.
+        answer: class of the answer that the program gave, -1 for none.
+    """
     for k in range(e.count[COMPLETED]):
         found = int(e.class_of[e.codes[e.completions[k]]])
         if is_right(grading, question, found):
@@ -83,14 +112,25 @@ def best_finished(e: Any, grading: Grading, question: int, answer: int) -> int:
 
 @kernel
 def tell(e: Any, answer: int, row: Any) -> None:
-    """Fill ``row`` with what is kept of an episode, in the order of ``COLUMNS``."""
+    """Fill ``row`` with what is kept of an episode, in the order of ``COLUMNS``.
+
+    Args:
+        e: the episode.
+        answer: class of its answer, -1 for none.
+        row: int64 [len(COLUMNS)], or a list of that length.
+    """
     row[ANSWER] = answer
     for k in range(len(_PLACES)):
         row[FIRST_COUNT + k] = e.count[_PLACES[k]]
 
 
 def program(episode: Any, *arguments: Any) -> int:
-    """Stands for the program in ``_drive``."""
+    """Stands for the program in ``_drive``.
+
+    Args:
+        episode: the question.
+        *arguments: the parameters of the program, in order.
+    """
     raise NotImplementedError
 
 

@@ -39,6 +39,10 @@ def longest_log(store: ReplayStore, rules: EpisodeRules) -> NDArray[np.int64]:
 
     A branch of D advances takes D words for them, one more if it is read whole, D for the ends of calls, one to be
     pruned, and D for probes where an advance does not reveal. An interval in which the budget runs out takes three.
+
+    Args:
+        store: what is replayed.
+        rules: spending and accounting.
     """
     advances = np.add.reduceat(np.diff(store.tables.answer_start), store.tables.branch_start[:-1])
     return (2 if rules.eager else 3) * advances + 2 * store.branch_counts + 3

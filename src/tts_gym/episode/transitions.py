@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tts_gym.episode import costs
-from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, on_branch, run_word
+from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, log_run, log_word, on_branch
 from tts_gym.episode.state import (
     BUDGET,
     COMPLETED,
@@ -19,7 +19,6 @@ from tts_gym.episode.state import (
     EAGER,
     FIRST,
     INTERVAL,
-    LOGGED,
     MAX_WIDTH,
     NO_BUDGET,
     PROBE_COST,
@@ -36,7 +35,12 @@ from tts_gym.episode.state import (
 
 @kernel
 def reset(e: Any, question: int) -> None:
-    """Begin an episode of ``question``; the caller has set ``e.order`` and the rest of ``e.setup``."""
+    """Begin an episode of ``question``; the caller has set ``e.order`` and the rest of ``e.setup``.
+
+    Args:
+        e: the episode.
+        question: index of the question in the store.
+    """
     for code in range(e.count[REVEALED]):
         e.code_of[e.class_of[code]] = -1
     for place in range(COUNT_SIZE):
@@ -48,36 +52,38 @@ def reset(e: Any, question: int) -> None:
 
 @kernel
 def check_branch(e: Any, i: int) -> None:
-    """Refuse a branch that was never opened."""
+    """Refuse a branch that was never opened.
+
+    Args:
+        e: the episode.
+        i: any integer.
+
+    Raises:
+        IndexError: it was never opened.
+    """
     if i < 0 or i >= e.count[WIDTH]:
         raise IndexError("branch index out of range: this episode has not opened that branch")
 
 
 @kernel
 def charge(e: Any, tokens: int) -> None:
-    """Spend ``tokens``: the one place where an episode's total grows."""
+    """Spend ``tokens``: the one place where an episode's total grows.
+
+    Args:
+        e: the episode.
+        tokens: what is spent; negative where a branch read whole costs less than was paid for it.
+    """
     e.count[TOKENS] += tokens
 
 
 @kernel
-def log_word(e: Any, word: int) -> None:
-    """Add ``word`` to the log, where it is kept."""
-    if e.count[LOGGED] < len(e.log):
-        e.log[e.count[LOGGED]] = word
-    e.count[LOGGED] += 1
-
-
-@kernel
-def log_run(e: Any, action: int, times: int, whole: bool) -> None:
-    """Note that a branch began ``times`` intervals with ``action`` in one go, to be read to its end if ``whole``."""
-    log_word(e, action)
-    if times > 1 or whole:
-        log_word(e, run_word(times, whole))
-
-
-@kernel
 def end_step(e: Any, sequential: int) -> None:
-    """Close a call that generated tokens; its longest branch lengthens the critical path by ``sequential`` tokens."""
+    """Close a call that generated tokens; its longest branch lengthens the critical path by ``sequential`` tokens.
+
+    Args:
+        e: the episode.
+        sequential: tokens that its longest branch generated.
+    """
     log_word(e, END)
     e.count[SEQUENTIAL] += sequential
     e.count[STEPS] += 1
@@ -85,7 +91,13 @@ def end_step(e: Any, sequential: int) -> None:
 
 @kernel
 def reveal(e: Any, i: int, position: int) -> None:
-    """Show the answer at ``position`` of branch ``i``, numbering it if the episode has not seen it before."""
+    """Show the answer at ``position`` of branch ``i``, numbering it if the episode has not seen it before.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+        position: of the answer among those of the branch, from 0; the answer at depth d is at d - 1.
+    """
     answer = e.tables.answers[e.tables.answer_start[costs.row_of(e, i)] + position]
     if e.code_of[answer] < 0:
         e.code_of[answer] = e.count[REVEALED]
@@ -99,7 +111,13 @@ def reveal(e: Any, i: int, position: int) -> None:
 
 @kernel
 def reach(e: Any, i: int, depth: int) -> None:
-    """Put branch ``i`` at ``depth``, already paid for, and reveal what is seen there."""
+    """Put branch ``i`` at ``depth``, already paid for, and reveal what is seen there.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+        depth: advances that the branch has then received.
+    """
     e.depths[i] = depth
     if depth == costs.last_depth(e, costs.row_of(e, i)):
         e.finished[i] = True
@@ -113,7 +131,12 @@ def reach(e: Any, i: int, depth: int) -> None:
 
 @kernel
 def can_continue(e: Any, i: int) -> bool:
-    """Whether branch ``i`` is active and unfinished, whatever its next interval costs."""
+    """Whether branch ``i`` is active and unfinished, whatever its next interval costs.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+    """
     return not (e.finished[i] or e.pruned[i])
 
 
@@ -122,6 +145,12 @@ def extend(e: Any, i: int, steps: int, whole: bool = False) -> int:
     """Advance branch ``i`` by as many of ``steps`` intervals as it has and the budget admits; return how many.
 
     If ``whole``, the branch is read to its end in one go, for which the published rules charge its length.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+        steps: intervals wanted; none are generated for 0 or fewer.
+        whole: whether nobody looks at the answers on the way.
     """
     if not can_continue(e, i) or steps <= 0:
         return 0
@@ -135,6 +164,15 @@ def generate(e: Any, i: int, row: int, depth: int, wanted: int, paid: int, whole
     """Take branch ``i`` from ``depth``, for which ``paid`` was charged, to ``wanted`` as far as the budget goes.
 
     Only where it is opened is a branch at depth 0 and something fits.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+        row: of the branch in the tables, see ``row_of``.
+        depth: advances that the branch has received.
+        wanted: advances to come to, at most ``costs.last_depth``.
+        paid: tokens charged for the branch so far.
+        whole: as for ``extend``.
     """
     target = wanted
     if e.setup[BUDGET] != NO_BUDGET:
@@ -159,6 +197,10 @@ def open_branch(e: Any, whole: bool) -> bool:
 
     It goes through its first interval; or, if ``whole``, to its end without looking on the way, as far as the budget
     goes. Where the budget runs out in a first interval that would have finished it, it stays at depth 0.
+
+    Args:
+        e: the episode.
+        whole: whether it is read to its end.
     """
     i = int(e.count[WIDTH])
     if i >= min(e.setup[RECORDED], e.setup[MAX_WIDTH]) or not costs.interval_fits(e):
@@ -177,7 +219,13 @@ def open_branch(e: Any, whole: bool) -> bool:
 
 @kernel
 def open_branches(e: Any, n: int, whole: bool) -> int:
-    """Open up to ``n`` branches in parallel; return the index of the first, -1 if none opened."""
+    """Open up to ``n`` branches in parallel; return the index of the first, -1 if none opened.
+
+    Args:
+        e: the episode.
+        n: how many; none are opened for 0 or fewer.
+        whole: whether each is read to its end.
+    """
     first = int(e.count[WIDTH])
     longest = 0
     for _ in range(n):
@@ -193,19 +241,19 @@ def open_branches(e: Any, n: int, whole: bool) -> int:
 
 @kernel
 def branch(e: Any, n: int = 1) -> int:
-    """Episode.branch."""
+    """See ``Episode.branch``."""
     return open_branches(e, n, False)
 
 
 @kernel
 def read(e: Any, n: int = 1) -> int:
-    """Episode.read."""
+    """See ``Episode.read``."""
     return open_branches(e, n, True)
 
 
 @kernel
 def advance(e: Any, i: int, k: int = 1) -> int:
-    """Episode.advance."""
+    """See ``Episode.advance``."""
     check_branch(e, i)
     return _advance(e, i, k, False)
 
@@ -236,7 +284,7 @@ def line_up(e: Any) -> int:
 
 @kernel
 def advance_each(e: Any, steps: Any) -> int:
-    """Episode.advance_each."""
+    """See ``Episode.advance_each``."""
     if len(steps) < e.count[WIDTH]:
         raise ValueError("advance_each needs a number of intervals for every opened branch")
     longest = 0
@@ -254,13 +302,13 @@ def advance_each(e: Any, steps: Any) -> int:
 
 @kernel
 def advance_all(e: Any, k: int = 1) -> int:
-    """Episode.advance_all."""
+    """See ``Episode.advance_all``."""
     return advance_each(e, np.full(e.count[WIDTH], k))
 
 
 @kernel
 def finish(e: Any, i: int) -> bool:
-    """Episode.finish."""
+    """See ``Episode.finish``."""
     check_branch(e, i)
     _advance(e, i, costs.last_depth(e, costs.row_of(e, i)), e.depths[i] <= 1)
     return bool(e.finished[i])
@@ -268,13 +316,18 @@ def finish(e: Any, i: int) -> bool:
 
 @kernel
 def can_probe(e: Any, i: int) -> bool:
-    """Whether branch ``i`` is active and its answer at its present depth is still hidden."""
+    """Whether branch ``i`` is active and its answer at its present depth is still hidden.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+    """
     return not e.pruned[i] and e.shown[i] < e.depths[i]
 
 
 @kernel
 def probe(e: Any, i: int) -> int:
-    """Episode.probe."""
+    """See ``Episode.probe``."""
     check_branch(e, i)
     cost = e.setup[PROBE_COST]
     if can_probe(e, i) and costs.fits(e, cost):
@@ -288,7 +341,7 @@ def probe(e: Any, i: int) -> int:
 
 @kernel
 def prune(e: Any, i: int) -> bool:
-    """Episode.prune."""
+    """See ``Episode.prune``."""
     check_branch(e, i)
     if e.pruned[i]:
         return False

@@ -44,13 +44,21 @@ def confidence_table(most_votes: int) -> NDArray[np.float64]:
 
 @kernel
 def is_valid(e: Any, code: int) -> bool:
-    """Episode.is_valid."""
+    """See ``Episode.is_valid``."""
     return bool(0 <= code < e.count[REVEALED] and e.class_of[code] != INVALID)
 
 
 @kernel
 def cast_ballots(e: Any, pool: int) -> int:
-    """Write the answer codes that ``pool`` votes for to ``e.scratch``, in voting order; return how many there are."""
+    """Write the answer codes that ``pool`` votes for to ``e.scratch``, in voting order; return how many there are.
+
+    Args:
+        e: the episode.
+        pool: FINISHED, ACTIVE or ALL.
+
+    Raises:
+        ValueError: there is no such pool.
+    """
     if pool < FINISHED or pool > ALL:
         raise ValueError("unknown pool: use FINISHED, ACTIVE or ALL")
     # Locals, because compiled code counts references at each access to a field.
@@ -70,7 +78,18 @@ def cast_ballots(e: Any, pool: int) -> int:
 
 @kernel
 def top_two(e: Any, pool: int) -> tuple[int, int, int]:
-    """Leader (-1 without votes), its votes, and the runner-up's; ties go to the answer that entered the vote first."""
+    """Leader (-1 without votes), its votes, and the runner-up's; ties go to the answer that entered the vote first.
+
+    Args:
+        e: the episode.
+        pool: FINISHED, ACTIVE or ALL.
+
+    Returns:
+        Answer code, votes, votes.
+
+    Raises:
+        ValueError: there is no such pool.
+    """
     cast = cast_ballots(e, pool)
     ballots, tally = e.scratch, e.tally
     for k in range(cast):
@@ -89,20 +108,20 @@ def top_two(e: Any, pool: int) -> tuple[int, int, int]:
 
 @kernel
 def leader(e: Any, pool: int) -> int:
-    """Episode.leader."""
+    """See ``Episode.leader``."""
     return top_two(e, pool)[0]
 
 
 @kernel
 def confidence(e: Any, pool: int) -> float:
-    """Episode.confidence."""
+    """See ``Episode.confidence``."""
     _, top1, top2 = top_two(e, pool)
     return float(e.confidences[top1, top2]) if top1 > 0 else 0.0
 
 
 @kernel
 def votes(e: Any, pool: int) -> NDArray[np.int64]:
-    """Episode.votes."""
+    """See ``Episode.votes``."""
     counts = np.zeros(e.count[REVEALED], np.int64)
     ballots = e.scratch
     for k in range(cast_ballots(e, pool)):

@@ -65,7 +65,12 @@ class Sample:
             self._wanted[run][blocks[run].recounter.place_of(question, order)] = asked
 
     def note(self, run: int, logs: Logs) -> None:
-        """Keep what is of the sample among the logs of the next episodes of a run."""
+        """Keep what is of the sample among the logs of the next episodes of a run.
+
+        Args:
+            run: its number among the blocks.
+            logs: they follow on the episodes that were noted of it before.
+        """
         first, ends = self._first[run], [0, *logs.ends.tolist()]
         self._first[run] += len(logs.ends)
         for place in self._wanted[run].keys() & range(first, self._first[run]):

@@ -45,7 +45,12 @@ class AnonymisedStore:
 
 
 def anonymise(store: ReplayStore, numbering: np.random.Generator) -> AnonymisedStore:
-    """Take the words from ``store`` and number its answer classes anew."""
+    """Take the words from ``store`` and number its answer classes anew.
+
+    Args:
+        store: the store, which is left as it is.
+        numbering: draws the numbers.
+    """
     tables = store.tables
     answers = tables.answers.copy()
     originals = []
@@ -61,7 +66,12 @@ def anonymise(store: ReplayStore, numbering: np.random.Generator) -> AnonymisedS
 
 
 def describe(tables: Tables, interval: int) -> dict[str, Any]:
-    """What ``rebuild`` needs beside the bytes of ``tables``."""
+    """What ``rebuild`` needs beside the bytes of ``tables``.
+
+    Args:
+        tables: the arrays that are sent.
+        interval: tokens between two probes (Δ).
+    """
     return {"interval": interval, "arrays": [[array.dtype.str, list(array.shape)] for array in tables]}
 
 
@@ -69,6 +79,15 @@ def rebuild(description: dict[str, Any], data: memoryview, place: int, name: str
     """A store over the arrays that ``data`` holds from ``place`` on, and where they end.
 
     Its texts are empty; its gold answers are all ``INVALID``, which nothing is graded by.
+
+    Args:
+        description: from ``describe``.
+        data: the bytes of one or more tables, which the store shares.
+        place: the byte at which this one's begin.
+        name: of the store.
+
+    Returns:
+        The store, and the byte after its tables.
     """
     arrays = []
     for kind, shape in description["arrays"]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+LONGEST_REASON = 600
+"""Characters of a reason why a candidate fails, which may show what it holds."""
+
+LONGEST_FAILURE = 700
+"""Characters of a failure, which is a category and a reason."""
+
 LONGEST_NAME = 64
 """Characters of the name of a parameter."""
 
@@ -21,13 +27,23 @@ LARGEST = 2**63
 
 
 def printable(text: str, longest: int) -> str:
-    """``text`` as one line of at most ``longest`` characters of printable ASCII, with ? for each other character."""
+    """``text`` as one line of at most ``longest`` characters of printable ASCII, with ? for each other character.
+
+    Args:
+        text: anything.
+        longest: characters.
+    """
     line = " ".join(text[: 8 * longest].split())[:longest]
     return "".join(character if " " <= character <= "~" else "?" for character in line)
 
 
 def quoted(text: str, longest: int) -> str:
-    """``printable`` text as code in Markdown, so that nothing in it is read as the page's own words."""
+    """``printable`` text as code in Markdown, so that nothing in it is read as the page's own words.
+
+    Args:
+        text: anything.
+        longest: characters between the quotation marks.
+    """
     return "`" + printable(text, longest).replace("`", "'") + "`"
 
 

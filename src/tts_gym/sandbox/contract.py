@@ -40,7 +40,12 @@ def _goes(sign: float) -> str:
 
 
 def not_deterministic(first: Sequence[pd.DataFrame], again: Sequence[pd.DataFrame]) -> str | None:
-    """One line if two runs of the same episodes differ; the second was in another order."""
+    """One line if two runs of the same episodes differ; the second was in another order.
+
+    Args:
+        first: a table a run.
+        again: the same runs, with their rows in the same order.
+    """
     for one, other in zip(first, again, strict=True):
         differing = np.flatnonzero((one.fillna({"answer": ""}) != other.fillna({"answer": ""})).any(axis=1))
         if len(differing):

@@ -22,7 +22,13 @@ def lacking(layers: Sequence[str]) -> list[str]:
 
 
 def may_run(layers: Sequence[str], audited: bool, allow_weak: bool) -> bool:
-    """Whether a candidate may run behind ``layers``: where they are weak, only an audited one and only if allowed."""
+    """Whether a candidate may run behind ``layers``: where they are weak, only an audited one and only if allowed.
+
+    Args:
+        layers: those that hold.
+        audited: whether its source passed the check, which a class never does.
+        allow_weak: whether the user allows weak isolation.
+    """
     return not lacking(layers) or (audited and allow_weak)
 
 

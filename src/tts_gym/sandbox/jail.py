@@ -120,6 +120,14 @@ def validate(
     ``max_width`` branches; what it returns is an answer of the episode, or none. ``copies`` is as for
     ``run_jailed``.
 
+    Args:
+        candidate: what is tried.
+        store: what it is tried on.
+        limits: what it may use.
+        max_width: branches that it may open.
+        rules: spending and accounting.
+        copies: as for ``run_jailed``.
+
     Returns:
         Its rows, or the failure that tells what does not hold.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tts_gym.datasets.store import Tables
 from tts_gym.errors import TTSGymError
-from tts_gym.sandbox.boundary import printable
+from tts_gym.sandbox.boundary import LONGEST_FAILURE, printable
 from tts_gym.sandbox.fork_server import ForkServer, a_fork_server
 from tts_gym.sandbox.messages import FailedError, Read
 
@@ -30,9 +30,6 @@ MOST_PRINTED = 2**20
 
 TRIES = 2
 """Fork servers that are tried, as an idle one may have been killed."""
-
-LONGEST_REASON = 700
-"""Characters of a reason."""
 
 LONGEST_LINE = 2**11
 """Bytes of a line that is replied to."""
@@ -71,7 +68,12 @@ class _EndedError(Exception):
 
 @contextlib.contextmanager
 def request_file(request: Mapping[str, Any], tables: Iterable[Tables]) -> Iterator[IO[bytes]]:
-    """A file with a request and the branch tables that it tells of, as ``fork_server_main`` reads it."""
+    """A file with a request and the branch tables that it tells of, as ``fork_server_main`` reads it.
+
+    Args:
+        request: what JSON holds; it tells the shapes of the tables.
+        tables: in the order in which it tells of them.
+    """
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(request).encode() + b"\n")
         for one in tables:
@@ -151,7 +153,7 @@ def _reason(error: Exception, status: int) -> str:
         return _how_it_ended(status)
     if isinstance(error, (_CutShortError, FailedError)):
         return str(error)
-    return printable(f"crashed: it returned no results: {error}", LONGEST_REASON)
+    return printable(f"crashed: it returned no results: {error}", LONGEST_FAILURE)
 
 
 def _how_it_ended(status: int) -> str:

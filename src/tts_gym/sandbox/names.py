@@ -16,7 +16,12 @@ FILE = "candidate.py"
 
 
 def names_of(source: str | ast.Module, audited: bool) -> dict[str, Any]:
-    """The names that ``source``, or its syntax tree, defines."""
+    """The names that ``source``, or its syntax tree, defines.
+
+    Args:
+        source: of a candidate.
+        audited: whether it passed the check of sources, and so has what that lets through and nothing else.
+    """
     names: dict[str, Any] = {"__name__": "candidate"}
     flags = 0
     if audited:

@@ -18,14 +18,11 @@ from tts_gym.episode.loop import COLUMNS, class_of_code, tell
 from tts_gym.episode.recount import MOST_WRITTEN, recount
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox.anonymise import AnonymisedStore, MalformedError, describe
-from tts_gym.sandbox.boundary import LARGEST, LONGEST_NOTE, MOST_NOTES, is_number, printable
+from tts_gym.sandbox.boundary import LARGEST, LONGEST_FAILURE, LONGEST_NOTE, MOST_NOTES, is_number, printable
 from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.jail_process import request_file, run_jail
 from tts_gym.sandbox.messages import Read, read_message
 from tts_gym.sandbox.runs import Limits, weakness
-
-LONGEST_REASON = 600
-"""Characters of a reason."""
 
 
 class Asked(NamedTuple):
@@ -120,7 +117,7 @@ def read_episode(read: Read) -> PlainEpisode | str:
         raise MalformedError("an episode is no object")
     failure = outcome.get("failure")
     if isinstance(failure, str):
-        return printable(failure, LONGEST_REASON) or "failed"
+        return printable(failure, LONGEST_FAILURE) or "failed"
     answer, log, notes = outcome.get("answer"), outcome.get("log"), outcome.get("notes")
     if not _is_word(answer) or not isinstance(log, list) or not all(map(_is_word, log)):
         raise MalformedError("an episode has no answer or no log")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tts_gym.errors import ControllerError
-
-LONGEST_REASON = 600
-"""Characters of a reason, which may show what a candidate holds."""
+from tts_gym.sandbox.boundary import LONGEST_REASON
 
 
 class CandidateError(ControllerError):

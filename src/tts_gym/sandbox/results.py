@@ -16,10 +16,8 @@ from tts_gym.agents.recount import Recounter
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.loop import ANSWER, COLUMNS, Logs
 from tts_gym.sandbox.anonymise import AnonymisedStore, MalformedError
-from tts_gym.sandbox.boundary import are_parameters, printable
+from tts_gym.sandbox.boundary import LONGEST_FAILURE, are_parameters, printable
 from tts_gym.sandbox.messages import FailedError, Read, read_message
-
-_LONGEST_FAILURE = 700
 
 Schedule = list[dict[str, float]]
 """The parameters for some values of the knob."""
@@ -84,6 +82,10 @@ def read_results(
 def read_outcome(message: bytes, parameters: int) -> Schedule:
     """The parameters for so many values of the knob, from the outcome that a jail sends.
 
+    Args:
+        message: what the jail sent, which may be anything.
+        parameters: values of the knob that were asked for.
+
     Raises:
         FailedError: the jail says that the candidate failed.
         MalformedError: it is something else.
@@ -96,7 +98,7 @@ def read_outcome(message: bytes, parameters: int) -> Schedule:
         raise MalformedError("its outcome is none")
     failure, schedule = outcome["failure"], outcome["schedule"]
     if isinstance(failure, str):
-        raise FailedError(printable(failure, _LONGEST_FAILURE) or "failed")
+        raise FailedError(printable(failure, LONGEST_FAILURE) or "failed")
     if failure is not None or not isinstance(schedule, list) or len(schedule) != parameters:
         raise MalformedError("its outcome is none")
     if not all(map(are_parameters, schedule)):
@@ -107,7 +109,13 @@ def read_outcome(message: bytes, parameters: int) -> Schedule:
 
 
 def grade(results: NDArray[np.int64], block: Block, seeds: Sequence[int]) -> pd.DataFrame:
-    """The rows of a recounted run under its first ``seeds``: the answers graded, and the knob's value as ``beta``."""
+    """The rows of a recounted run under its first ``seeds``: the answers graded, and the knob's value as ``beta``.
+
+    Args:
+        results: int64 [questions x seeds, len(COLUMNS)], with the classes of ``block.anonymised``.
+        block: the run.
+        seeds: the first ones of the run.
+    """
     graded = results.reshape(len(block.store), -1, len(COLUMNS))[:, : len(seeds)].copy()
     graded[:, :, ANSWER] = block.anonymised.classes(graded[:, :, ANSWER])
     rows = graded_rows(block.store, seeds, graded.reshape(-1, len(COLUMNS)))
@@ -116,7 +124,12 @@ def grade(results: NDArray[np.int64], block: Block, seeds: Sequence[int]) -> pd.
 
 
 def too_wide(rows: Sequence[pd.DataFrame], max_width: int) -> str | None:
-    """One line if an episode opened more than ``max_width`` branches."""
+    """One line if an episode opened more than ``max_width`` branches.
+
+    Args:
+        rows: a table a run.
+        max_width: branches.
+    """
     if not rows:
         return None
     widest = max(rows, key=lambda table: int(table["width"].max()))

@@ -18,7 +18,7 @@ class Limits:
 
     Attributes:
         seconds: by the clock, from the moment the jail is shut; compiling counts. A class, which waits for replies, has
-            more for each (``process.CALL_SECONDS``), up to ``serving.MOST_TIMES`` as much in all.
+            more for each (``jail_process.CALL_SECONDS``), up to ``serving.MOST_TIMES`` as much in all.
         memory: bytes of address space, that of the interpreter included.
         file_size: bytes that a file may have.
         processes: processes that the user may have; it does not bind the superuser.
@@ -56,6 +56,11 @@ class JailRun:
 
 def weakness(layers: Sequence[str], candidate: Candidate, limits: Limits) -> str | None:
     """Why ``candidate`` does not run behind ``layers``, None if it does.
+
+    Args:
+        layers: those that its jail reached.
+        candidate: the candidate.
+        limits: they say whether weak isolation is allowed.
 
     Raises:
         TTSGymError: for an audited candidate, as the machine has to change, or its user.

@@ -29,7 +29,7 @@ from tts_gym.episode.loop import COLUMNS, COUNTED
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import REVEALED
 from tts_gym.sandbox.anonymise import MalformedError
-from tts_gym.sandbox.boundary import printable
+from tts_gym.sandbox.boundary import LONGEST_FAILURE, printable
 from tts_gym.sandbox.candidate import Candidate
 from tts_gym.sandbox.isolation import described
 from tts_gym.sandbox.jail_process import request_file, serve_jail
@@ -41,9 +41,6 @@ MOST_TIMES = 10
 
 LONGEST_ANSWER = 64
 """Characters of an answer."""
-
-LONGEST_REASON = 700
-"""Characters of a reason."""
 
 CALLS_A_STEP = 4
 """Calls of an episode for each interval that any branch might have."""
@@ -108,9 +105,9 @@ class Serving:
         except StopIteration:
             return None
         except _GivenUpError as error:
-            self.failure = printable(str(error), LONGEST_REASON)
+            self.failure = printable(str(error), LONGEST_FAILURE)
         except Exception as error:
-            self.failure = printable(f"crashed: {error}", LONGEST_REASON)
+            self.failure = printable(f"crashed: {error}", LONGEST_FAILURE)
         return None
 
     def rows(self) -> list[pd.DataFrame]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
-from tts_gym.episode.episode import METHODS, PROPERTIES
+from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.episode.votes import ACTIVE, ALL, FINISHED
 

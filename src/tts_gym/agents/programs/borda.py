@@ -13,7 +13,15 @@ from tts_gym.episode.episode import Episode
 
 
 def borda_votes(confidences: NDArray[np.float64], p: float) -> NDArray[np.float64]:
-    """(voters − rank + 1)^p for each voter, rank 1 for the most confident; ties rank the lower branch first."""
+    """(voters − rank + 1)^p for each voter, rank 1 for the most confident; ties rank the lower branch first.
+
+    Args:
+        confidences: float64 [max width], NaN for branches that do not vote.
+        p: the exponent; 0 makes every vote count 1.
+
+    Returns:
+        float64 [max width], NaN as in ``confidences``.
+    """
     votes = np.full(len(confidences), np.nan)
     for i in range(len(confidences)):
         if not np.isnan(confidences[i]):

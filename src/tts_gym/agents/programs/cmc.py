@@ -37,7 +37,12 @@ def schedule(beta: Annotated[float, Between(0, 1)] = 0.5) -> dict[str, Any]:
 
 
 def is_running(episode: Episode, i: int) -> bool:
-    """Whether branch ``i`` is neither abandoned nor finished."""
+    """Whether branch ``i`` is neither abandoned nor finished.
+
+    Args:
+        episode: the question.
+        i: the branch.
+    """
     return episode.is_active(i) and not episode.is_finished(i)
 
 
@@ -51,7 +56,13 @@ def count_running(episode: Episode) -> int:
 
 
 def abandon_dissenters(episode: Episode, disagreement: NDArray[np.int64], patience: int) -> None:
-    """Prune the running branches that disagreed ``patience`` rounds in a row, the worst first, but keep two running."""
+    """Prune the running branches that disagreed ``patience`` rounds in a row, the worst first, but keep two running.
+
+    Args:
+        episode: the question.
+        disagreement: int64 [max width], rounds in a row that each branch has disagreed.
+        patience: rounds in a row.
+    """
     for _ in range(count_running(episode) - 2):
         worst = -1
         for i in range(episode.width):

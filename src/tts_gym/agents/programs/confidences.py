@@ -20,7 +20,15 @@ Measure = Literal["mean", "tail", "bottom", "lowest"]
 
 
 def mean_signal(episode: Episode, name: str, i: int, first: int, last: int) -> float:
-    """Mean of signal ``name`` over intervals ``first``…``last`` of branch ``i``, summed in their order."""
+    """Mean of signal ``name`` over intervals ``first``…``last`` of branch ``i``, summed in their order.
+
+    Args:
+        episode: the question.
+        name: the signal.
+        i: the branch.
+        first: an interval, from 1.
+        last: an interval that was generated, not before ``first``.
+    """
     total = 0.0
     for k in range(first, last + 1):
         total += episode.signal(name, i, k)
@@ -63,14 +71,32 @@ def branch_confidence(episode: Episode, name: str, i: int, measure: str, window:
 
 
 def voter_confidence(episode: Episode, name: str, i: int, measure: str, window: int) -> float:
-    """The confidence of branch ``i`` if it is finished and its answer counts in a vote, else NaN."""
+    """The confidence of branch ``i`` if it is finished and its answer counts in a vote, else NaN.
+
+    Args:
+        episode: the question.
+        name: the signal.
+        i: the branch.
+        measure: one of ``Measure``.
+        window: intervals of a window.
+    """
     if not episode.is_finished(i) or episode.votes(FINISHED)[episode.answer(i)] == 0:
         return np.nan
     return branch_confidence(episode, name, i, measure, window)
 
 
 def voter_confidences(episode: Episode, name: str, measure: str, window: int) -> NDArray[np.float64]:
-    """The confidence of every opened branch, as ``voter_confidence`` gives it."""
+    """The confidence of every opened branch, as ``voter_confidence`` gives it.
+
+    Args:
+        episode: the question.
+        name: the signal.
+        measure: one of ``Measure``.
+        window: intervals of a window.
+
+    Returns:
+        float64 [max width], NaN for branches that are not open too.
+    """
     confidences = np.full(episode.max_width, np.nan)
     for i in range(episode.width):
         confidences[i] = voter_confidence(episode, name, i, measure, window)
@@ -78,7 +104,12 @@ def voter_confidences(episode: Episode, name: str, measure: str, window: int) ->
 
 
 def confidence_threshold(confidences: NDArray[np.float64], keep: float) -> float:
-    """The (1 − ``keep``) quantile of the voters' confidences, linear between them; −∞ without voters."""
+    """The (1 − ``keep``) quantile of the voters' confidences, linear between them; −∞ without voters.
+
+    Args:
+        confidences: float64 [max width], NaN for branches that do not vote.
+        keep: share of the voters at or above the threshold, from 0 to 1.
+    """
     ranked = np.sort(confidences[~np.isnan(confidences)])
     if len(ranked) == 0:
         return -np.inf
@@ -89,7 +120,12 @@ def confidence_threshold(confidences: NDArray[np.float64], keep: float) -> float
 
 
 def weighted_votes(episode: Episode, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of positive weights behind each revealed answer, float64 [answers revealed]."""
+    """The sum of positive weights behind each revealed answer, float64 [answers revealed].
+
+    Args:
+        episode: the question.
+        weights: float64 [max width]; what is not positive, or NaN, does not count.
+    """
     totals = np.zeros(len(episode.votes(FINISHED)))
     for i in range(episode.width):
         if weights[i] > 0:
@@ -98,7 +134,12 @@ def weighted_votes(episode: Episode, weights: NDArray[np.float64]) -> NDArray[np
 
 
 def weighted_leader(episode: Episode, weights: NDArray[np.float64]) -> int:
-    """The answer with most weight behind it; ties go to that of the lower branch, without weights to the majority."""
+    """The answer with most weight behind it; ties go to that of the lower branch, without weights to the majority.
+
+    Args:
+        episode: the question.
+        weights: as for ``weighted_votes``.
+    """
     totals = weighted_votes(episode, weights)
     leader = -1
     for i in range(episode.width):

@@ -44,7 +44,13 @@ def schedule(beta: Annotated[float, Between(0, 1)] = 0.5) -> dict[str, Any]:
 
 
 def watch(episode: Episode, shown: NDArray[np.int64], found: NDArray[np.int64]) -> None:
-    """Note at which depth each branch came to the answer that it shows."""
+    """Note at which depth each branch came to the answer that it shows.
+
+    Args:
+        episode: the question.
+        shown: int64 [max width], the answer that each branch showed last; brought up to date.
+        found: int64 [max width], the depth in intervals at which it first did; brought up to date.
+    """
     for i in range(episode.width):
         if episode.answer(i) != shown[i]:
             shown[i], found[i] = episode.answer(i), episode.depth(i)
@@ -55,6 +61,12 @@ def heaviest(episode: Episode, found: NDArray[np.int64], limit: int, sharpness: 
 
     A branch weighs what it left of ``limit``, to the power of ``sharpness``, times the square root of the share of its
     depth at which its answer was ``found``.
+
+    Args:
+        episode: the question.
+        found: int64 [max width], the depth in intervals at which each branch came to its answer.
+        limit: intervals.
+        sharpness: the exponent; 0 leaves depths out.
     """
     weights = np.zeros(episode.max_width)
     for i in range(episode.width):

@@ -20,7 +20,12 @@ from tts_gym.episode.episode import Episode
 
 
 def leader_share(episode: Episode, weights: NDArray[np.float64]) -> float:
-    """The leader's share of the weighted votes, 0 without votes."""
+    """The leader's share of the weighted votes, 0 without votes.
+
+    Args:
+        episode: the question.
+        weights: float64 [max width], as for ``weighted_votes``.
+    """
     largest, total = 0.0, 0.0
     for votes in weighted_votes(episode, weights):
         largest = max(largest, votes)
@@ -29,7 +34,14 @@ def leader_share(episode: Episode, weights: NDArray[np.float64]) -> float:
 
 
 def read_while_confident(episode: Episode, i: int, threshold: float, window: int) -> None:
-    """Generate branch ``i`` to its end, but abandon it when the mean of a window falls below ``threshold``."""
+    """Generate branch ``i`` to its end, but abandon it when the mean of a window falls below ``threshold``.
+
+    Args:
+        episode: the question.
+        i: the branch.
+        threshold: confidence, in nats.
+        window: intervals.
+    """
     while not episode.is_finished(i):
         depth = episode.depth(i)
         if depth >= window and mean_signal(episode, "topk_confidence", i, depth - window + 1, depth) < threshold:

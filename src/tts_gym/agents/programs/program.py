@@ -43,6 +43,11 @@ class Parameter:
     def read(self, value: Any, name: str, where: str) -> Any:
         """Turn ``value``, text or a Python value, into an allowed value.
 
+        Args:
+            value: what is given; text is read as a command line has it.
+            name: of the parameter, for error messages.
+            where: what it belongs to, for error messages.
+
         Raises:
             ControllerError: for a value of the wrong type or out of range.
         """

@@ -22,7 +22,13 @@ Ask = Callable[..., Any]
 
 
 def play(request: Mapping[str, Any], send: Callable[[bytes], None], replies: IO[bytes]) -> None:
-    """Have the class of ``request`` solve questions until it fails or nothing is replied any more."""
+    """Have the class of ``request`` solve questions until it fails or nothing is replied any more.
+
+    Args:
+        request: the source and the limits.
+        send: sends a line, with its end.
+        replies: where a line comes back for each.
+    """
 
     def ask(*call: Any) -> Any:
         send(json.dumps(call).encode() + b"\n")

@@ -83,7 +83,12 @@ def empty_directory() -> int:
 
 
 def watch(server: int, parent: int) -> None:
-    """Wait until the process ``server`` ends; end it when the parent does."""
+    """Wait until the process ``server`` ends; end it when the parent does.
+
+    Args:
+        server: id of the process, a child of this one.
+        parent: id of the process that this one watches for too.
+    """
     while not os.waitpid(server, os.WNOHANG)[0]:
         if os.getppid() != parent:
             end(server, END_SECONDS)
@@ -98,7 +103,13 @@ def die_with_parent() -> None:
 
 
 def serve(package: str, room: int, reached: Sequence[str]) -> None:
-    """Load, and fork jails until the socket ends."""
+    """Load, and fork jails until the socket ends.
+
+    Args:
+        package: directory that ``tts_gym`` is imported from.
+        room: descriptor of an empty directory.
+        reached: layers of isolation that hold already.
+    """
     sys.path.insert(0, package)
     from tts_gym.sandbox.child import runner
 
@@ -128,7 +139,12 @@ def serve(package: str, room: int, reached: Sequence[str]) -> None:
 
 
 def end(process: int, seconds: float) -> int:
-    """End a process and its group, after ``seconds`` if it has not ended itself; its exit status, or minus a signal."""
+    """End a process and its group, after ``seconds`` if it has not ended itself; its exit status, or minus a signal.
+
+    Args:
+        process: id of a child that leads its group.
+        seconds: 0 ends it at once.
+    """
     deadline = time.monotonic() + seconds
     ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
     while time.monotonic() < deadline and os.waitid(os.P_PID, process, ended) is None:
@@ -153,7 +169,13 @@ def end_all_others() -> None:
 
 
 def run_jail(room: int, descriptors: Sequence[int], reached: Sequence[str]) -> None:
-    """Be a jail: do what is asked and end the process."""
+    """Be a jail: do what is asked and end the process.
+
+    Args:
+        room: descriptor of an empty directory.
+        descriptors: the request, and the ends of the pipes for answers, for what is printed and for replies.
+        reached: layers of isolation that hold already.
+    """
     from tts_gym.sandbox.child import class_runner, runner, tracing
     from tts_gym.sandbox.child.lock_down import lock_down
     from tts_gym.sandbox.isolation import may_run

@@ -15,7 +15,8 @@ import numpy as np
 
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay_logged
-from tts_gym.datasets.store import SIGNALS, ReplayStore, Tables
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.episode.compiled import compiled_episode
 from tts_gym.episode.episode import Episode, episode_fields
 from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
@@ -23,13 +24,10 @@ from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.votes import ALL, FINISHED
 from tts_gym.errors import ControllerError, DoesNotCompileError
 from tts_gym.sandbox.anonymise import describe, rebuild
-from tts_gym.sandbox.boundary import is_number, printable
+from tts_gym.sandbox.boundary import LONGEST_REASON, is_number, printable
 from tts_gym.sandbox.child.overflow import OPERATORS, checked
 from tts_gym.sandbox.messages import logs_message, outcome_message
 from tts_gym.sandbox.names import FILE, names_of
-
-LONGEST_REASON = 600
-"""Characters of a reason."""
 
 LOADED = (
     "abc", "bisect", "collections", "copy", "dataclasses", "decimal", "enum", "fractions", "functools", "heapq",
@@ -50,7 +48,12 @@ class RunnerError(Exception):
 
 
 def read_stores(descriptions: Sequence[Any], data: bytes) -> list[ReplayStore]:
-    """The stores of a request, whose tables lie in ``data`` one after another."""
+    """The stores of a request, whose tables lie in ``data`` one after another.
+
+    Args:
+        descriptions: of each store, see ``anonymise.describe``.
+        data: their bytes, which the stores share.
+    """
     stores, place = [], 0
     for number, description in enumerate(descriptions):
         store, place = rebuild(description, memoryview(data), place, f"store {number}")
@@ -178,7 +181,12 @@ def _check_parameters(parameters: Any, expected: Sequence[str], beta: float) -> 
 
 
 def failure_of(error: BaseException, request: Mapping[str, Any]) -> RunnerError:
-    """``error``, raised by the candidate of ``request``, as a category and a reason."""
+    """``error``, raised by the candidate of ``request``, as a category and a reason.
+
+    Args:
+        error: anything.
+        request: told what the candidate may use.
+    """
     if isinstance(error, RunnerError):
         return error
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):

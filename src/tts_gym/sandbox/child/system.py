@@ -24,6 +24,10 @@ def libc() -> Any:
 def call(function: Callable[..., int], *arguments: Any) -> int:
     """Call a function of the C library that returns a negative number on failure; integers are passed as longs.
 
+    Args:
+        function: of a library that was loaded with ``use_errno``.
+        *arguments: integers and what ctypes takes.
+
     Raises:
         OSError: if it fails, or does not exist.
     """
