@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import field, fields
+from functools import wraps
 from numbers import Integral
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -75,13 +76,13 @@ def takes(
     """Let an ``__init__`` written for a configuration of the class ``config`` take the arguments of that class."""
 
     def spread(init: Callable[[Owner, Config], None]) -> Callable[Concatenate[Owner, Arguments], None]:
+        @wraps(init)
         def __init__(self: Owner, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> None:  # noqa: N807
             init(self, config(*arguments, **named))
 
         own, *_ = inspect.signature(init).parameters.values()
         declared = inspect.signature(config).parameters.values()
         __init__.__signature__ = inspect.Signature([own, *declared])  # type: ignore[attr-defined]
-        __init__.__doc__ = init.__doc__
         return __init__
 
     return spread

@@ -36,6 +36,7 @@ INVALID_ACTIONS = ("ignore", "raise")
 RENDER_MODES = ("human", "ansi", "rgb_array")
 
 DEFAULT_STORE = "smollm2-arithmetic"
+DEFAULT_COST_WEIGHT = 0.01
 MOST_BRANCHES = 4096
 MOST_ENVIRONMENTS = 2**20
 
@@ -109,7 +110,9 @@ class AtomicConfig(ReplayConfig):
     max_branches: int = argument(16, "**int**", "Branches an episode may open; fewer if the question has fewer")
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     probe_cost: int = argument(0, "**int**", "Tokens charged for a PROBE")
-    cost_weight: float = argument(0.01, "**float**", "Price of a mean branch length of tokens (γ), 0 or more")
+    cost_weight: float = argument(
+        DEFAULT_COST_WEIGHT, "**float**", "Price of a mean branch length of tokens (γ), 0 or more"
+    )
     rules: str = argument(
         "exact",
         "**str**",
@@ -157,7 +160,9 @@ class RoundsConfig(ReplayConfig):
     max_branches: int = argument(64, "**int**", "Branches an episode may open")
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     cost_weight: CostWeight = argument(
-        0.01, "**float** or a pair", "Price of a mean branch length of tokens (γ), or the range it is drawn from"
+        DEFAULT_COST_WEIGHT,
+        "**float** or a pair",
+        "Price of a mean branch length of tokens (γ), or the range it is drawn from",
     )
     rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
     aggregator: str = argument("active", "**str**", 'Who votes: `"active"`, `"finished"` or `"all"`', AGGREGATORS)

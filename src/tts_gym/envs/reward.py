@@ -9,7 +9,7 @@ INVALID_ACTION_REWARD = -0.01
 
 
 @kernel
-def token_reward(cost_weight: float, tokens: int, branch_tokens: float) -> float:
+def token_reward(cost_weight: float, tokens: float, branch_tokens: float) -> float:
     """What an action earns for what it spent.
 
     Args:
