@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from rollouts import with_running
 
 from tts_gym.datasets import load_store
-from tts_gym.envs import rounds
 from tts_gym.envs.atomic import act, admissible
 from tts_gym.envs.rounds import ACTION, ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import AT
@@ -120,7 +119,7 @@ def test_only_persistent_dissenters_are_pruned():
     pruned = 0
     for question in range(len(STORE)):
         episode = begin(False, 2**62, question)
-        take_round(episode, rounds.WIDEN_4, -1)
+        take_round(episode, ACTION.widen_4, -1)
         for _ in range(12):
             leader = votes.leader(episode, votes.ACTIVE)
             unfinished = [i for i in range(4) if not episode.finished[i] and not episode.pruned[i]]
@@ -129,9 +128,9 @@ def test_only_persistent_dissenters_are_pruned():
             ]
             mask = [False] * len(ROUNDS)
             round_mask(episode, votes.ACTIVE, mask)
-            assert mask[rounds.PRUNE_DISSENTERS] == bool(dissenters)
+            assert mask[ACTION.prune_dissenters] == bool(dissenters)
             was = list(episode.pruned)
-            take_round(episode, rounds.PRUNE_DISSENTERS, leader)
+            take_round(episode, ACTION.prune_dissenters, leader)
             assert [i for i in range(4) if episode.pruned[i] and not was[i]] == dissenters
             pruned += len(dissenters)
     assert pruned > 0
