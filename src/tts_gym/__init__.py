@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gymnasium.envs.registration import register
 
+from tts_gym.envs.config import AtomicConfig, RoundsConfig
+
 if TYPE_CHECKING:
     from tts_gym.agents import PROGRAMS, Between, Program, parse_spec
     from tts_gym.datasets import ReplayStore, catalogue, load_store, synthetic_store
@@ -52,15 +54,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-register(
-    id="TTSWidthDepth-v0",
-    entry_point="tts_gym.envs.width_depth:TTSWidthDepthEnv",
-    vector_entry_point="tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv",
-    max_episode_steps=4096,
-)
-register(
-    id="TTSWidthDepthRounds-v0",
-    entry_point="tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv",
-    vector_entry_point="tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv",
-    max_episode_steps=512,
-)
+for _config in (AtomicConfig, RoundsConfig):
+    register(
+        id=_config.env_id,
+        entry_point=_config.entry_point,
+        vector_entry_point=_config.vector_entry_point,
+        max_episode_steps=_config.most_steps,
+    )

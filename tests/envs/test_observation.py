@@ -1,5 +1,3 @@
-import inspect
-import re
 from collections.abc import Callable
 
 import pytest
@@ -111,12 +109,3 @@ def test_hidden_answers_change_nothing(write: Callable[..., str]) -> None:
         for path in (write("one"), write("two", probes=("7", None)))
     ]
     assert seen[0] == seen[1]
-
-
-def test_every_feature_is_in_the_table() -> None:
-    page = inspect.getdoc(TTSWidthDepthEnv) or ""
-    rows = re.findall(r"^\| (\d+) +\| (\w+) +\|", page.partition("## Observation Space")[2], re.MULTILINE)
-    numbered = [*enumerate(BRANCH_FEATURES), *enumerate(SUMMARY_FEATURES)]
-    assert [(int(number), name) for number, name in rows] == numbered
-    assert f"(max_branches, {len(BRANCH_FEATURES)})" in page
-    assert f"({len(SUMMARY_FEATURES)},)" in page

@@ -7,7 +7,7 @@ import pytest
 from rollouts import rollout
 
 from tts_gym.envs import rendering
-from tts_gym.envs.rounds import ROUNDS as NAMES
+from tts_gym.envs.rounds import ACTION
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode.actions import STOP, encode_action
 
@@ -122,7 +122,7 @@ def test_rounds_show_every_interval(small: str) -> None:
     env.reset(options={"question": "sum", "order": [0, 1, 2, 3]})
     assert str(env.render()).endswith("0 tokens  no votes")
     for action in ("widen_4", "deepen_all", "prune_advanced"):
-        env.step(NAMES.index(action))
+        env.step(getattr(ACTION, action))
     assert env.render() == (
         "question sum  700 tokens  leader B with 2 of 3 votes  confidence 0.688\n"
         "   0 AB×\n"

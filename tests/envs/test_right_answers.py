@@ -5,7 +5,7 @@ import pytest
 
 from agents.strategies import store_of
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
-from tts_gym.envs.rounds import ROUNDS
+from tts_gym.envs.rounds import ACTION
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
@@ -40,7 +40,7 @@ def options(question, first):
 
 @pytest.mark.parametrize(("question", "first", "right"), CASES)
 def test_single_environments_pay_for_each_right_answer(stores, question, first, right):
-    widen = ROUNDS.index("widen_1")
+    widen = ACTION.widen_1
     for env, open_one in (
         (TTSWidthDepthEnv(stores, cost_weight=0), BRANCH),
         (TTSWidthDepthRoundsEnv(stores, cost_weight=0), widen),
@@ -54,7 +54,7 @@ def test_single_environments_pay_for_each_right_answer(stores, question, first, 
 
 @pytest.mark.parametrize("question", ["sum", "queens"])
 def test_vector_environments_pay_for_each_right_answer(stores, question):
-    widen = ROUNDS.index("widen_1")
+    widen = ACTION.widen_1
     for kind, open_one in ((TTSWidthDepthVectorEnv, BRANCH), (TTSWidthDepthRoundsVectorEnv, widen)):
         for first in range(len(ANSWERS)):
             right = (question, first, True) in CASES
@@ -69,6 +69,6 @@ def test_shaped_rewards_follow_each_right_answer(stores):
     envs = TTSWidthDepthRoundsVectorEnv(1, store=stores, cost_weight=0, reward_shaping=True, autoreset_mode="Disabled")
     for question, first, right in CASES:
         envs.reset(options=options(question, first))
-        _, earned, _, _, _ = envs.step(np.array([ROUNDS.index("widen_1")]))
+        _, earned, _, _, _ = envs.step(np.array([ACTION.widen_1]))
         _, rest, _, _, infos = envs.step(np.array([STOP]))
         assert (earned[0], rest[0], bool(infos["correct"][0])) == (float(right), 0.0, right)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from rollouts import with_running
 
 from tts_gym.datasets import load_store
-from tts_gym.envs import rounds
 from tts_gym.envs.atomic import act, admissible
-from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
-from tts_gym.envs.rounds_observation import ROUND_FEATURES
+from tts_gym.envs.rounds import ACTION, ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds_observation import AT
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
 from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import atomic_actions
@@ -80,7 +79,7 @@ def test_rounds_do_what_their_names_say():
     episode = begin(False, 2**62, 0)
 
     def take(name):
-        take_round(episode, ROUNDS.index(name), votes.leader(episode, votes.ACTIVE))
+        take_round(episode, getattr(ACTION, name), votes.leader(episode, votes.ACTIVE))
 
     take("widen_4")
     assert episode.depths[:4] == [1, 1, 1, 1]
@@ -120,7 +119,7 @@ def test_only_persistent_dissenters_are_pruned():
     pruned = 0
     for question in range(len(STORE)):
         episode = begin(False, 2**62, question)
-        take_round(episode, rounds.WIDEN_4, -1)
+        take_round(episode, ACTION.widen_4, -1)
         for _ in range(12):
             leader = votes.leader(episode, votes.ACTIVE)
             unfinished = [i for i in range(4) if not episode.finished[i] and not episode.pruned[i]]
@@ -129,9 +128,9 @@ def test_only_persistent_dissenters_are_pruned():
             ]
             mask = [False] * len(ROUNDS)
             round_mask(episode, votes.ACTIVE, mask)
-            assert mask[rounds.PRUNE_DISSENTERS] == bool(dissenters)
+            assert mask[ACTION.prune_dissenters] == bool(dissenters)
             was = list(episode.pruned)
-            take_round(episode, rounds.PRUNE_DISSENTERS, leader)
+            take_round(episode, ACTION.prune_dissenters, leader)
             assert [i for i in range(4) if episode.pruned[i] and not was[i]] == dissenters
             pruned += len(dissenters)
     assert pruned > 0
@@ -163,11 +162,11 @@ def test_the_vector_environment_equals_single_ones(mode, arguments, small):
 def test_the_cost_weight_is_drawn_shown_and_charged():
     envs = gym.make_vec(ID, num_envs=2000, cost_weight=(0.001, 0.1))
     observations, _ = envs.reset(seed=0)
-    shown = 10 ** (4 * observations[:, ROUND_FEATURES.index("cost_weight")].astype(float) - 4)
+    shown = 10 ** (4 * observations[:, AT.cost_weight].astype(float) - 4)
     assert shown.min() >= 0.000999
     assert shown.max() <= 0.10001
     assert np.median(shown) == pytest.approx(0.01, rel=0.2)
-    _, rewards, _, _, infos = envs.step(np.full(2000, ROUNDS.index("widen_1")))
+    _, rewards, _, _, infos = envs.step(np.full(2000, ACTION.widen_1))
     units = envs.unwrapped._stores.branch_tokens[0]
     assert rewards == pytest.approx(-shown * infos["tokens"] / units, rel=1e-4)
 
@@ -208,7 +207,7 @@ def test_wrong_calls_are_refused():
     with pytest.raises(ValueError, match="from 0 to 11"):
         env.step(12)
     with pytest.raises(ValueError, match="not admissible"):
-        env.step(ROUNDS.index("deepen_all"))
+        env.step(ACTION.deepen_all)
     env.step(0)
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)

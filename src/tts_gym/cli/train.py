@@ -18,7 +18,7 @@ from tts_gym.errors import TTSGymError
 from tts_gym.registry import ALGORITHMS
 
 if TYPE_CHECKING:
-    from tts_gym.agents.rl.train import Progress
+    from tts_gym.agents.rl.train import TrainingProgress
 
 
 def train(
@@ -93,9 +93,9 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _read(progress: Progress) -> tuple[int, int, str]:
+def _read(progress: TrainingProgress) -> tuple[int, int, str]:
     return progress.timesteps, progress.total, _score(progress)
 
 
-def _score(progress: Progress) -> str:
+def _score(progress: TrainingProgress) -> str:
     return "Training" if progress.best is None else f"Best score {progress.best:.4f}"

@@ -13,7 +13,12 @@ from tts_gym.episode.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECO
 
 @kernel
 def admissible(e: Any, action: int) -> bool:
-    """Whether ``action`` is STOP or would change the episode."""
+    """Whether an action is STOP or would change the episode.
+
+    Args:
+        e: the episode.
+        action: the action, see ``episode.actions``.
+    """
     width = e.count[WIDTH]
     if action == STOP:
         return True
@@ -32,7 +37,12 @@ def admissible(e: Any, action: int) -> bool:
 
 @kernel
 def action_mask(e: Any, mask: NDArray[Any]) -> None:
-    """Fill ``mask`` [actions] with which actions are admissible."""
+    """Tell which actions are admissible.
+
+    Args:
+        e: the episode.
+        mask: where to write, [actions].
+    """
     mask[STOP] = True
     mask[BRANCH] = admissible(e, BRANCH)
     width = e.count[WIDTH]
@@ -49,7 +59,13 @@ def _mask_branch(e: Any, i: int, mask: NDArray[Any]) -> None:
 
 @kernel
 def update_mask(e: Any, i: int, mask: NDArray[Any]) -> None:
-    """Bring a mask up to date after an action on branch ``i`` alone, or the one that opened it."""
+    """Bring a mask up to date after an action on one branch alone, or the one that opened it.
+
+    Args:
+        e: the episode.
+        i: the branch.
+        mask: what ``action_mask`` wrote, [actions].
+    """
     if e.setup[BUDGET] != NO_BUDGET:
         action_mask(e, mask)
     else:
@@ -59,7 +75,15 @@ def update_mask(e: Any, i: int, mask: NDArray[Any]) -> None:
 
 @kernel
 def act(e: Any, action: int) -> bool:
-    """Take ``action`` if it is admissible; STOP leaves the episode as it is. Return whether it was."""
+    """Take an action if it is admissible; STOP leaves the episode as it is.
+
+    Args:
+        e: the episode.
+        action: the action.
+
+    Returns:
+        Whether it was.
+    """
     taken = admissible(e, action)
     if taken and action != STOP:
         take(e, action)
@@ -68,7 +92,15 @@ def act(e: Any, action: int) -> bool:
 
 @kernel
 def take(e: Any, action: int) -> int:
-    """Take ``action``, which is admissible and not STOP; return the branch that it changed."""
+    """Take an action.
+
+    Args:
+        e: the episode.
+        action: the action, which is admissible and not STOP.
+
+    Returns:
+        The branch that it changed.
+    """
     if action == BRANCH:
         return transitions.branch(e, 1)
     i, kind = (action - 2) // 3, (action - 2) % 3
@@ -83,13 +115,27 @@ def take(e: Any, action: int) -> int:
 
 @kernel
 def answer_at(e: Any, action: int, pool: int) -> int:
-    """Class that the voters of ``pool`` answer with if ``action`` is STOP, -1 for none."""
+    """What an episode answers.
+
+    Args:
+        e: the episode.
+        action: the action; only STOP answers.
+        pool: whose votes count.
+
+    Returns:
+        A class, -1 for none.
+    """
     leader = votes.leader(e, pool) if action == STOP else -1
     return int(e.class_of[leader]) if leader >= 0 else -1
 
 
 def refusal(e: Any, action: int) -> str:
-    """Why ``action`` is not admissible, in Python only."""
+    """Why an action is not admissible, in Python only.
+
+    Args:
+        e: the episode.
+        action: the action.
+    """
     kind, i = decode_action(action)
     if i is None:
         left = e.count[WIDTH] < min(e.setup[RECORDED], e.setup[MAX_WIDTH])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs.settings import Replay
+from tts_gym.envs.replays import Replay
 from tts_gym.episode import transitions
 from tts_gym.episode.state import MAX_WIDTH, RECORDED, kernel
 
@@ -27,7 +27,12 @@ DRAWN = -1
 
 
 def seed_stream(stream: NDArray[np.int64], rng: np.random.Generator) -> None:
-    """Begin ``stream`` [STREAM_SIZE] with two draws of ``rng``."""
+    """Begin a stream of draws.
+
+    Args:
+        stream: int64 [STREAM_SIZE], where to write.
+        rng: what draws its beginning.
+    """
     stream[0] = rng.integers(1, FIRST_MODULUS)
     stream[1] = rng.integers(1, SECOND_MODULUS)
 
@@ -42,7 +47,12 @@ def next_uniform(stream: NDArray[np.int64]) -> float:
 
 @kernel
 def draw_below(stream: NDArray[np.int64], number: int) -> int:
-    """An integer from 0 to ``number`` - 1."""
+    """An integer from 0 to ``number`` - 1.
+
+    Args:
+        stream: int64 [STREAM_SIZE].
+        number: how many there are to draw from.
+    """
     return int(next_uniform(stream) * number)
 
 
@@ -50,7 +60,17 @@ def draw_below(stream: NDArray[np.int64], number: int) -> int:
 def draw_question(
     stream: NDArray[np.int64], question_counts: NDArray[np.int64], number: int, question: int
 ) -> tuple[int, int]:
-    """Position of a store and index of a question in it: the given ones, or draws where they are ``DRAWN``."""
+    """Choose a store and a question in it.
+
+    Args:
+        stream: int64 [STREAM_SIZE].
+        question_counts: int64 [stores], questions of each store.
+        number: position of the store, or ``DRAWN``.
+        question: index of the question, or ``DRAWN``.
+
+    Returns:
+        Position of the store and index of the question.
+    """
     if number == DRAWN:
         number = draw_below(stream, len(question_counts))
     if question == DRAWN:
@@ -60,7 +80,14 @@ def draw_question(
 
 @kernel
 def begin_episode(e: Any, stream: NDArray[np.int64], question: int, order: NDArray[np.int64]) -> None:
-    """Begin an episode of ``question`` with the branch order ``order``, or with a drawn one if that is empty."""
+    """Begin an episode.
+
+    Args:
+        e: the episode.
+        stream: int64 [STREAM_SIZE].
+        question: index of its question.
+        order: int64 [recorded branches], the branch order; empty if it is drawn.
+    """
     transitions.reset(e, question)
     if len(order) > 0:
         for k in range(len(order)):
@@ -93,7 +120,11 @@ ANY = Choice(DRAWN, DRAWN, np.empty(0, np.int64))
 
 
 def read_options(options: dict[str, Any], replays: Sequence[Replay]) -> Choice:
-    """The reset options "store", "question" and "order", as ``TTSWidthDepth-v0`` describes them.
+    """Read the reset options "store", "question" and "order", as ``TTSWidthDepth-v0`` describes them.
+
+    Args:
+        options: what ``reset`` was given.
+        replays: those of the stores.
 
     Raises:
         ValueError: an option is unknown or does not fit the stores.

@@ -11,44 +11,48 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from tts_gym.envs.features import feature_space, places
 from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
 
-BRANCH_FEATURES = (
-    "opened",  # 1; every feature of a branch that is not opened is 0
-    "active",  # 1 unless pruned
-    "finished",  # 1 if the branch reached its end
-    "depth",  # intervals generated / intervals of the store's longest branch
-    "relative_depth",  # intervals generated / intervals of the deepest opened branch
-    "tokens",  # s(tokens charged for its intervals, mean branch length)
-    "hidden",  # 1 if the answer at the present depth could be probed
-    "answered",  # 1 if an answer was revealed
-    "valid",  # 1 if the latest revealed answer is valid
-    "leading",  # 1 if that answer is the pool's leader
-    "second",  # 1 if that answer is the pool's runner-up
-    "support",  # share of the pool's votes for that answer
-    "streak",  # s(times in a row that it was revealed, 8)
-    "age",  # s(intervals generated since it was revealed, 8)
-)
+BRANCH_FEATURES = {
+    "opened": "1; every feature of a branch that is not opened is 0",
+    "active": "1 unless pruned",
+    "finished": "1 if the branch reached its end",
+    "depth": "intervals generated / intervals of the store's longest branch",
+    "relative_depth": "intervals generated / intervals of the deepest opened branch",
+    "tokens": "s(tokens charged for its intervals, the store's mean branch length)",
+    "hidden": "1 if the answer at its present depth could be probed",
+    "answered": "1 if an answer was revealed",
+    "valid": "1 if the latest revealed answer is valid",
+    "leading": "1 if that answer is the leader of the pool",
+    "second": "1 if that answer is the runner-up of the pool",
+    "support": "share of the pool's votes for that answer",
+    "streak": "s(times in a row that it was revealed, 8)",
+    "age": "s(intervals generated since it was revealed, 8)",
+}
 """Columns of the observation ``branches``."""
 
-SUMMARY_FEATURES = (
-    "width",  # opened branches / max_branches
-    "unopened",  # branches that could still be opened / max_branches
-    "active",  # un-pruned share of the opened branches
-    "finished",  # finished share of the opened branches
-    "hidden",  # share of the opened branches whose present answer could be probed
-    "invalid",  # share of the opened branches whose latest revealed answer is invalid
-    "depth",  # mean depth of the opened branches, as in ``branches``
-    "voters",  # votes in the pool / max_branches
-    "top1",  # the leader's share of the votes
-    "top2",  # the runner-up's share of the votes
-    "confidence",  # Beta confidence of the two; 0 without votes
-    "distinct",  # s(different answers in the pool, 4)
-    "spent",  # s(tokens, 4 mean branch lengths)
-    "remaining",  # unspent share of the budget; 1 without a budget
-)
+SUMMARY_FEATURES = {
+    "width": "opened branches / `max_branches`",
+    "unopened": "branches that could still be opened / `max_branches`",
+    "active": "un-pruned share of the opened branches",
+    "finished": "finished share of the opened branches",
+    "hidden": "share of the opened branches whose present answer could be probed",
+    "invalid": "share of the opened branches whose latest revealed answer is invalid",
+    "depth": "mean depth of the opened branches, in units of the store's longest branch",
+    "voters": "votes in the pool / `max_branches`",
+    "top1": "the leader's share of the votes",
+    "top2": "the runner-up's share of the votes",
+    "confidence": "Beta confidence of the two, P(p > 1/2) for p ~ Beta(top1 + 1, top2 + 1); 0 without votes",
+    "distinct": "s(different answers in the pool, 4)",
+    "spent": "s(tokens spent, 4 mean branch lengths of the store)",
+    "remaining": "unspent share of the budget; 1 without a budget",
+}
 """Places in the observation ``summary``."""
+
+BRANCH_AT, SUMMARY_AT = places(BRANCH_FEATURES), places(SUMMARY_FEATURES)
+"""Place of each feature, as ``BRANCH_AT.depth`` and ``SUMMARY_AT.depth``."""
 
 Observation = dict[str, Any]
 """``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
@@ -62,17 +66,23 @@ def observation_space(max_branches: int) -> spaces.Dict:
     """The observation space of ``TTSWidthDepth-v0``."""
     return spaces.Dict(
         {
-            "branches": spaces.Box(0, 1, (max_branches, len(BRANCH_FEATURES)), np.float32),
-            "summary": spaces.Box(0, 1, (len(SUMMARY_FEATURES),), np.float32),
+            "branches": feature_space(BRANCH_FEATURES, max_branches),
+            "summary": feature_space(SUMMARY_FEATURES),
         }
     )
 
 
 @kernel
 def count_votes(e: Any, pool: int) -> tuple[int, int, int, int]:
-    """Leave the votes of ``pool`` in ``e.tally``; return how many, for how many answers, the leader and the runner-up.
+    """Leave the votes of a pool in ``e.tally``.
 
-    Ties go to the answer that entered the vote first; -1 stands for none.
+    Args:
+        e: the episode.
+        pool: whose votes count.
+
+    Returns:
+        How many votes, for how many answers, the leader and the runner-up. Ties go to the answer that entered the vote
+        first; -1 stands for none.
     """
     cast = votes.cast_ballots(e, pool)
     ballots, tally = e.scratch, e.tally
@@ -129,7 +139,17 @@ def update_observation(
     branches: NDArray[np.float32],
     summary: NDArray[np.float32],
 ) -> None:
-    """Bring what ``observe`` wrote up to date after an action on branch ``i`` alone, or the one that opened it."""
+    """Bring what ``observe`` wrote up to date after an action on one branch alone, or the one that opened it.
+
+    Args:
+        e: the episode.
+        i: the branch.
+        pool: whose votes count.
+        branch_tokens: the store's mean branch length in tokens.
+        longest: intervals of the store's longest branch, the finishing one included.
+        branches: where ``BRANCH_FEATURES`` are, [max_branches, features].
+        summary: where ``SUMMARY_FEATURES`` are, [features].
+    """
     _observe_branch(e, i, branch_tokens, longest, branches)
     if e.pruned[i] or e.shown[i] == e.depths[i]:
         _observe_votes(e, pool, branches, summary)
@@ -137,23 +157,23 @@ def update_observation(
     if e.depths[i] == deepest:
         _observe_relative_depths(e, deepest, branches)
     else:
-        branches[i, 4] = e.depths[i] / deepest
+        branches[i, BRANCH_AT.relative_depth] = e.depths[i] / deepest
 
 
 @kernel
 def _observe_branch(e: Any, i: int, branch_tokens: float, longest: int, branches: NDArray[np.float32]) -> None:
     """What concerns branch ``i`` alone."""
     answered = e.codes[i] >= 0
-    branches[i, 0] = 1
-    branches[i, 1] = not e.pruned[i]
-    branches[i, 2] = e.finished[i]
-    branches[i, 3] = e.depths[i] / longest
-    branches[i, 5] = saturate(costs.cost_at(e, costs.row_of(e, i), int(e.depths[i])), branch_tokens)
-    branches[i, 6] = transitions.can_probe(e, i)
-    branches[i, 7] = answered
-    branches[i, 8] = votes.is_valid(e, e.codes[i])
-    branches[i, 12] = saturate(e.streaks[i], REVEALS_AT_HALF)
-    branches[i, 13] = saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
+    branches[i, BRANCH_AT.opened] = 1
+    branches[i, BRANCH_AT.active] = not e.pruned[i]
+    branches[i, BRANCH_AT.finished] = e.finished[i]
+    branches[i, BRANCH_AT.depth] = e.depths[i] / longest
+    branches[i, BRANCH_AT.tokens] = saturate(costs.cost_at(e, costs.row_of(e, i), int(e.depths[i])), branch_tokens)
+    branches[i, BRANCH_AT.hidden] = transitions.can_probe(e, i)
+    branches[i, BRANCH_AT.answered] = answered
+    branches[i, BRANCH_AT.valid] = votes.is_valid(e, e.codes[i])
+    branches[i, BRANCH_AT.streak] = saturate(e.streaks[i], REVEALS_AT_HALF)
+    branches[i, BRANCH_AT.age] = saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
 
 
 @kernel
@@ -163,17 +183,17 @@ def _observe_votes(e: Any, pool: int, branches: NDArray[np.float32], summary: ND
     for i in range(e.count[WIDTH]):
         code = e.codes[i]
         answered = code >= 0
-        branches[i, 9] = answered and code == leader
-        branches[i, 10] = answered and code == runner_up
-        branches[i, 11] = e.tally[code] / cast if answered and cast > 0 else 0.0
+        branches[i, BRANCH_AT.leading] = answered and code == leader
+        branches[i, BRANCH_AT.second] = answered and code == runner_up
+        branches[i, BRANCH_AT.support] = e.tally[code] / cast if answered and cast > 0 else 0.0
     voters = max(cast, 1)
     top1 = e.tally[leader] if leader >= 0 else 0
     top2 = e.tally[runner_up] if runner_up >= 0 else 0
-    summary[7] = cast / e.setup[MAX_WIDTH]
-    summary[8] = top1 / voters
-    summary[9] = top2 / voters
-    summary[10] = e.confidences[top1, top2] if cast > 0 else 0.0
-    summary[11] = saturate(distinct, ANSWERS_AT_HALF)
+    summary[SUMMARY_AT.voters] = cast / e.setup[MAX_WIDTH]
+    summary[SUMMARY_AT.top1] = top1 / voters
+    summary[SUMMARY_AT.top2] = top2 / voters
+    summary[SUMMARY_AT.confidence] = e.confidences[top1, top2] if cast > 0 else 0.0
+    summary[SUMMARY_AT.distinct] = saturate(distinct, ANSWERS_AT_HALF)
     for code in range(e.count[REVEALED]):
         e.tally[code] = 0
 
@@ -181,7 +201,7 @@ def _observe_votes(e: Any, pool: int, branches: NDArray[np.float32], summary: ND
 @kernel
 def _observe_relative_depths(e: Any, deepest: int, branches: NDArray[np.float32]) -> None:
     for i in range(e.count[WIDTH]):
-        branches[i, 4] = e.depths[i] / deepest
+        branches[i, BRANCH_AT.relative_depth] = e.depths[i] / deepest
 
 
 @kernel
@@ -196,21 +216,26 @@ def _observe_spending(e: Any, branch_tokens: float, longest: int, summary: NDArr
         hidden += transitions.can_probe(e, i)
         invalid += e.codes[i] >= 0 and not votes.is_valid(e, e.codes[i])
     opened = max(width, 1)
-    summary[0] = width / ceiling
-    summary[1] = (min(e.setup[RECORDED], ceiling) - width) / ceiling
-    summary[2] = active / opened
-    summary[3] = e.count[COMPLETED] / opened
-    summary[4] = hidden / opened
-    summary[5] = invalid / opened
-    summary[6] = depths / (opened * longest)
-    summary[12] = saturate(e.count[TOKENS], BRANCHES_AT_HALF * branch_tokens)
-    summary[13] = remaining_share(e)
+    summary[SUMMARY_AT.width] = width / ceiling
+    summary[SUMMARY_AT.unopened] = (min(e.setup[RECORDED], ceiling) - width) / ceiling
+    summary[SUMMARY_AT.active] = active / opened
+    summary[SUMMARY_AT.finished] = e.count[COMPLETED] / opened
+    summary[SUMMARY_AT.hidden] = hidden / opened
+    summary[SUMMARY_AT.invalid] = invalid / opened
+    summary[SUMMARY_AT.depth] = depths / (opened * longest)
+    summary[SUMMARY_AT.spent] = saturate(e.count[TOKENS], BRANCHES_AT_HALF * branch_tokens)
+    summary[SUMMARY_AT.remaining] = remaining_share(e)
     return deepest
 
 
 @kernel
 def saturate(x: float, half: float) -> float:
-    """0 at 0, one half at ``half``, below 1 however large ``x`` is."""
+    """``x / (x + half)``: below 1 however large ``x`` is.
+
+    Args:
+        x: a number, 0 or more.
+        half: where the result is one half.
+    """
     return x / (x + half)
 
 

@@ -74,14 +74,24 @@ class Picture:
 
 
 def remember(state: Any, revealed: NDArray[np.int32]) -> None:
-    """Note in ``revealed`` [max_branches, intervals], at first all ``HIDDEN``, what each branch shows at its depth."""
+    """Note what each branch shows at its depth.
+
+    Args:
+        state: the arrays of the episode.
+        revealed: int32 [max_branches, intervals], codes of answers, at first all ``HIDDEN``.
+    """
     for i in range(state.count[WIDTH]):
         if state.shown[i] == state.depths[i] > 0:
             revealed[i, state.depths[i] - 1] = state.codes[i]
 
 
 def remember_all(state: Any, revealed: NDArray[np.int32]) -> None:
-    """Note in ``revealed`` the answers of all intervals, of an episode that has looked at each of them."""
+    """Note the answers of all intervals, of an episode that has looked at each of them.
+
+    Args:
+        state: the arrays of the episode.
+        revealed: int32 [max_branches, intervals], as for ``remember``.
+    """
     for i in range(state.count[WIDTH]):
         first, depth = state.tables.answer_start[row_of(state, i)], state.depths[i]
         revealed[i, :depth] = state.code_of[state.tables.answers[first : first + depth]]
@@ -140,11 +150,19 @@ def text(shown: Picture) -> Text:
 
 
 def rgb_array(shown: Picture, max_branches: int, longest: int) -> NDArray[np.uint8]:
-    """The picture in colours, uint8 [height, width, 3]; its size depends on ``max_branches`` and ``longest`` alone.
+    """The picture in colours; its size depends on ``max_branches`` and ``longest`` alone.
 
     The bar on top divides the votes among the answers; the line under it is as long as the confidence. Then there is a
     row a branch. Light grey is an interval generated but not revealed, dark grey an invalid answer; a finished branch
     is framed, a pruned one pale.
+
+    Args:
+        shown: the picture.
+        max_branches: its rows.
+        longest: the cells of a row, intervals.
+
+    Returns:
+        uint8 [height, width, 3].
     """
     wide = max(2, min(LARGEST_CELL, WIDEST // longest))
     tall = max(2, min(LARGEST_CELL, TALLEST // max_branches))
@@ -172,7 +190,16 @@ def rgb_array(shown: Picture, max_branches: int, longest: int) -> NDArray[np.uin
 
 
 def print_page(page: Text, replaced: int, frame_seconds: float) -> int:
-    """Print ``page``, on a terminal in place of the last ``replaced`` lines and with a pause; return its lines."""
+    """Print a page, on a terminal in place of the last one.
+
+    Args:
+        page: what to print.
+        replaced: lines of the last page; 0 before the first.
+        frame_seconds: pause after it.
+
+    Returns:
+        Its lines.
+    """
     console = Console(highlight=False)
     if console.is_terminal:
         for _ in range(replaced):

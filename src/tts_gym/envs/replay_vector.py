@@ -16,14 +16,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from tts_gym.datasets.grading import Grading, joined
+from tts_gym.envs.config import VectorConfig
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
-from tts_gym.envs.settings import Settings, check_integer
+from tts_gym.envs.replays import POOLS, open_replays
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row, handle_of
-
-MOST_ENVIRONMENTS = 2**20
 
 OF_THE_STORES = ("_replays", "_like", "_stores", "_ids", "_class_texts")
 """Attributes that are made of the stores alone."""
@@ -69,7 +68,7 @@ class Rows(NamedTuple):
     right: NDArray[np.bool_]
 
 
-def _handle(episodes):  # type: ignore[no-untyped-def]
+def _handle(episodes: Any) -> Any:
     return handle_of(episodes)
 
 
@@ -86,34 +85,27 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
     a step goes, and how the observations are handed out.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        num_envs: int,
-        max_episode_steps: int,
-        autoreset_mode: str | AutoresetMode,
-        render_mode: None,
-        single_observation_space: spaces.Space[Any],
-        actions: int,
-    ) -> None:
-        """Check the arguments that all vector environments have, and load the stores.
+    def __init__(self, config: VectorConfig, single_observation_space: spaces.Space[Any], actions: int) -> None:
+        """Load the stores, and make what all vector environments have.
+
+        Args:
+            config: their arguments.
+            single_observation_space: that of one environment.
+            actions: number of its actions.
 
         Raises:
-            ValueError: an argument has a wrong type or value, or a store is refused.
+            ValueError: a store is refused.
         """
-        check_integer("num_envs", num_envs, 1, MOST_ENVIRONMENTS)
-        if render_mode is not None:
-            raise ValueError("The vector environment does not render: use vectorization_mode='sync' for pictures.")
-        self.metadata = {"autoreset_mode": AutoresetMode(autoreset_mode), "render_modes": []}
+        self.metadata = {"autoreset_mode": AutoresetMode(config.autoreset_mode), "render_modes": []}
         self.render_mode = None
-        number = int(num_envs)
-        self.num_envs = number
+        self.num_envs = number = config.num_envs
         self.single_action_space = spaces.Discrete(actions)
         self.single_observation_space = single_observation_space
         self.action_space = batch_space(self.single_action_space, number)
         self.observation_space = batch_space(single_observation_space, number)
-        self._settings = settings
-        self._limit = max_episode_steps
+        self._config = config
+        self._pool = POOLS[config.aggregator]
+        self._limit = config.max_episode_steps
         self._load()
         self._rows = Rows(
             streams=np.zeros((number, STREAM_SIZE), np.int64),
@@ -129,7 +121,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
 
     def _load(self) -> None:
         """Load the stores, and make what kernels know of them."""
-        self._replays = self._settings.open_replays(self.num_envs)
+        self._replays = open_replays(self._config, self.num_envs)
         self._like = self._replays[0].episode
         stores = [replay.store for replay in self._replays]
         handles = [_handle_compiled(replay.episode) for replay in self._replays]
@@ -225,7 +217,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         if self._rows.questions[0] < 0 or (mode != AutoresetMode.NEXT_STEP and begun.any()):
             raise ResetNeeded("Call reset before the first step and after the end of an episode.")
         stepped = ~begun
-        if self._settings.invalid_action == "raise":
+        if self._config.invalid_action == "raise":
             self._check_admissible(actions, stepped)
         rewards, answers = self._act(actions, stepped)
         if begun.any():
@@ -248,9 +240,9 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         return self._observation(), rewards, terminated, truncated, infos | self._infos(everyone)
 
     @property
-    def settings(self) -> Settings:
+    def config(self) -> VectorConfig:
         """The arguments, checked."""
-        return self._settings
+        return self._config
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are admissible now, bool [num_envs, actions]."""

@@ -9,7 +9,7 @@ INVALID_ACTION_REWARD = -0.01
 
 
 @kernel
-def token_reward(cost_weight: float, tokens: int, branch_tokens: float) -> float:
+def token_reward(cost_weight: float, tokens: float, branch_tokens: float) -> float:
     """What an action earns for what it spent.
 
     Args:
@@ -22,5 +22,10 @@ def token_reward(cost_weight: float, tokens: int, branch_tokens: float) -> float
 
 @kernel
 def answer_reward(right: bool, earlier: float) -> float:
-    """What an answer earns: 1 if it is right, less what it earned ``earlier``, where rewards are shaped."""
+    """What an answer earns.
+
+    Args:
+        right: whether it is right, which is worth 1.
+        earlier: what was earned for it before, where rewards are shaped; 0 elsewhere.
+    """
     return (1.0 if right else 0.0) - earlier

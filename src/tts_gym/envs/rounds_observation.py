@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.envs.features import places
 from tts_gym.envs.observation import remaining_share, saturate
 from tts_gym.envs.rounds import agrees, is_dissenter
 from tts_gym.episode import costs, votes
 from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
-MEANINGS = {
+ROUND_FEATURES = {
     "width": "opened branches / max_branches",
     "unopened": "branches that could still be opened / max_branches",
     "reading": "s(reading branches, 8)",
@@ -55,10 +55,7 @@ MEANINGS = {
 }
 """What each feature is, in the order of the observation."""
 
-ROUND_FEATURES = tuple(MEANINGS)
-"""Names of the features."""
-
-AT: Any = namedtuple("AT", ROUND_FEATURES)(*range(len(ROUND_FEATURES)))
+AT = places(ROUND_FEATURES)
 """Place of each feature, as ``AT.width``."""
 
 AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
@@ -75,7 +72,13 @@ def forget(memory: NDArray[np.float64]) -> None:
 
 @kernel
 def remember_round(e: Any, pool: int, memory: NDArray[np.float64]) -> None:
-    """Bring the memory up to date after a round."""
+    """Bring the memory up to date after a round.
+
+    Args:
+        e: the episode.
+        pool: whose votes count.
+        memory: float64 [MEMORY_SIZE].
+    """
     leader, top1, top2 = votes.top_two(e, pool)
     confidence = e.confidences[top1, top2] if top1 > 0 else 0.0
     memory[AVERAGE] += AVERAGE_WEIGHT * (confidence - memory[AVERAGE])
@@ -94,7 +97,17 @@ def observe_round(
     cost_weight: float,
     features: NDArray[np.float32],
 ) -> None:
-    """Write ``ROUND_FEATURES`` of an episode to ``features``."""
+    """Write the features of an episode.
+
+    Args:
+        e: the episode.
+        pool: whose votes count.
+        branch_tokens: the store's mean branch length in tokens.
+        longest: intervals of the store's longest branch, the finishing one included.
+        memory: float64 [MEMORY_SIZE], see ``remember_round``.
+        cost_weight: price of a mean branch length of tokens.
+        features: where ``ROUND_FEATURES`` go, [features].
+    """
     features[AT.width] = e.count[WIDTH] / e.setup[MAX_WIDTH]
     features[AT.unopened] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
     leader = _observe_votes(e, pool, memory, features)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from tts_gym.envs import rendering
 
-MODES = ("human", "ansi", "rgb_array")
 FRAMES_A_SECOND = 10
 
 
@@ -30,12 +29,7 @@ class Screen:
             longest: cells of a row, intervals.
             pool: whose votes count.
             every_interval: whether branches show their answers at every interval, or only where they are looked at.
-
-        Raises:
-            ValueError: there is no such render mode.
         """
-        if mode is not None and mode not in MODES:
-            raise ValueError(f"render_mode is None or one of {list(MODES)}, but got {mode!r}.")
         self.mode = mode
         self._pool = pool
         self._remember = rendering.remember_all if every_interval else rendering.remember

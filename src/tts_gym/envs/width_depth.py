@@ -11,12 +11,16 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
+from tts_gym.envs.config import RENDER_MODES, AtomicConfig
+from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
+from tts_gym.envs.features import numbered_table
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, Observation, observation_space, observe
+from tts_gym.envs.replays import POOLS, open_replays
 from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
-from tts_gym.envs.screen import FRAMES_A_SECOND, MODES, Screen, warn_without_mode
-from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
+from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.episode.actions import STOP, action_count, decode_action
 from tts_gym.episode.compile_cache import compile_cached
@@ -25,14 +29,35 @@ from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
 
 
-def _begin(owner, stream, question, order, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]  # noqa: E501
+def _begin(
+    owner: Any,
+    stream: NDArray[np.int64],
+    question: int,
+    order: NDArray[np.int64],
+    pool: int,
+    branch_tokens: float,
+    longest: int,
+    branches: NDArray[np.float32],
+    summary: NDArray[np.float32],
+    mask: NDArray[np.int8],
+) -> None:
     e = borrow(owner)
     begin_episode(e, stream, question, order)
     observe(e, pool, branch_tokens, longest, branches, summary)
     action_mask(e, mask)
 
 
-def _advance(owner, action, pool, branch_tokens, longest, branches, summary, mask):  # type: ignore[no-untyped-def]
+def _advance(
+    owner: Any,
+    action: int,
+    pool: int,
+    branch_tokens: float,
+    longest: int,
+    branches: NDArray[np.float32],
+    summary: NDArray[np.float32],
+    mask: NDArray[np.int8],
+) -> tuple[bool, int, int]:
+    """Take an action; return whether it was taken, the tokens spent so far, and the class that is answered with."""
     e = borrow(owner)
     taken = act(e, action)
     observe(e, pool, branch_tokens, longest, branches, summary)
@@ -40,7 +65,7 @@ def _advance(owner, action, pool, branch_tokens, longest, branches, summary, mas
     return taken, int(e.count[TOKENS]), answer_at(e, action, pool)
 
 
-def _fill_mask(owner, mask):  # type: ignore[no-untyped-def]
+def _fill_mask(owner: Any, mask: NDArray[np.bool_]) -> None:
     action_mask(borrow(owner), mask)
 
 
@@ -49,6 +74,15 @@ _advance_compiled = compile_cached(_advance)
 _fill_mask_compiled = compile_cached(_fill_mask)
 
 
+@documented(
+    branch_features=len(BRANCH_FEATURES),
+    branches=numbered_table(("Num", "Feature", "Value"), BRANCH_FEATURES),
+    summary_features=len(SUMMARY_FEATURES),
+    summary=numbered_table(("Num", "Feature", "Value"), SUMMARY_FEATURES),
+    invalid_action_reward=INVALID_ACTION_REWARD,
+    most_steps=AtomicConfig.most_steps,
+    arguments=argument_table(AtomicConfig),
+)
 class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
 
@@ -88,43 +122,13 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     Below, `s(x, h) = x / (x + h)`: one half at `h`, and below 1 however large `x` is. The pool holds the votes of the
     chosen aggregator, where each branch votes with its latest revealed answer.
 
-    `branches` has the shape `(max_branches, 14)`; branches not opened yet are 0.
+    `branches` has the shape `(max_branches, {branch_features})`; branches not opened yet are 0.
 
-    | Num | Feature        | Value                                                                |
-    |-----|----------------|----------------------------------------------------------------------|
-    | 0   | opened         | 1                                                                    |
-    | 1   | active         | 1 unless pruned                                                      |
-    | 2   | finished       | 1 if the branch reached its end                                      |
-    | 3   | depth          | intervals generated / intervals of the store's longest branch        |
-    | 4   | relative_depth | intervals generated / intervals of the deepest opened branch         |
-    | 5   | tokens         | s(tokens charged for its intervals, the store's mean branch length)  |
-    | 6   | hidden         | 1 if the answer at its present depth could be probed                 |
-    | 7   | answered       | 1 if an answer was revealed                                          |
-    | 8   | valid          | 1 if the latest revealed answer is valid                             |
-    | 9   | leading        | 1 if that answer is the leader of the pool                           |
-    | 10  | second         | 1 if that answer is the runner-up of the pool                        |
-    | 11  | support        | share of the pool's votes for that answer                            |
-    | 12  | streak         | s(times in a row that it was revealed, 8)                            |
-    | 13  | age            | s(intervals generated since it was revealed, 8)                      |
+    {branches}
 
-    `summary` has the shape `(14,)`.
+    `summary` has the shape `({summary_features},)`.
 
-    | Num | Feature    | Value                                                                       |
-    |-----|------------|-----------------------------------------------------------------------------|
-    | 0   | width      | opened branches / `max_branches`                                            |
-    | 1   | unopened   | branches that could still be opened / `max_branches`                        |
-    | 2   | active     | un-pruned share of the opened branches                                      |
-    | 3   | finished   | finished share of the opened branches                                       |
-    | 4   | hidden     | share of the opened branches whose present answer could be probed           |
-    | 5   | invalid    | share of the opened branches whose latest revealed answer is invalid        |
-    | 6   | depth      | mean depth of the opened branches, in units of the store's longest branch   |
-    | 7   | voters     | votes in the pool / `max_branches`                                          |
-    | 8   | top1       | the leader's share of the votes                                             |
-    | 9   | top2       | the runner-up's share of the votes                                          |
-    | 10  | confidence | Beta confidence of the two, P(p > 1/2) for p ~ Beta(top1 + 1, top2 + 1); 0 without votes |
-    | 11  | distinct   | s(different answers in the pool, 4)                                         |
-    | 12  | spent      | s(tokens spent, 4 mean branch lengths of the store)                         |
-    | 13  | remaining  | unspent share of the budget; 1 without a budget                             |
+    {summary}
 
     `info` holds `question_id`, `tokens` (spent in the episode so far) and `action_mask`; after STOP also `answer` (its
     text, empty if nothing was voted for) and `correct`.
@@ -134,7 +138,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     Every step costs `cost_weight` times the tokens it spent, in units of the store's mean branch length. STOP adds 1 if the
     answer is right. Reading n average branches whole before a right answer thus returns 1 - n * `cost_weight`.
 
-    An action that is not admissible does nothing and is rewarded with -0.01 (`INVALID_ACTION_REWARD`); with
+    An action that is not admissible does nothing and is rewarded with {invalid_action_reward} (`INVALID_ACTION_REWARD`); with
     `invalid_action="raise"` it raises a `ValueError`.
 
     ## Starting State
@@ -149,7 +153,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     ## Episode End
 
     1. Termination: the action is STOP.
-    2. Truncation: 4096 steps, by `gymnasium.make`, without an answer; pass `max_episode_steps` for a wider environment.
+    2. Truncation: {most_steps} steps, by `gymnasium.make`, without an answer; pass `max_episode_steps` for a wider environment.
 
     ## Arguments
 
@@ -161,18 +165,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ```
 
-    | Parameter          | Type                       | Default                | Description                                                                                                                                                                                         |
-    |--------------------|----------------------------|------------------------|-----------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------|
-    | `store`            | **str** or list of them    | `"smollm2-arithmetic"` | Name in the catalogue, directory, or published-format file                                                                                                                                          |
-    | `max_branches`     | **int**                    | `16`                   | Branches an episode may open; fewer if the question has fewer                                                                                                                                       |
-    | `budget`           | **int** or `None`          | `None`                 | Tokens an episode may spend                                                                                                                                                                         |
-    | `probe_cost`       | **int**                    | `0`                    | Tokens charged for a PROBE                                                                                                                                                                          |
-    | `cost_weight`      | **float**                  | `0.01`                 | Price of a mean branch length of tokens (γ), 0 or more                                                                                                                                              |
-    | `rules`            | **str**                    | `"exact"`              | `"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the published results, where an interval always costs its full size and invalid answers vote |
-    | `aggregator`       | **str**                    | `"active"`             | Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"`                                                                                                                                 |
-    | `reveal`           | **str**                    | `"probe"`              | `"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its answer, as in the published code, and nothing is left to probe                            |
-    | `invalid_action`   | **str**                    | `"ignore"`             | What an inadmissible action does, `"ignore"` or `"raise"`                                                                                                                                           |
-    | `render_mode`      | **str** or `None`          | `None`                 | `"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal                                                                                                                                  |
+    {arguments}
 
     ## Vectorized environment
 
@@ -188,36 +181,26 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     * v0: Initial version.
     """  # noqa: E501
 
-    metadata = {"render_modes": list(MODES), "render_fps": FRAMES_A_SECOND}
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": FRAMES_A_SECOND}
 
-    def __init__(
-        self,
-        store: StoreNames = DEFAULT_STORE,
-        max_branches: int = 16,
-        budget: int | None = None,
-        probe_cost: int = 0,
-        cost_weight: float = 0.01,
-        rules: str = "exact",
-        aggregator: str = "active",
-        reveal: str = "probe",
-        invalid_action: str = "ignore",
-        render_mode: str | None = None,
-    ) -> None:
-        """Check the arguments, which the class describes, and load the stores.
+    @takes(AtomicConfig)
+    def __init__(self, config: AtomicConfig) -> None:
+        """Load the stores.
+
+        Args:
+            config: its arguments, which the class describes.
 
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        self.render_mode = render_mode
-        self._settings = Settings(
-            store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
-        )
-        self._replays = self._settings.open_replays()
+        max_branches = config.max_branches
+        self.render_mode = config.render_mode
+        self._config = config
+        self._replays = open_replays(config)
         self._replay = self._replays[0]
-        max_branches = int(max_branches)
-        self._pool = self._settings.pool
-        self._cost_weight = float(cost_weight)
-        self._raises = invalid_action == "raise"
+        self._pool = POOLS[config.aggregator]
+        self._cost_weight = float(config.cost_weight)
+        self._raises = config.invalid_action == "raise"
         self._actions = action_count(max_branches)
         self._shape = (max_branches, len(BRANCH_FEATURES))
         self.action_space = spaces.Discrete(self._actions)
@@ -228,7 +211,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self._tokens = 0
         self._running = False
         longest = max(replay.longest for replay in self._replays)
-        self._screen = Screen(render_mode, max_branches, longest, self._pool, every_interval=False)
+        self._screen = Screen(config.render_mode, max_branches, longest, self._pool, every_interval=False)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -271,6 +254,9 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     def step(self, action: SupportsIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Take one action.
+
+        Args:
+            action: an integer of the action space.
 
         Raises:
             ResetNeeded: no episode is running.
@@ -325,7 +311,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         kept = dict(state)
         number, snapshot = kept.pop("number"), kept.pop("snapshot")
         self.__dict__.update(kept)
-        self._replays = self._settings.open_replays()
+        self._replays = open_replays(self._config)
         self._replay = self._replays[number]
         self._replay.restore(snapshot)
 

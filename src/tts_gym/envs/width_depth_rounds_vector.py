@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.atomic import answer_at
+from tts_gym.envs.config import RoundsVectorConfig
+from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
-from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.features import feature_space
+from tts_gym.envs.replay_vector import ReplayVectorEnv, Rows, Stores
 from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
-from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
-from tts_gym.envs.spec import plain
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
 from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
-
-CostWeight = float | Sequence[float] | NDArray[np.floating[Any]]
 
 
 class RoundRows(NamedTuple):
@@ -44,7 +39,18 @@ class RoundRows(NamedTuple):
     rights: NDArray[np.float64]
 
 
-def _begin_rows(like, stores, rows, chosen, choice, low, high, own, pool, features):  # type: ignore[no-untyped-def]
+def _begin_rows(
+    like: Any,
+    stores: Stores,
+    rows: Rows,
+    chosen: NDArray[np.bool_],
+    choice: Choice,
+    low: float,
+    high: float,
+    own: RoundRows,
+    pool: int,
+    features: NDArray[np.float32],
+) -> None:
     for n in range(len(chosen)):
         if chosen[n]:
             stream = rows.streams[n]
@@ -60,7 +66,19 @@ def _begin_rows(like, stores, rows, chosen, choice, low, high, own, pool, featur
             round_mask(e, pool, rows.masks[n])
 
 
-def _act_rows(like, stores, rows, stepped, actions, shaped, own, pool, rewards, answers, features):  # type: ignore[no-untyped-def]  # noqa: E501
+def _act_rows(
+    like: Any,
+    stores: Stores,
+    rows: Rows,
+    stepped: NDArray[np.bool_],
+    actions: NDArray[np.int64],
+    shaped: bool,
+    own: RoundRows,
+    pool: int,
+    rewards: NDArray[np.float64],
+    answers: NDArray[np.int64],
+    features: NDArray[np.float32],
+) -> None:
     for n in range(len(actions)):
         if not stepped[n]:
             continue
@@ -91,44 +109,29 @@ _begin_rows_compiled = compile_cached(_begin_rows)
 _act_rows_compiled = compile_cached(_act_rows)
 
 
+@documented(arguments=argument_table(RoundsVectorConfig))
 class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
     """``num_envs`` environments ``TTSWidthDepthRounds-v0``, which describes actions, observations and rewards.
 
-    Args:
-        num_envs: number of environments.
-        max_episode_steps: rounds after which an episode is truncated; -1 for no limit.
-        autoreset_mode: what happens after an episode has ended: "NextStep", "SameStep" or "Disabled".
-        **arguments: those of ``TTSWidthDepthRounds-v0``.
+    ## Arguments
+
+    {arguments}
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        max_episode_steps: int = 512,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        store: StoreNames = DEFAULT_STORE,
-        max_branches: int = 64,
-        budget: int | None = None,
-        cost_weight: CostWeight = 0.01,
-        rules: str = "exact",
-        aggregator: str = "active",
-        invalid_action: str = "ignore",
-        reward_shaping: bool = False,
-        render_mode: None = None,
-    ) -> None:
-        """Check the arguments and load the stores.
+    @takes(RoundsVectorConfig)
+    def __init__(self, config: RoundsVectorConfig) -> None:
+        """Load the stores.
+
+        Args:
+            config: its arguments, which the class describes.
 
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        self._weight_range = _weight_range(cost_weight)
-        settings = Settings(
-            store, max_branches, budget, 0, self._weight_range[0], rules, aggregator, "advance", invalid_action
-        )
-        space = spaces.Box(0, 1, (len(ROUND_FEATURES),), np.float32)
-        super().__init__(settings, num_envs, max_episode_steps, autoreset_mode, render_mode, space, len(ROUNDS))
+        super().__init__(config, feature_space(ROUND_FEATURES), len(ROUNDS))
         self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
-        self._shaped = bool(reward_shaping)
+        self._weight_range = config.weight_range
+        self._shaped = bool(config.reward_shaping)
         self._own = RoundRows(
             weights=np.zeros(self.num_envs),
             memories=np.zeros((self.num_envs, MEMORY_SIZE)),
@@ -144,7 +147,7 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             choice,
             *self._weight_range,
             self._own,
-            self._settings.pool,
+            self._pool,
             self._features,
         )
 
@@ -160,7 +163,7 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             actions,
             self._shaped,
             self._own,
-            self._settings.pool,
+            self._pool,
             rewards,
             answers,
             self._features,
@@ -172,20 +175,3 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
 
     def _observation_of(self, n: int) -> Any:
         return self._features[n].copy()
-
-
-def _weight_range(cost_weight: Any) -> tuple[float, float]:
-    """The lowest and the highest cost weight.
-
-    Raises:
-        ValueError: ``cost_weight`` is neither a number, 0 or more, nor two of them above 0 in order.
-    """
-    given = plain(cost_weight)
-    pair = list(given) if isinstance(given, Sequence) and len(given) == 2 else [given] * 2
-    ok = all(isinstance(weight, Real) and not isinstance(weight, bool) and math.isfinite(weight) for weight in pair)
-    if not ok or not 0 <= pair[0] <= pair[1] or (pair[0] == 0 < pair[1]):
-        raise ValueError(
-            f"cost_weight is a finite number, 0 or more, or a pair (low, high) with 0 < low <= high, "
-            f"but got {cost_weight!r}."
-        )
-    return float(pair[0]), float(pair[1])

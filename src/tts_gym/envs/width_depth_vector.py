@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
+from tts_gym.envs.config import AtomicVectorConfig
+from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.observation import (
     BRANCH_FEATURES,
@@ -16,9 +20,8 @@ from tts_gym.envs.observation import (
     observe,
     update_observation,
 )
-from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.replay_vector import ReplayVectorEnv, Rows, Stores
 from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
-from tts_gym.envs.settings import DEFAULT_STORE, Settings, StoreNames
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
@@ -26,7 +29,16 @@ from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
 
 
-def _begin_rows(like, stores, rows, chosen, choice, pool, branches, summary):  # type: ignore[no-untyped-def]
+def _begin_rows(
+    like: Any,
+    stores: Stores,
+    rows: Rows,
+    chosen: NDArray[np.bool_],
+    choice: Choice,
+    pool: int,
+    branches: NDArray[np.float32],
+    summary: NDArray[np.float32],
+) -> None:
     for n in range(len(chosen)):
         if chosen[n]:
             stream = rows.streams[n]
@@ -38,7 +50,19 @@ def _begin_rows(like, stores, rows, chosen, choice, pool, branches, summary):  #
             action_mask(e, rows.masks[n])
 
 
-def _act_rows(like, stores, rows, stepped, actions, pool, weight, rewards, answers, branches, summary):  # type: ignore[no-untyped-def]  # noqa: E501
+def _act_rows(
+    like: Any,
+    stores: Stores,
+    rows: Rows,
+    stepped: NDArray[np.bool_],
+    actions: NDArray[np.int64],
+    pool: int,
+    weight: float,
+    rewards: NDArray[np.float64],
+    answers: NDArray[np.int64],
+    branches: NDArray[np.float32],
+    summary: NDArray[np.float32],
+) -> None:
     for n in range(len(actions)):
         if not stepped[n]:
             continue
@@ -64,51 +88,34 @@ _begin_rows_compiled = compile_cached(_begin_rows)
 _act_rows_compiled = compile_cached(_act_rows)
 
 
+@documented(arguments=argument_table(AtomicVectorConfig))
 class TTSWidthDepthVectorEnv(ReplayVectorEnv):
     """``num_envs`` environments ``TTSWidthDepth-v0``, which describes actions, observations and rewards.
 
-    Args:
-        num_envs: number of environments.
-        max_episode_steps: steps after which an episode is truncated; -1 for no limit.
-        autoreset_mode: what happens after an episode has ended: "NextStep", "SameStep" or "Disabled".
-        **arguments: those of ``TTSWidthDepth-v0``, without rendering.
+    ## Arguments
+
+    {arguments}
     """
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        max_episode_steps: int = 4096,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        store: StoreNames = DEFAULT_STORE,
-        max_branches: int = 16,
-        budget: int | None = None,
-        probe_cost: int = 0,
-        cost_weight: float = 0.01,
-        rules: str = "exact",
-        aggregator: str = "active",
-        reveal: str = "probe",
-        invalid_action: str = "ignore",
-        render_mode: None = None,
-    ) -> None:
-        """Check the arguments and load the stores.
+    @takes(AtomicVectorConfig)
+    def __init__(self, config: AtomicVectorConfig) -> None:
+        """Load the stores.
+
+        Args:
+            config: its arguments, which the class describes.
 
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        settings = Settings(
-            store, max_branches, budget, probe_cost, cost_weight, rules, aggregator, reveal, invalid_action
-        )
-        max_branches = int(max_branches)
-        space = observation_space(max_branches)
-        super().__init__(
-            settings, num_envs, max_episode_steps, autoreset_mode, render_mode, space, action_count(max_branches)
-        )
+        max_branches = config.max_branches
+        super().__init__(config, observation_space(max_branches), action_count(max_branches))
+        self._weight = float(config.cost_weight)
         self._branches = np.zeros((self.num_envs, max_branches, len(BRANCH_FEATURES)), np.float32)
         self._summary = np.zeros((self.num_envs, len(SUMMARY_FEATURES)), np.float32)
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
         arrays = self._branches, self._summary
-        _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._settings.pool, *arrays)
+        _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._pool, *arrays)
 
     def _act(
         self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
@@ -120,8 +127,8 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
             self._rows,
             stepped,
             actions,
-            self._settings.pool,
-            float(self._settings.cost_weight),
+            self._pool,
+            self._weight,
             rewards,
             answers,
             self._branches,

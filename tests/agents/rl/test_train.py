@@ -16,7 +16,7 @@ pytest.importorskip("sb3_contrib")
 from stable_baselines3.common.vec_env import VecMonitor  # noqa: E402
 
 from tts_gym.agents.rl import make_sb3_env  # noqa: E402
-from tts_gym.agents.rl.config import Config, Settings, read_settings  # noqa: E402
+from tts_gym.agents.rl.config import Config, TrainingSettings, read_settings  # noqa: E402
 from tts_gym.agents.rl.hold_out import hold_out  # noqa: E402
 from tts_gym.agents.rl.policy import question_digest, read_training  # noqa: E402
 from tts_gym.agents.rl.train import train  # noqa: E402
@@ -262,4 +262,4 @@ def test_settings_are_read_from_the_shipped_file_then_the_users_then_the_call(tm
     assert (mine.n_envs, mine.timesteps, mine.policy) == (3, 7, shipped.policy)
     assert mine.arguments == {**shipped.arguments, "max_branches": 4, "cost_weight": 0.5}
     assert mine.hyperparameters == {**shipped.hyperparameters, "ent_coef": 0.01}
-    assert isinstance(mine, Settings)
+    assert isinstance(mine, TrainingSettings)

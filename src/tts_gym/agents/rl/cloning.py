@@ -30,7 +30,12 @@ MOST_GRADIENT = 0.5
 
 
 def clonable(spec: str, algorithm: str, env: str) -> ProgramController:
-    """The program ``spec``, if a policy of ``algorithm`` can begin as it on ``env``.
+    """The program that a policy is to begin as, if it can.
+
+    Args:
+        spec: specification of the program.
+        algorithm: name of what the policy learns with.
+        env: id of the environment.
 
     Raises:
         ControllerError: it cannot, or there is no such program.

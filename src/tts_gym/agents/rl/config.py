@@ -34,7 +34,7 @@ _NOT_ARGUMENTS = {"self", "store", "num_envs", "max_episode_steps", "autoreset_m
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How an algorithm trains on an environment.
 
     Attributes:
@@ -78,7 +78,7 @@ class Config:
     eval_stores: tuple[str, ...]
     seed: int
     init_from: str | None
-    settings: Settings
+    settings: TrainingSettings
 
     def document(self) -> dict[str, Any]:
         """As plain data, such as YAML holds."""
@@ -92,7 +92,7 @@ def read_settings(
     file: Path | None = None,
     timesteps: int | None = None,
     arguments: Mapping[str, Any] | None = None,
-) -> Settings:
+) -> TrainingSettings:
     """The shipped settings of an algorithm, changed by those of a file and by what is given here.
 
     Args:
@@ -135,7 +135,7 @@ def _section(source: Path, env: str) -> dict[str, Any]:
     if unknown:
         raise ControllerError(f"{source} has settings for {unknown[0]!r}, which is no environment: write {env}.")
     section: dict[str, Any] = document.get(env, {})
-    kinds = {field.name: field.type for field in fields(Settings)}
+    kinds = {field.name: field.type for field in fields(TrainingSettings)}
     for name, value in section.items():
         kind = kinds.get(name)
         if kind is None:
@@ -149,8 +149,8 @@ def _section(source: Path, env: str) -> dict[str, Any]:
     return section
 
 
-def _checked(values: dict[str, Any], algorithm: str, env: str) -> Settings:
-    missing = [field.name for field in fields(Settings) if values.get(field.name) is None]
+def _checked(values: dict[str, Any], algorithm: str, env: str) -> TrainingSettings:
+    missing = [field.name for field in fields(TrainingSettings) if values.get(field.name) is None]
     if missing:
         raise ControllerError(f"The settings for {algorithm} on {env} lack {', '.join(missing)}.")
     creator: Any = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
@@ -163,4 +163,4 @@ def _checked(values: dict[str, Any], algorithm: str, env: str) -> Settings:
         if unknown:
             whose = algorithm if kind == "hyperparameter" else env
             raise ControllerError(f"{whose} has no {kind} {unknown[0]!r}: use {', '.join(sorted(names))}.")
-    return Settings(**values)
+    return TrainingSettings(**values)

@@ -23,8 +23,9 @@ from tts_gym.agents.controller import ProgramController, check_signals
 from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.atomic import take
-from tts_gym.envs.rounds import DEEPEN_ALL, WIDEN_1, WIDEN_2, WIDEN_4
-from tts_gym.envs.settings import Settings
+from tts_gym.envs.config import ReplayConfig
+from tts_gym.envs.replays import episode_rules
+from tts_gym.envs.rounds import ACTION
 from tts_gym.episode.actions import STOP, atomic_actions
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
@@ -86,10 +87,10 @@ def demonstrate(
     envs: Any = make(
         num_envs=number, max_episode_steps=-1, autoreset_mode=AutoresetMode.NEXT_STEP, store=list(stores), **arguments
     )
-    if not envs.settings.episode_rules.eager:
+    if not episode_rules(envs.config).eager:
         raise ControllerError(f"Programs see the answer wherever a branch gets to: make {env} with reveal=advance.")
     demonstrators = [
-        DEMONSTRATORS[env](controller, stores[example.store], example, envs.settings) for example in examples
+        DEMONSTRATORS[env](controller, stores[example.store], example, envs.config) for example in examples
     ]
     observations, _ = envs.reset(seed=0)
     for n, example in enumerate(examples):
@@ -117,30 +118,32 @@ def demonstrate(
     return Demonstrations(_stack(seen), np.stack(admitted), np.stack(taken), np.stack(real))
 
 
-def _atomic(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> Demonstrator:
+def _atomic(controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig) -> Demonstrator:
     """The program's own actions, then STOP."""
-    actions = iter([*_log(controller, store, example, settings), STOP])
+    actions = iter([*_log(controller, store, example, config), STOP])
     return lambda spent, width: iter([next(actions)])
 
 
-def _schedule(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> Demonstrator:
+def _schedule(
+    controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig
+) -> Demonstrator:
     """Be as wide as the program was when it had spent as much, and stop when it did."""
-    episode: Any = ReplayEpisode(episode_fields(store, settings.episode_rules, _most_branches(store, settings)))
+    episode: Any = ReplayEpisode(episode_fields(store, episode_rules(config), _most_branches(store, config)))
     episode.order = branch_order(int(store.branch_counts[example.question]), example.seed)
     reset(episode, example.question)
     spent_by, width_by = [0], [0]
-    for action in _log(controller, store, example, settings):
+    for action in _log(controller, store, example, config):
         take(episode, action)
         spent_by.append(int(episode.count[TOKENS]))
         width_by.append(int(episode.count[WIDTH]))
 
     def choose(spent: int, width: int) -> Iterator[int]:
         if spent < spent_by[-1]:
-            for action, opened in ((WIDEN_4, 4), (WIDEN_2, 2), (WIDEN_1, 1)):
+            for action, opened in ((ACTION.widen_4, 4), (ACTION.widen_2, 2), (ACTION.widen_1, 1)):
                 then = int(np.searchsorted(spent_by, spent + opened * store.interval, side="right")) - 1
                 if width_by[then] >= width + opened:
                     yield action
-            yield DEEPEN_ALL
+            yield ACTION.deepen_all
         yield STOP
 
     return choose
@@ -150,7 +153,7 @@ DEMONSTRATORS = {"TTSWidthDepth-v0": _atomic, "TTSWidthDepthRounds-v0": _schedul
 """How programs are shown, for each environment that they can be shown in."""
 
 
-def _log(controller: ProgramController, store: ReplayStore, example: Example, settings: Settings) -> list[int]:
+def _log(controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig) -> list[int]:
     """The atomic actions of the program in an episode, but for STOP."""
     episode, _ = replay_episode(
         controller.program,
@@ -158,14 +161,14 @@ def _log(controller: ProgramController, store: ReplayStore, example: Example, se
         store,
         example.question,
         example.seed,
-        settings.episode_rules,
-        max_width=_most_branches(store, settings),
+        episode_rules(config),
+        max_width=_most_branches(store, config),
     )
     return list(atomic_actions(log_of(episode)))
 
 
-def _most_branches(store: ReplayStore, settings: Settings) -> int:
-    return min(int(store.branch_counts.max()), int(settings.max_branches))
+def _most_branches(store: ReplayStore, config: ReplayConfig) -> int:
+    return min(int(store.branch_counts.max()), config.max_branches)
 
 
 def _stack(observations: Sequence[Any]) -> Any:

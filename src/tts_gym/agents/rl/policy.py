@@ -26,6 +26,7 @@ from tts_gym.agents.identity import identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT
 from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -106,7 +107,19 @@ class PolicyController:
         return identity_of(self, self.digest)
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
-        """Play the policy; see ``Controller.run``."""
+        """Play the policy; see ``Controller.run``.
+
+        Args:
+            store: what is replayed.
+            seeds: one branch order each.
+            rules: spending and accounting, of which ``published`` alone counts; the rest is as the policy was trained.
+
+        Returns:
+            Episode rows.
+
+        Raises:
+            ControllerError: the file of the model has changed.
+        """
         content = self.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.digest:
             raise ControllerError(f"The model {self.path} has changed since it was loaded: load it again.")
@@ -175,7 +188,11 @@ def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore,
 
 
 def read_training(content: bytes, path: Path) -> Training:
-    """What the model in the file ``path`` was trained on.
+    """What a model was trained on.
+
+    Args:
+        content: its file.
+        path: where that is.
 
     Raises:
         ControllerError: the file is no model, or one that does not say.
@@ -196,7 +213,7 @@ def _load_model(content: bytes, algorithm: str) -> Any:
 
 def _read_weight(text: str | None, training: Training) -> float:
     if text is None:
-        low, high = np.broadcast_to(training.arguments.get("cost_weight", 0.01), 2).tolist()
+        low, high = np.broadcast_to(training.arguments.get("cost_weight", DEFAULT_COST_WEIGHT), 2).tolist()
         return float(math.sqrt(low * high))
     try:
         weight = float(text)

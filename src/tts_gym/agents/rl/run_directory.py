@@ -99,10 +99,14 @@ class RunDirectory:
             replay_file(old).unlink(missing_ok=True)
 
     def keep_model(self, model: Any, name: str | Path) -> None:
-        """Write ``model`` to the file ``name``.
+        """Write a model.
 
         The class of its replay buffer, which follows from its hyperparameters, is left out: read back, it would count
         as one that the user chose.
+
+        Args:
+            model: an algorithm of Stable-Baselines3 or sb3-contrib.
+            name: file to write, in the directory.
         """
         content = io.BytesIO()
         model.save(content, exclude=["replay_buffer_class"])

@@ -107,11 +107,21 @@ class SB3VecEnv(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: None | int | Iterable[int] = None) -> list[Any]:
-        """The attribute of the vector environment, once for each index."""
+        """An attribute of the vector environment, once for each index.
+
+        Args:
+            attr_name: its name.
+            indices: of environments; None for all.
+        """
         return [getattr(self.envs.unwrapped, attr_name)] * len(self._positions(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: None | int | Iterable[int] = None) -> None:
         """Set an attribute of the vector environment, which all environments share.
+
+        Args:
+            attr_name: its name.
+            value: its new value.
+            indices: of environments, all of them; None says so too.
 
         Raises:
             ValueError: ``indices`` leaves some environments out.
@@ -123,14 +133,29 @@ class SB3VecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: None | int | Iterable[int] = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of the vector environment that has a result for each environment, such as "action_masks"."""
+        """Call a method of the vector environment that has a result for each environment.
+
+        Args:
+            method_name: its name, such as "action_masks".
+            *method_args: its arguments.
+            indices: of environments whose results are wanted; None for all.
+            **method_kwargs: its arguments by name.
+
+        Returns:
+            A result for each index.
+        """
         results: Sequence[Any] = getattr(self.envs.unwrapped, method_name)(*method_args, **method_kwargs)
         return [results[n] for n in self._positions(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: None | int | Iterable[int] = None
     ) -> list[bool]:
-        """False for each index: the environments are never wrapped one by one."""
+        """False for each index: the environments are never wrapped one by one.
+
+        Args:
+            wrapper_class: a wrapper of Gymnasium.
+            indices: of environments; None for all.
+        """
         return [False] * len(self._positions(indices))
 
     def _positions(self, indices: None | int | Iterable[int]) -> list[int]:

@@ -32,9 +32,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtr
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
-from tts_gym.envs.observation import BRANCH_FEATURES
+from tts_gym.envs.observation import BRANCH_AT
 
-_OPENED = BRANCH_FEATURES.index("opened")
 _LOGIT_GAIN = 0.01
 
 
@@ -68,7 +67,7 @@ class SetEncoder(BaseFeaturesExtractor):
     def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
         """Encode ``branches`` [batch, max_branches, features] and ``summary`` [batch, features]."""
         branches = observations["branches"]
-        opened = branches[..., _OPENED, None]
+        opened = branches[..., BRANCH_AT.opened, None]
         embeddings = self.embed(branches) * opened
         mean = embeddings.sum(1) / opened.sum(1).clamp(min=1)
         # Embeddings are 0 or more, so the zeros of unopened branches do not change the maximum.
@@ -85,7 +84,12 @@ class ActionHead(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, latent: int, values: int = 1) -> None:
-        """Make a head with ``values`` numbers an action, from rows of ``latent`` features."""
+        """Make a head.
+
+        Args:
+            latent: features of a row.
+            values: numbers for each action.
+        """
         super().__init__()
         self.values = values
         self.context = nn.Linear(latent, 2 * values)

@@ -27,7 +27,7 @@ from tts_gym.registry import ALGORITHMS
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -47,9 +47,9 @@ def train(
     config: Config,
     out: Path,
     resume: bool = False,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[TrainingProgress], None] = lambda progress: None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Progress:
+) -> TrainingProgress:
     """Train a policy. The same config gives the same models.
 
     An interrupted training goes on from its last checkpoint; its environments begin new episodes.
@@ -95,7 +95,7 @@ def train(
         torch.set_num_threads(threads)
 
 
-def _learn(model: Any, config: Config, directory: RunDirectory, keeper: _Keeper) -> Progress:
+def _learn(model: Any, config: Config, directory: RunDirectory, keeper: _Keeper) -> TrainingProgress:
     settings = config.settings
     model.set_logger(directory.logger(model.num_timesteps))
     left = settings.timesteps - model.num_timesteps
@@ -124,7 +124,7 @@ class _Keeper(BaseCallback):
         directory: RunDirectory,
         judged_on: Sequence[ReplayStore],
         timesteps: int,
-        watch: Callable[[Progress], None],
+        watch: Callable[[TrainingProgress], None],
         stopped: Callable[[], bool],
     ) -> None:
         super().__init__()
@@ -145,10 +145,10 @@ class _Keeper(BaseCallback):
             )
             self._kept = self._validation.timesteps
 
-    def progress(self, timesteps: int, finished: bool = False) -> Progress:
+    def progress(self, timesteps: int, finished: bool = False) -> TrainingProgress:
         """How far the training is after ``timesteps``."""
         best = None if self._validation is None or self._validation.timesteps < 0 else self._validation.best
-        return Progress(timesteps, self._total, best, finished)
+        return TrainingProgress(timesteps, self._total, best, finished)
 
     def keep(self) -> None:
         """Keep a checkpoint and validate it, if that is not done; keep the model as the best one if it is.

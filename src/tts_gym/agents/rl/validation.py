@@ -11,6 +11,8 @@ import pandas as pd
 
 from tts_gym.agents.rl.policy import play
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT
+from tts_gym.envs.reward import token_reward
 from tts_gym.files import write_whole
 
 COST_WEIGHTS = 5
@@ -31,7 +33,16 @@ class Validation:
     def __init__(
         self, file: Path, env: str, arguments: Mapping[str, Any], stores: Sequence[ReplayStore], seeds: int, until: int
     ) -> None:
-        """Go on with the curve in ``file``, if there is one, as it was after ``until`` timesteps."""
+        """Begin a curve, or go on with one.
+
+        Args:
+            file: where it is kept; rows that are there already are gone on with.
+            env: id of the environment.
+            arguments: its arguments, without the store.
+            stores: what is replayed.
+            seeds: branch orders that each question is played in.
+            until: timesteps after which rows of the file are dropped.
+        """
         self._file = file
         self._env = env
         self._arguments = arguments
@@ -70,11 +81,11 @@ class Validation:
             "cost_weight": weight,
             "accuracy": 100 * accuracy,
             "tokens": float(episodes["tokens"].mean()),
-            "return": accuracy - weight * lengths,
+            "return": accuracy + token_reward(weight, lengths, 1.0),
         }
 
 
 def cost_weights(arguments: Mapping[str, Any]) -> list[float]:
     """The cost weights that a policy is judged at, which learns with ``arguments``."""
-    low, high = np.broadcast_to(arguments.get("cost_weight", 0.01), 2).tolist()
+    low, high = np.broadcast_to(arguments.get("cost_weight", DEFAULT_COST_WEIGHT), 2).tolist()
     return [low] if low == high else np.geomspace(low, high, COST_WEIGHTS).tolist()
