@@ -14,17 +14,17 @@ import typer
 from rich.table import Table
 
 from tts_gym.cli.output import print_table, progress_shown
-from tts_gym.collectors.collect import Progress, local_runner
+from tts_gym.collectors.collect import CollectionProgress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
 from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate
 from tts_gym.collectors.questions import Columns, Question, read_questions, usual_rule
-from tts_gym.collectors.settings import Probing, Prompting, Settings
+from tts_gym.collectors.settings import CollectionSettings, Probing, Prompting
 from tts_gym.datasets import load_store, summarise
 from tts_gym.llm.prices import read_prices
 from tts_gym.registry import BACKENDS
 
-DEFAULTS = Settings(backend="vllm", model="")
+DEFAULTS = CollectionSettings(backend="vllm", model="")
 
 
 def collect(
@@ -111,7 +111,7 @@ def collect(
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns)
     worked = read_questions(examples, columns) if examples else []
-    settings = Settings(
+    settings = CollectionSettings(
         backend=backend,
         model=model,
         branches=branches,
@@ -192,18 +192,18 @@ def _print_estimate(facts: dict[str, Any]) -> None:
     print_table(table)
 
 
-def _told(progress: Progress) -> str:
+def _told(progress: CollectionProgress) -> str:
     usage = progress.usage
     spent = f"{usage.generated + usage.probe:,} tokens, {progress.tokens_per_second:,.0f} a second"
     share = progress.cache_hit_rate
     return f"{spent}." if share is None else f"{spent}, {100 * share:.0f} % of the prefixes of probes from the cache."
 
 
-def _read(progress: Progress) -> tuple[int, int, str]:
+def _read(progress: CollectionProgress) -> tuple[int, int, str]:
     return progress.kept + progress.done + progress.failed, progress.units, _line(progress)
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: CollectionProgress) -> str:
     left = progress.seconds_left
     rest = "" if left is None else f", {left / 60:,.0f} min left"
     failed = f", {progress.failed} failed" if progress.failed else ""

@@ -51,7 +51,7 @@ class Probing:
 
 
 @dataclass(frozen=True)
-class Settings:
+class CollectionSettings:
     """What is drawn for every question; the defaults are those of arXiv 2605.08083.
 
     Attributes:

@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 
 from tts_gym.collectors.errors import CollectionError, naming
 from tts_gym.collectors.settings import differences
-from tts_gym.collectors.units import Unit, UnitResult
+from tts_gym.collectors.units import UnitResult, WorkUnit
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
 from tts_gym.datasets.store import SIGNALS
@@ -111,7 +111,7 @@ class Shards:
         """Where failures are noted."""
         return self._work / "failures.jsonl"
 
-    def missing(self, units: Iterable[Unit]) -> list[Unit]:
+    def missing(self, units: Iterable[WorkUnit]) -> list[WorkUnit]:
         """Those of ``units`` that have not finished."""
         return [unit for unit in units if unit.name not in self._files]
 
@@ -133,16 +133,16 @@ class Shards:
             part.unlink(missing_ok=True)
         self._files[unit] = file
 
-    def branches(self, unit: Unit) -> list[RecordedBranch]:
+    def branches(self, unit: WorkUnit) -> list[RecordedBranch]:
         """The branches of a finished unit."""
         return decode_shard(self._files[unit.name].read_bytes())
 
-    def markers(self, units: Iterable[Unit]) -> Counter[str]:
+    def markers(self, units: Iterable[WorkUnit]) -> Counter[str]:
         """How often each mark gave the final answer in finished ``units``; "none" where there is no answer."""
         branches = (branch for unit in units for branch in self.branches(unit))
         return Counter(branch.marker or "none" for branch in branches)
 
-    def note_failure(self, unit: Unit, reason: str) -> None:
+    def note_failure(self, unit: WorkUnit, reason: str) -> None:
         """Note that a unit failed."""
         _append(self.failures, {"unit": unit.name, "question": unit.question.id, "first": unit.first, "reason": reason})
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings, digest
+from tts_gym.collectors.settings import CollectionSettings, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.tasks import TaskScorer
-from tts_gym.collectors.units import Unit, all_units
+from tts_gym.collectors.units import WorkUnit, all_units
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
 from tts_gym.datasets.records import Grouping
@@ -25,7 +25,7 @@ from tts_gym.datasets.schema import RecordedQuestion
 def make_store(
     shards: Shards,
     questions: Sequence[Question],
-    settings: Settings,
+    settings: CollectionSettings,
     benchmark: str,
     license_name: str,
     grouping: Grouping,
@@ -67,7 +67,7 @@ def make_store(
     shutil.rmtree(shards.draft)
 
 
-def recorded(shards: Shards, units: Sequence[Unit]) -> RecordedQuestion:
+def recorded(shards: Shards, units: Sequence[WorkUnit]) -> RecordedQuestion:
     """What the finished ``units`` of one question recorded."""
     asked = units[0].question
     branches = [branch for unit in units for branch in shards.branches(unit)]
@@ -83,7 +83,7 @@ def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
         return False
 
 
-def _provenance(shards: Shards, questions: Sequence[Question], settings: Settings) -> dict[str, Any]:
+def _provenance(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> dict[str, Any]:
     plain = settings.as_dict()
     return {
         "model": settings.model,
@@ -100,6 +100,6 @@ def _digest(questions: Sequence[Question]) -> str:
     return digest([asdict(question) for question in questions])
 
 
-def _records(shards: Shards, questions: Sequence[Question], settings: Settings) -> Iterator[RecordedQuestion]:
+def _records(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> Iterator[RecordedQuestion]:
     for _, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
         yield recorded(shards, list(units))
