@@ -291,7 +291,7 @@ def test_a_template_of_ones_own(tmp_path, told):
 
 def test_what_was_begun_is_not_begun_again_nor_changed(tmp_path, told, store_file):
     begin(tmp_path / "d", told(proposer="manual"), 1, quiet)
-    with pytest.raises(DiscoveryError, match="not empty: choose another directory, or go on with --resume"):
+    with pytest.raises(DiscoveryError, match="not empty: choose another directory"):
         begin(tmp_path / "d", told(), 1, quiet)
     with pytest.raises(DiscoveryError, match="begun with seeds 2, not 3"):
         go_on(tmp_path / "d", {"seeds": 3}, 1, quiet)
@@ -400,7 +400,7 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, told, store_file, a
     begin(tmp_path / "whole", told(candidates_per_round=2), 1, quiet).run()
     here = tmp_path / "killed"
     words = ["discover", "run", str(here), "--search", str(store_file), "--proposer", "evolution", "--rounds", "2"]
-    words += ["--candidates-per-round", "2", "--seeds", "2", "--from", "sc", "--resume"]
+    words += ["--candidates-per-round", "2", "--seeds", "2", "--from", "sc"]
     command = [sys.executable, "-c", "from tts_gym.cli import main; main()", *words]
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     chance = random.Random(attempt)

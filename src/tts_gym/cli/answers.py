@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.check import Outcome, check, read_cases, summary
+from tts_gym.cli.help import App
 from tts_gym.cli.output import print_table, write
 
-app = typer.Typer(help="Try how answers are found in texts and told apart.", no_args_is_help=True)
+app = App("Try how answers are found in texts and told apart.")
 
 
 @app.callback()

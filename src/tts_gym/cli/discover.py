@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tts_gym.cli.evaluate import AllowWeak, Rules
+from tts_gym.cli.help import App
+from tts_gym.cli.options import AllowWeak, Resume, Rules
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import PROPOSERS
 
 if TYPE_CHECKING:
     from tts_gym.discovery.loop import Discovery
 
-app = typer.Typer(
-    help="Discover controllers: propose code, replay it, read why it failed, propose again.", no_args_is_help=True
-)
-
+app = App("Discover controllers: propose code, replay it, read why it failed, propose again.")
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
@@ -58,7 +56,7 @@ def run(
     max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens are spent.")] = None,
     template: Annotated[str | None, typer.Option(metavar="FILE", help="Prompt template of your own.")] = None,
     allow_weak_isolation: AllowWeak = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the discovery in DIR, if there is one.")] = False,
+    resume: Resume = True,
     jobs: Jobs = 1,
 ) -> None:
     """Begin a discovery, or go on with it, until its rounds are done."""
@@ -86,15 +84,16 @@ def run(
         "allow_weak_isolation": allow_weak_isolation or None,
     }
     told = {name: value for name, value in told.items() if value is not None}
+    from tts_gym.discovery.archive import LAYOUT
     from tts_gym.discovery.loop import begin, go_on
     from tts_gym.discovery.settings import Settings
 
-    if resume and (directory / "discovery.json").exists():
+    if resume and LAYOUT.is_begun(directory):
         discovery = go_on(directory, told, jobs, _tell)
     elif "search" not in told:
         raise TTSGymError("A discovery needs a store to search on: name one with --search.")
     else:
-        discovery = begin(directory, Settings(**told), jobs, _tell)
+        discovery = begin(directory, Settings(**told), jobs, _tell, fresh=not resume)
     _go(discovery, directory, None)
 
 
@@ -142,7 +141,7 @@ def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:
             print(f"Read {workspace / 'prompt.md'} and write {workspace / 'candidate.py'}; then: ", end="")
             print(f"tts-gym discover step {os.path.relpath(directory)}")
     elif outcome.reason == "limit":
-        print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and go on with --resume.")
+        print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and run this again.")
     else:
         print(f"{outcome.rounds} rounds are done: tts-gym discover report {os.path.relpath(directory)}")
 

@@ -11,13 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.equivalence import Equivalence
+from tts_gym.cli.help import App
 from tts_gym.cli.output import print_table
 from tts_gym.collectors.explain import explain as explain_answers
 from tts_gym.collectors.regrade import regrade
 from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 
-app = typer.Typer(help="List, inspect, import and check replay stores.", no_args_is_help=True)
+app = App("List, inspect, import and check replay stores.")
 
 Store = Annotated[
     str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")

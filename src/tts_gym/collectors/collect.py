@@ -123,6 +123,7 @@ def collect(
     runner: Runner | None = None,
     watch: Callable[[CollectionProgress], None] = lambda progress: None,
     name: str | None = None,
+    fresh: bool = False,
 ) -> CollectionProgress:
     """Fill a directory with the store of ``questions``; what it holds already is neither drawn nor probed again.
 
@@ -135,6 +136,7 @@ def collect(
         runner: draws and probes units; one backend in this process by default.
         watch: is told how far the collection has come.
         name: name of the store; those of the model and of the questions by default.
+        fresh: throw away the collection that the directory holds, with its store, and begin anew.
 
     Returns:
         How far it came.
@@ -149,7 +151,7 @@ def collect(
         questions = _with_gold(questions, settings.answers, tasks)
         with (
             naming(out),
-            open_shards(out, settings.as_dict()) as shards,
+            open_shards(out, settings.as_dict(), fresh) as shards,
             Equivalence(shards.equivalence_cache) as equivalence,
         ):
             units = list(all_units(questions, settings.branches, settings.block))

@@ -32,10 +32,15 @@ from tts_gym.collectors.errors import CollectionError, naming
 from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import UnitResult, WorkUnit
 from tts_gym.datasets.files import sync
+from tts_gym.datasets.parquet import METADATA_FILE, TABLE_FILES, TEXTS_FILE
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
 from tts_gym.datasets.store import SIGNALS
+from tts_gym.run_directories import Layout
 
 WORK = ".collection"
+
+LAYOUT = Layout("collection", (f"{WORK}/settings.json",), (WORK, METADATA_FILE, *TABLE_FILES, TEXTS_FILE))
+"""What lies in the directory of a collection, the store among it."""
 
 DIGITS = 16
 """Hexadecimal digits of a digest in the name of a shard."""
@@ -157,29 +162,41 @@ class Shards:
 
 
 @contextmanager
-def open_shards(directory: Path, settings: dict[str, Any]) -> Iterator[Shards]:
+def open_shards(directory: Path, settings: dict[str, Any], fresh: bool = False) -> Iterator[Shards]:
     """Use a directory for a collection, new or begun before; nobody else can until the block ends.
 
     Args:
         directory: the directory; it is made if need be.
         settings: the settings of the collection, as JSON holds them.
+        fresh: throw away the collection that is there, with its store, and begin anew.
 
     Raises:
         CollectionError: another collector is at work there, or it holds a collection with other settings, or something
             else.
+        TTSGymError: the collection is to be thrown away, and something else is beside it.
         OSError: it cannot be written to.
     """
     work = directory / WORK
     if directory.exists() and not work.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CollectionError(f"{directory} exists and is no collection: choose another directory.")
+    if fresh and LAYOUT.is_begun(directory):
+        with _alone(directory):
+            LAYOUT.discard(directory)
     work.mkdir(parents=True, exist_ok=True)
+    with _alone(directory):
+        _check_settings(directory, settings)
+        yield Shards(directory)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep other collectors out; the lock of one that dies is gone."""
     try:
-        held = FileLock(work / "lock").acquire(timeout=0)
+        held = FileLock(directory / WORK / "lock").acquire(timeout=0)
     except Timeout as error:
         raise CollectionError(f"Another collector is at work on {directory}: wait until it ends.") from error
     with held:
-        _check_settings(directory, settings)
-        yield Shards(directory)
+        yield
 
 
 def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
@@ -193,11 +210,12 @@ def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
     try:
         begun = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CollectionError(f"{file} is damaged ({error}): choose another directory.") from error
+        raise CollectionError(f"{file} is damaged ({error}): collect anew with --fresh.") from error
     changes = differences(begun, settings)
     if changes:
         raise CollectionError(
-            f"{directory} was begun with other settings ({'; '.join(changes)}): choose another, or collect as before."
+            f"{directory} was begun with other settings ({'; '.join(changes)}): collect as before, or anew with "
+            "--fresh."
         )
 
 

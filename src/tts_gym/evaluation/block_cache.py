@@ -103,7 +103,7 @@ def _identity(controller: Controller) -> str:
     except OSError as error:
         raise ControllerError(
             f"The blocks of controller {loaded.name} cannot be kept because its code is not in a file: "
-            "evaluate it without resuming."
+            "evaluate it without a cache."
         ) from error
 
 

@@ -84,9 +84,10 @@ def evaluate(
     rules: str = "exact",
     jobs: int = 1,
     timeout: float | None = None,
-    backend: str = "loky",
+    executor: str = "loky",
     address: str | None = None,
-    resume: str | PathLike[str] | None = None,
+    cache: str | PathLike[str] | None = None,
+    fresh: bool = False,
 ) -> Evaluation:
     """Run a controller on every question of a store under ``seeds`` branch orders.
 
@@ -98,9 +99,10 @@ def evaluate(
         rules: accounting, "exact" or "published" (design of the replay, section 3).
         jobs: worker processes; the results do not depend on it.
         timeout: seconds that one worker may take, unlimited by default.
-        backend: "loky" for processes of this machine, "ray" for a Ray cluster (extra ``distributed``).
+        executor: "loky" for processes of this machine, "ray" for a Ray cluster (extra ``distributed``).
         address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
-        resume: directory that keeps what is finished, so that the same evaluation goes on where it was interrupted.
+        cache: directory that keeps what is finished, so that an interrupted evaluation goes on, and others reuse it.
+        fresh: run what the cache holds of this evaluation anew, and keep that.
 
     Raises:
         ControllerError: for a wrong controller or parameter, or one that fails or runs into the timeout.
@@ -108,8 +110,8 @@ def evaluate(
         ValueError: for another argument out of range.
     """
     loaded = store if isinstance(store, ReplayStore) else load_store(store)
-    workers = Workers(jobs, timeout, backend=backend, address=address)
-    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, resume))
+    workers = Workers(jobs, timeout, executor=executor, address=address)
+    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, cache, fresh))
 
 
 def evaluate_many(
@@ -117,9 +119,23 @@ def evaluate_many(
     seeds: int = 100,
     rules: str = "exact",
     workers: Workers | None = None,
-    resume: str | PathLike[str] | None = None,
+    cache: str | PathLike[str] | None = None,
+    fresh: bool = False,
 ) -> Iterator[Evaluation]:
-    """Evaluate each (controller, store) pair, in order; arguments as for ``evaluate``."""
+    """Evaluate each (controller, store) pair, in order, and yield each as it is done.
+
+    Args:
+        pairs: the pairs.
+        seeds: number of seeds, see ``evaluate``.
+        rules: accounting, "exact" or "published".
+        workers: who runs the blocks; this process by default.
+        cache: directory that keeps what is finished.
+        fresh: run what the cache holds of these pairs anew, and keep that.
+
+    Raises:
+        ControllerError: a controller fails or runs into the timeout.
+        ValueError: ``seeds`` or ``rules`` is out of range.
+    """
     if seeds < 1:
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
     if rules not in RULES:
@@ -127,7 +143,7 @@ def evaluate_many(
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
-    results = _results(blocks, workers or Workers(), None if resume is None else BlockCache(resume))
+    results = _results(blocks, workers or Workers(), None if cache is None else BlockCache(cache), fresh)
     for controller, store in pairs:
         parts = [next(results) for _ in shares]
         for message in dict.fromkeys(message for part in parts for message in part.messages):
@@ -156,10 +172,12 @@ def evaluate_many(
         )
 
 
-def _results(blocks: Sequence[Block], workers: Workers, finished: BlockCache | None) -> Iterator[BlockResult]:
+def _results(
+    blocks: Sequence[Block], workers: Workers, finished: BlockCache | None, fresh: bool
+) -> Iterator[BlockResult]:
     """The results of ``blocks`` in their order, as soon as each has its turn."""
     outcomes: dict[int, Outcome] = {}
-    if finished is not None:
+    if finished is not None and not fresh:
         known = ((key, finished.find(block)) for key, block in enumerate(blocks))
         outcomes.update((key, result) for key, result in known if result is not None)
     missing = {key: block for key, block in enumerate(blocks) if key not in outcomes}
