@@ -169,7 +169,7 @@ def test_the_model_file_counts(tmp_path):
     for data in ("{}", "{ }"):
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("data", data)
-        digests.append(PolicyController(path, {"path": str(path)}, sources_digest(path)))
+        digests.append(PolicyController(path, {"path": str(path)}, sources_digest(path), {}))
     blocks = BlockCache(tmp_path / "kept")
     first, second = (blocks._file(block_of(controller)) for controller in digests)
     assert first != second

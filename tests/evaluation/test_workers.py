@@ -29,7 +29,7 @@ class Marked:
     def __init__(self, directory, deadly_runs=0):
         self.directory = directory
         self.deadly_runs = deadly_runs
-        self.parameters = {}
+        self.parameters = self.defaults = {}
         self.solver = Marked
 
     def solve(self):
@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
 class Locator:
     """A controller that answers with the file that the store's answers are mapped from."""
 
-    name, parameters, upper_bound = "locator", {}, False
+    name, parameters, defaults, upper_bound = "locator", {}, {}, False
 
     def run(self, store, seeds, rules):
         from tts_gym.agents.specs import parse_spec

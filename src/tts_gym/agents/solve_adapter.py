@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -118,6 +118,7 @@ class SolveController:
     name: str
     solver: Any
     parameters: Mapping[str, Any]
+    defaults: ClassVar[Mapping[str, Any]] = {}
     upper_bound = False
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:

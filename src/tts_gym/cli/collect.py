@@ -32,6 +32,7 @@ PROMPTS = "Prompts, probes and answers"
 NAMES = "Columns and names"
 MACHINES = "Speed and machines"
 ESTIMATE = "Estimating"
+"""Panels of the help."""
 
 
 class Executor(StrEnum):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 app = App("Discover controllers: propose code, replay it, read why it failed, propose again.")
 
+PROPOSER = "Proposer"
+"""Panel of the help."""
+
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
 
@@ -33,7 +36,10 @@ def run(
         list[str] | None, typer.Option(metavar="STORE", help="Store that only the report reads; each with --held-out.")
     ] = None,
     proposer: Annotated[
-        str | None, typer.Option(help=f"Who writes candidates: {', '.join(PROPOSERS)}; manual by default.")
+        str | None,
+        typer.Option(
+            help=f"Who writes candidates: {', '.join(PROPOSERS)}; manual by default.", rich_help_panel=PROPOSER
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds in all; 8 by default.")] = None,
     candidates_per_round: Annotated[int | None, typer.Option(min=1, help="Proposals a round; 1 by default.")] = None,
@@ -46,15 +52,33 @@ def run(
     ] = None,
     no_beta: Annotated[bool, typer.Option("--no-beta", help="Candidates are single points, without a knob.")] = False,
     no_traces: Annotated[bool, typer.Option("--no-traces", help="The proposer reads scores, no diagnosis.")] = False,
-    model: Annotated[str | None, typer.Option(help="Model of openai and claude-agent.")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai, up to /v1.")] = None,
-    command: Annotated[str | None, typer.Option(help="Command line of the proposer command.")] = None,
-    max_output: Annotated[int | None, typer.Option(min=1, help="Most tokens of a reply; 16,000 by default.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds of a proposal; 1,800 by default.")] = None,
-    prices: Annotated[str | None, typer.Option(metavar="FILE", help="Prices by model, as for collect.")] = None,
-    max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more dollars are spent.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens are spent.")] = None,
-    template: Annotated[str | None, typer.Option(metavar="FILE", help="Prompt template of your own.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model of openai and claude-agent.", rich_help_panel=PROPOSER)
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Server of openai, up to /v1.", rich_help_panel=PROPOSER)
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Command line of the proposer command.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_output: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of a reply; 16,000 by default.", rich_help_panel=PROPOSER)
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds of a proposal; 1,800 by default.", rich_help_panel=PROPOSER)
+    ] = None,
+    prices: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prices by model, as for collect.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0, help="Stop before more dollars are spent.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Stop before more tokens are spent.", rich_help_panel=PROPOSER)
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prompt template of your own.", rich_help_panel=PROPOSER)
+    ] = None,
     allow_weak_isolation: AllowWeak = False,
     resume: Resume = True,
     jobs: Jobs = 1,

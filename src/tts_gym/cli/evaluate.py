@@ -19,7 +19,7 @@ from tts_gym.cli.options import Address, AllowWeak, Rules
 from tts_gym.cli.output import check_writable, print_table, write
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import evaluate_many
-from tts_gym.evaluation.report import plot_results, record, results_table
+from tts_gym.evaluation.report import plot_results, record, results_tables
 from tts_gym.evaluation.workers import Workers
 from tts_gym.sandbox.jailed_controller import LIMITS
 from tts_gym.sandbox.runs import Limits
@@ -104,7 +104,8 @@ def evaluate(
         Path(plot).parent.mkdir(parents=True, exist_ok=True)
         plot_results(evaluations, plot)
     if json_file != "-":
-        print_table(results_table(evaluations))
+        for table in results_tables(evaluations):
+            print_table(table)
 
 
 def _zoo(store: ReplayStore) -> list[Controller]:

@@ -39,6 +39,7 @@ class Summary:
         store: label of the store.
         controller: name of the controller.
         params: its parameters.
+        label: name and parameters, without those at their defaults.
         rules: accounting rules.
         seeds: seeds a question.
         questions: number of questions.
@@ -53,6 +54,7 @@ class Summary:
     store: str
     controller: str
     params: Mapping[str, Any]
+    label: str
     rules: str
     seeds: int
     questions: int
@@ -149,9 +151,10 @@ def evaluate_many(
         for message in dict.fromkeys(message for part in parts for message in part.messages):
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         rows = _in_order([part.rows for part in parts], store)
-        rows.insert(0, "controller", describe(controller))
+        rows.insert(0, "controller", _specification(controller.name, controller.parameters))
         rows.insert(1, "store", store.label)
         graded = rows.assign(percent=100.0 * rows["correct"])
+        changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
         accuracy, tokens, sequential = estimates(graded, ("percent", "tokens", "sequential_tokens"))
         yield Evaluation(
             rows,
@@ -159,6 +162,7 @@ def evaluate_many(
                 store=store.label,
                 controller=controller.name,
                 params=dict(controller.parameters),
+                label=_specification(controller.name, changed),
                 rules=rules,
                 seeds=seeds,
                 questions=len(store),
@@ -194,10 +198,10 @@ def _results(
             yield turn
 
 
-def describe(controller: Controller) -> str:
-    """The specification of ``controller``: its name and all its parameters."""
-    parameters = ",".join(f"{name}={value}" for name, value in controller.parameters.items())
-    return f"{controller.name}:{parameters}" if parameters else controller.name
+def _specification(name: str, parameters: Mapping[str, Any]) -> str:
+    """``name:parameter=value,…``, as ``parse_spec`` reads it."""
+    values = ",".join(f"{parameter}={value}" for parameter, value in parameters.items())
+    return f"{name}:{values}" if values else name
 
 
 def _as_controller(controller: str | Controller | Program | Callable[..., Any]) -> Controller:
