@@ -113,8 +113,9 @@ def test_a_finished_training_is_left_alone(config, tmp_path):
 def test_a_second_training_in_the_directory_is_refused_while_the_first_runs(config, tmp_path):
     def disturb(progress):
         if progress.timesteps == 8:
-            with pytest.raises(ControllerError, match="Another process trains in"):
-                train(told, tmp_path / "out")
+            for fresh in (False, True):
+                with pytest.raises(ControllerError, match="Another process trains in"):
+                    train(told, tmp_path / "out", fresh)
 
     told = config("ppo")
     assert train(told, tmp_path / "out", watch=disturb).finished
@@ -132,8 +133,6 @@ def test_a_training_that_is_killed_before_its_last_file_writes_no_more_than_that
 
 def test_it_goes_on_only_with_the_same_config_and_the_same_recordings(config, tmp_path):
     train(config(), tmp_path / "run")
-    with pytest.raises(ControllerError, match="exists already"):
-        train(config(), tmp_path / "run")
     with pytest.raises(ControllerError, match=r"seed is 0 there and 1 here; settings.timesteps is 512 there and 640"):
         train(config(timesteps=640, seed=1), tmp_path / "run")
     file = tmp_path / "run" / "provenance.json"
@@ -143,8 +142,12 @@ def test_it_goes_on_only_with_the_same_config_and_the_same_recordings(config, tm
     with pytest.raises(ControllerError, match="store synthetic-small.except=1/5 has changed"):
         train(config(), tmp_path / "run")
     (tmp_path / "other").mkdir()
-    with pytest.raises(ControllerError, match="no directory of a training"):
-        train(config(), tmp_path / "other")
+    (tmp_path / "other" / "config.yaml").touch()
+    (tmp_path / "other" / "mine.txt").touch()
+    for fresh in (False, True):
+        with pytest.raises(ControllerError, match="no directory of a training"):
+            train(config(), tmp_path / "other", fresh)
+    assert len(list((tmp_path / "other").iterdir())) == 2
 
 
 @given(fold=st.integers(1, 9), folds=st.integers(1, 9))
