@@ -22,7 +22,12 @@ class App(typer.Typer):
         super().__init__(help=words, cls=_Group, no_args_is_help=True, rich_markup_mode=None, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
-        """See ``typer.Typer.command``."""
+        """A decorator that makes a function a command.
+
+        Args:
+            name: name of the command; that of the function by default.
+            **settings: those of ``typer.Typer.command``.
+        """
         return super().command(name, cls=_Command, **settings)
 
 

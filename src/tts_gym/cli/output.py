@@ -31,7 +31,15 @@ def check_writable(file: Path) -> None:
 
 
 def write(file: str, text: str) -> None:
-    """Write ``text`` whole or not at all; ``-`` is standard output."""
+    """Write a text whole or not at all.
+
+    Args:
+        file: path of the file; ``-`` is standard output.
+        text: what it shall hold.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     if file == "-":
         sys.stdout.write(text)
         return

@@ -103,7 +103,13 @@ class Drawer:
     """An actor: loads the model once, and works on one group of units after the other."""
 
     def __init__(self, settings: CollectionSettings, actors: Actors, mailbox: Any) -> None:
-        """Load the model."""
+        """Load the model.
+
+        Args:
+            settings: what is drawn.
+            actors: options of the backend, and how many sequences it is given.
+            mailbox: handle of the ``Mailbox`` that results are posted to.
+        """
         self._stack = ExitStack()
         self._run = self._stack.enter_context(local_runner(actors.options, actors.concurrency)(settings))
         self._mailbox = mailbox

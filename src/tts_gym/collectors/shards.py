@@ -123,6 +123,10 @@ class Shards:
     def keep(self, unit: str, shard: bytes) -> None:
         """Keep the shard of a unit, whole or not at all.
 
+        Args:
+            unit: name of the unit.
+            shard: what ``encode_shard`` gave for it.
+
         Raises:
             OSError: it cannot be written.
         """
@@ -148,7 +152,12 @@ class Shards:
         return Counter(branch.marker or "none" for branch in branches)
 
     def note_failure(self, unit: WorkUnit, reason: str) -> None:
-        """Note that a unit failed."""
+        """Note that a unit failed.
+
+        Args:
+            unit: the unit.
+            reason: why, in a sentence for the user.
+        """
         _append(self.failures, {"unit": unit.name, "question": unit.question.id, "first": unit.first, "reason": reason})
 
     def note_session(self, session: dict[str, Any]) -> None:

@@ -19,6 +19,10 @@ def recordable_signals(available: Signals, top_logprobs: int) -> tuple[str, ...]
 
     There are none where it does not tell which tokens it generated, as log-probabilities need not fit tokens that are
     read back from the text.
+
+    Args:
+        available: what the backend gives.
+        top_logprobs: most likely tokens asked for at each place; 0 for none.
     """
     if not available.token_ids:
         return ()
@@ -34,7 +38,17 @@ def recordable_signals(available: Signals, top_logprobs: int) -> tuple[str, ...]
 
 
 def interval_signals(branch: Completion, probes: int, interval: int) -> dict[str, list[float]]:
-    """The signals of the first ``probes`` intervals of a branch, by name; those of the answers are not among them."""
+    """The signals of the first intervals of a branch, by name; those of the answers are not among them.
+
+    Args:
+        branch: the branch, with what the backend gave of its tokens: logprobs float32 [length], in nats,
+            top_logprobs float32 [length, k], self_certainty float32 [length], each None where it gave none.
+        probes: number of intervals, each of them whole.
+        interval: tokens of an interval (Δ).
+
+    Returns:
+        One value an interval for each signal.
+    """
     signals: dict[str, NDArray[np.floating]] = {}
     if branch.logprobs is not None:
         logprobs = _by_interval(_floored(branch.logprobs), probes, interval)

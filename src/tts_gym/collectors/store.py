@@ -68,14 +68,24 @@ def make_store(
 
 
 def recorded(shards: Shards, units: Sequence[WorkUnit]) -> RecordedQuestion:
-    """What the finished ``units`` of one question recorded."""
+    """What the finished units of one question recorded.
+
+    Args:
+        shards: where they are kept.
+        units: all units of the question, in order of branches.
+    """
     asked = units[0].question
     branches = [branch for unit in units for branch in shards.branches(unit)]
     return RecordedQuestion(asked.id, asked.question, asked.gold, branches, scorer=asked.scorer)
 
 
 def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
-    """Whether the store of a collection of ``questions`` is there."""
+    """Whether the store of a collection is there.
+
+    Args:
+        directory: directory of the collection.
+        questions: its questions, in order.
+    """
     try:
         metadata = json.loads((directory / METADATA_FILE).read_text(encoding="utf-8"))
         return bool(metadata["collection"]["questions_sha256"] == _digest(questions))

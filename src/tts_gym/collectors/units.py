@@ -84,6 +84,11 @@ def all_units(questions: Sequence[Question], branches: int, block: int) -> Itera
     """The units of a collection: each question in blocks of at most ``block`` of its ``branches``.
 
     A unit depends on its own question alone, and not on the correct answer, so that questions may come and go.
+
+    Args:
+        questions: the questions.
+        branches: branches of each question (N).
+        block: most branches of a unit.
     """
     for question in questions:
         key = digest([question.id, question.question, question.examples])[:KEY_DIGITS]
