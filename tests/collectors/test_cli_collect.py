@@ -91,11 +91,11 @@ def test_other_settings_need_a_fresh_beginning(collect, backend, tmp_path):
 
 def test_a_fresh_beginning_throws_nothing_else_away(collect, backend, tmp_path):
     assert collect()[0] == 0
-    (tmp_path / "out" / "README.md").touch()
+    (tmp_path / "out" / "notes.md").touch()
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.name != "lock"}
     status, out, err = collect("--fresh")
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "holds README.md, which is not of a collection" in err
+    assert "holds notes.md, which is not of a collection" in err
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.name != "lock"} == before
     assert len(backend) == 1
 

@@ -31,6 +31,8 @@ from filelock import FileLock, Timeout
 from tts_gym.collectors.errors import CollectionError, naming
 from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import UnitResult, WorkUnit
+from tts_gym.datasets.cache import CACHE
+from tts_gym.datasets.card import CARD_FILE
 from tts_gym.datasets.files import sync
 from tts_gym.datasets.parquet import METADATA_FILE, TABLE_FILES, TEXTS_FILE
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
@@ -39,8 +41,10 @@ from tts_gym.run_directories import Layout
 
 WORK = ".collection"
 
-LAYOUT = Layout("collection", (f"{WORK}/settings.json",), (WORK, METADATA_FILE, *TABLE_FILES, TEXTS_FILE))
-"""What lies in the directory of a collection, the store among it."""
+STORE = (METADATA_FILE, *TABLE_FILES, TEXTS_FILE, CARD_FILE, CACHE)
+
+LAYOUT = Layout("collection", (f"{WORK}/settings.json",), (WORK, *STORE))
+"""What lies in the directory of a collection, with its store."""
 
 DIGITS = 16
 """Hexadecimal digits of a digest in the name of a shard."""
