@@ -16,14 +16,14 @@ from pathlib import Path
 
 from bundled_questions import bundled_questions
 from tts_gym.cli.collect import read_option
-from tts_gym.collectors.collect import Progress, collect, local_runner
-from tts_gym.collectors.settings import Probing, Settings
+from tts_gym.collectors.collect import CollectionProgress, collect, local_runner
+from tts_gym.collectors.settings import CollectionSettings, Probing
 
 NAME = "smollm2-arithmetic"
 
 
-def settings(model: str) -> Settings:
-    return Settings(
+def settings(model: str) -> CollectionSettings:
+    return CollectionSettings(
         "vllm",
         model,
         branches=64,
@@ -37,7 +37,7 @@ def settings(model: str) -> Settings:
     )
 
 
-def watch(progress: Progress) -> None:
+def watch(progress: CollectionProgress) -> None:
     left = progress.seconds_left or 0
     print(f"{progress.done} of {progress.units}, {progress.tokens_per_second:.0f} tokens/s, {left / 60:.0f} min left")
 

@@ -24,8 +24,8 @@ from tts_gym.cli.collect import read_option
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.prompts import prompt_tokens
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Probing, Settings
-from tts_gym.collectors.units import Usage, all_units
+from tts_gym.collectors.settings import CollectionSettings, Probing
+from tts_gym.collectors.units import TokenUsage, all_units
 from tts_gym.llm import Backend, make_backend
 
 RESULTS = Path(__file__).parent / "results"
@@ -40,8 +40,8 @@ QUESTIONS = [
 ]
 
 
-def settings(model: str, max_tokens: int, interval: int) -> Settings:
-    return Settings(
+def settings(model: str, max_tokens: int, interval: int) -> CollectionSettings:
+    return CollectionSettings(
         "vllm",
         model,
         branches=BRANCHES,
@@ -62,9 +62,9 @@ def raw(llm: LLM, prompts: list[tuple[int, ...]]) -> tuple[float, int]:
     return seconds, sum(len(branch.token_ids) for output in outputs for branch in output.outputs)
 
 
-def collected(backend: Backend, plan: Settings) -> tuple[float, Usage]:
+def collected(backend: Backend, plan: CollectionSettings) -> tuple[float, TokenUsage]:
     """Seconds of the collector and the tokens it took."""
-    usage = Usage()
+    usage = TokenUsage()
     with answer_reader(plan.answers) as reader:
         collector = Collector(backend, plan, reader)
         start = time.perf_counter()

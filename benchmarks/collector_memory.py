@@ -27,13 +27,15 @@ from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import RunUnits, collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.llm import Completion, Request, Result, Signals
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (1_000, 3_000, 10_000)
 TOKENS = 150
-SETTINGS = Settings("none", "none", branches=4, interval=50, block=4, max_tokens=1_000, top_logprobs=5, keep_text=True)
+SETTINGS = CollectionSettings(
+    "none", "none", branches=4, interval=50, block=4, max_tokens=1_000, top_logprobs=5, keep_text=True
+)
 
 
 class CharacterTokenizer:
@@ -103,7 +105,7 @@ def measure(number: int) -> dict[str, float]:
     peaks = {}
 
     @contextmanager
-    def runner(settings: Settings) -> Iterator[RunUnits]:
+    def runner(settings: CollectionSettings) -> Iterator[RunUnits]:
         with answer_reader(settings.answers) as reader:
             yield Collector(InstantBackend(), settings, reader).run
         peaks["drawing_peak_mb"] = peak_mb()

@@ -56,7 +56,8 @@ class Measured:
         """Note in ``directory``."""
         self.directory = directory
         self.controller = parse_spec("cmc")[0]
-        self.name, self.parameters, self.upper_bound = "cmc", self.controller.parameters, False
+        self.name, self.upper_bound = "cmc", False
+        self.parameters, self.defaults = self.controller.parameters, self.controller.defaults
         self.signals = self.controller.signals
 
     def identity(self) -> str:

@@ -63,7 +63,7 @@ def fit(algorithm: str, stores: Sequence[str], fold: int, seed: int, out: Path, 
     """The model trained on all questions but those of ``fold``; on all for fold 0."""
     chosen = [f"{store}?except={fold}/{FOLDS}" if fold else store for store in stores]
     settings = read_settings(algorithm, ENV, **changes)
-    train(Config(algorithm, ENV, tuple(chosen), (), seed, None, settings), out, resume=out.exists())
+    train(Config(algorithm, ENV, tuple(chosen), (), seed, None, settings), out)
     return out / "final.zip"
 
 

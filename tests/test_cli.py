@@ -1,7 +1,9 @@
 """The command line as a user meets it."""
 
+import contextlib
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,7 +35,7 @@ def test_evaluate_prints_a_row_for_each_store_and_controller(run, store_file):
     status, out, err = run("evaluate", store_file, "synthetic-small", "-c", "sc:n=3", "-c", "oracle", "--seeds", 2)
     assert (status, err) == (0, "")
     assert out.count("sc:n=3") == 2
-    assert out.count("oracle:n=64 (upper bound)") == 2
+    assert out.count("oracle (upper bound)") == 2
     assert "synthetic-small (synthetic)" in out
 
 
@@ -68,6 +70,79 @@ def test_zoo_is_what_each_store_has_the_signals_for(run, store_file):
 def test_a_program_is_refused_by_name_where_its_signal_is_not_recorded(refuses, store_file, name):
     (signal,) = PROGRAMS[name].signals
     refuses("evaluate", store_file, "-c", name, words=[f"Controller {name} needs the signal {signal}", "model/tiny"])
+
+
+def test_parameters_at_their_defaults_are_not_shown(run, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def mine(episode, n=3):\n    return episode.answer(episode.read())\n")
+    specs = {"cmc": "cmc", "cmc:beta=0.5": "cmc", "cmc:beta=0.3": "cmc:beta=0.3", "asc:max_samples=64": "asc"}
+    specs |= {f"{file}:mine:n=3": "mine", f"{file}:mine:n=2": "mine:n=2"}
+    for spec, shown in specs.items():
+        out = run("evaluate", "synthetic-small", "-c", spec, "--seeds", 1)[1]
+        assert re.search(rf"│ {shown} +│", out)
+        (record,) = json.loads(run("evaluate", "synthetic-small", "-c", spec, "--seeds", 1, "--json", "-")[1])
+        assert record["params"]
+
+
+def on_a_terminal(columns, *arguments):
+    """What a command prints where its output is a terminal of so many columns, without styles."""
+    parent, child = os.openpty()
+    command = [sys.executable, "-m", "tts_gym", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm"}
+    with subprocess.Popen(command, stdout=child, stderr=subprocess.DEVNULL, env=environment) as running:
+        os.close(child)
+        printed = b""
+        with contextlib.suppress(OSError):  # The end of what a terminal gives.
+            while piece := os.read(parent, 2**16):
+                printed += piece
+    os.close(parent)
+    assert running.returncode == 0
+    return re.sub(r"\x1b\[[\d;]*m", "", printed.decode()).replace("\r", "")
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_nothing_is_cut_off_on_a_terminal(run, store_file, tmp_path, columns):
+    source = tmp_path / "a-rather-long-name-of-a-directory-of-stores" / ("recorded-" * 12 + "tonight.json")
+    source.parent.mkdir()
+    source.write_text(store_file.read_text())
+    mine = tmp_path / "mine.py"
+    mine.write_text(f"def {'very_' * 12}patient(episode, n=3):\n    return episode.answer(episode.read())\n")
+    specs = ["-c", "zoo", "-c", f"{mine}:{'very_' * 12}patient:n=4", "-c", "parallel-probe:num_chains=16,stable_for=9"]
+    for arguments in (["evaluate", source, *specs, "--seeds", 1], ["stores", "info", source], ["stores", "list"]):
+        out = on_a_terminal(columns, *arguments)
+        assert "…" not in out and max(map(len, out.splitlines())) <= columns
+        cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+        written = ["".join(column) for column in zip(*cells, strict=True)]
+        for line in run(*arguments)[1].splitlines():
+            for cell, column in zip(line.split("│")[1:-1], written, strict=False):
+                assert "".join(cell.split()) in "".join(column.split())
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["collect"], ["train"], ["discover", "run"]])
+def test_every_run_is_gone_on_with_or_begun_anew_by_the_same_option(run, command):
+    status, out, _ = run(*command, "--help")
+    assert status == 0 and re.search(r"--resume\s+--fresh\b", out)
+
+
+def test_the_options_of_collect_stand_in_groups(run):
+    out = run("collect", "--help")[1]
+    groups = re.findall("^╭─ (.*?) ─+╮$", out, re.MULTILINE)
+    assert groups[:2] == ["Arguments", "Options"] and len(groups) >= 6
+    assert max(text.count(" --") for text in out.split("╭─")) < 16
+
+
+def test_a_cache_is_reused_or_made_anew(run, store_file, tmp_path):
+    call = ("evaluate", store_file, "-c", "sc:n=2", "--seeds", 2, "--cache", tmp_path / "kept", "--json", "-")
+    first = json.loads(run(*call)[1])
+    (kept,) = (tmp_path / "kept").iterdir()
+    written = kept.stat().st_mtime_ns
+    for resumed in ((), ("--resume",)):
+        assert json.loads(run(*call, *resumed)[1]) == first
+        assert kept.stat().st_mtime_ns == written
+    (again,) = json.loads(run(*call, "--fresh")[1])
+    assert again["tokens"] == first[0]["tokens"] and kept.stat().st_mtime_ns > written
+    status, _, err = run("evaluate", store_file, "-c", "sc:n=2", "--fresh")
+    assert status == 2 and err.splitlines()[-1] == "Error: Invalid value for --fresh: it is that of --cache"
 
 
 def test_results_go_to_files(run, store_file, tmp_path):

@@ -77,13 +77,26 @@ def test_a_finished_collection_needs_no_model(collect, backend):
     assert len(backend) == 1
 
 
-def test_no_resume_refuses_what_exists(collect, backend, tmp_path):
-    assert collect("--no-resume")[0] == 0
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
-    status, out, err = collect("--no-resume")
+def test_other_settings_need_a_fresh_beginning(collect, backend, tmp_path):
+    assert collect("--keep-text")[0] == 0
+    status, out, err = collect("--temperature", 0.5)
     assert (status, out) == (2, "")
-    assert err.splitlines()[-1] == f"Error: Invalid value for --no-resume: {tmp_path / 'out'} exists already"
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+    assert "temperature was 0.7 and is 0.5): collect as before, or anew with --fresh." in err
+    assert collect("--temperature", 0.5, "--fresh")[0] == 0
+    assert len(backend) == 2
+    assert read_store(tmp_path / "out").metadata["sampling"]["temperature"] == 0.5
+    assert not (tmp_path / "out" / "texts.parquet").exists()
+    assert {each.name for each in tmp_path.iterdir()} == {"out", "sums.jsonl"}
+
+
+def test_a_fresh_beginning_throws_nothing_else_away(collect, backend, tmp_path):
+    assert collect()[0] == 0
+    (tmp_path / "out" / "notes.md").touch()
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.name != "lock"}
+    status, out, err = collect("--fresh")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "holds notes.md, which is not of a collection" in err
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.name != "lock"} == before
     assert len(backend) == 1
 
 
@@ -180,6 +193,7 @@ def test_wrong_options_are_refused_in_one_line(collect, tmp_path, more, words):
     ("more", "words"),
     [
         (["-o", "at_once"], "--option: 'at_once' is not NAME=VALUE"),
+        (["--actors", "2"], "they are those of a Ray cluster and need --executor ray"),
         (["-n", "0"], "greater"),
         (["--temperature", "nan"], "temperature"),
     ],

@@ -22,7 +22,7 @@ from tts_gym.collectors.collect import collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.shards import WORK
 from tts_gym.collectors.units import all_units
 from tts_gym.datasets import read_store
@@ -30,7 +30,7 @@ from tts_gym.datasets.digest import same_recordings
 from tts_gym.datasets.verify import verify_store
 from tts_gym.errors import StoreError
 
-SETTINGS = Settings("fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2)
+SETTINGS = CollectionSettings("fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2)
 QUESTIONS = [Question(f"q{number}", f"What is {number} + 1?", str(number + 1)) for number in range(4)]
 KEPT = {"settings.json", "shards", "sessions.jsonl", "answers.jsonl", "lock"}
 

@@ -14,9 +14,9 @@ from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import prompt_tokens
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Probing, Prompting, Settings
+from tts_gym.collectors.settings import CollectionSettings, Probing, Prompting
 from tts_gym.collectors.signals import answer_logprob, interval_signals
-from tts_gym.collectors.units import Unit, all_units
+from tts_gym.collectors.units import WorkUnit, all_units
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.llm import Request, Sampling
 
@@ -67,7 +67,9 @@ def questions(number):
 
 
 def plain_settings(**changes):
-    base = Settings("fake", "fake", branches=4, interval=3, max_tokens=20, block=4, top_logprobs=2, keep_text=True)
+    base = CollectionSettings(
+        "fake", "fake", branches=4, interval=3, max_tokens=20, block=4, top_logprobs=2, keep_text=True
+    )
     return replace(base, probing=Probing(SUFFIX, CLOSING), **changes)
 
 
@@ -177,7 +179,7 @@ def test_branches_are_those_of_a_slow_collector(what, number, concurrency, at_on
 @given(what=some_settings(), question=st.integers(0, 50))
 def test_prefixes_are_probed_once_and_the_longest_of_a_branch_first(what, question):
     backend = WatchedBackend(at_once=1000)
-    unit = Unit("k", Question("q", f"question {question}", "1"), 0, what.branches)
+    unit = WorkUnit("k", Question("q", f"question {question}", "1"), 0, what.branches)
     run(backend, what, [unit], concurrency=1000)
     _, asked = slow_unit(FakeBackend(write), what, unit)
     assert [request.prompt for request in backend.probes] == asked

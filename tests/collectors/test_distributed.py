@@ -11,8 +11,8 @@ from tts_gym.collectors.collect import collect
 from tts_gym.collectors.collector import TRIES
 from tts_gym.collectors.distributed import Actors, Mailbox, ray_runner
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Probing, Settings
-from tts_gym.collectors.units import UnitResult, Usage, all_units
+from tts_gym.collectors.settings import CollectionSettings, Probing
+from tts_gym.collectors.units import TokenUsage, UnitResult, all_units
 from tts_gym.datasets import read_store
 
 QUESTIONS = [Question(str(n), f"What is {n} + {n}?", str(2 * n)) for n in range(16)]
@@ -20,7 +20,7 @@ ACTORS = Actors(2, options={"dtype": "float32"}, concurrency=2)
 
 
 def settings(model):
-    return Settings(
+    return CollectionSettings(
         "transformers",
         model,
         branches=1,
@@ -66,8 +66,8 @@ def test_a_unit_is_begun_a_few_times_and_then_fails():
     for _ in range(TRIES):
         assert mailbox.admit([deadly]) == [deadly]
     assert mailbox.admit([harmless]) == [harmless]
-    mailbox.post(UnitResult(harmless, (), Usage()))
-    mailbox.post(UnitResult(harmless, (), Usage(), "too late"))
+    mailbox.post(UnitResult(harmless, (), TokenUsage()))
+    mailbox.post(UnitResult(harmless, (), TokenUsage(), "too late"))
     assert mailbox.admit([deadly, harmless]) == []
     posted = {result.unit: result.error for result in mailbox.empty()}
     assert posted == {harmless: None, deadly: f"its actor died {TRIES} times while it was at work on it"}

@@ -15,7 +15,7 @@ from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Probing, Settings
+from tts_gym.collectors.settings import CollectionSettings, Probing
 from tts_gym.datasets import read_store
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
@@ -37,7 +37,7 @@ def given(backend):
 def test_greedy_decoding_gives_the_same_store(transformers_model, engine, client, tmp_path):
     stores = {}
     for backend in (transformers_model, engine, client):
-        settings = Settings(
+        settings = CollectionSettings(
             "vllm",
             "tiny",
             branches=1,

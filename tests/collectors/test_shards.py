@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.shards import WORK, decode_shard, encode_shard, open_shards
-from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
+from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit, all_units
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.datasets.store import SIGNALS
 from tts_gym.files import PARTIAL
@@ -46,12 +46,12 @@ def results(draw):
         )
 
     branches = tuple(branch() for _ in range(draw(st.integers(1, 4))))
-    return UnitResult(Unit("k", QUESTION, 0, len(branches)), branches, Usage())
+    return UnitResult(WorkUnit("k", QUESTION, 0, len(branches)), branches, TokenUsage())
 
 
 def result(unit, answer="2"):
     branch = RecordedBranch(5, [None, answer], answer, "stop", {}, ["", answer], [1, 2])
-    return UnitResult(unit, (branch,) * unit.count, Usage())
+    return UnitResult(unit, (branch,) * unit.count, TokenUsage())
 
 
 def fill(directory, units=UNITS):
@@ -74,7 +74,7 @@ def reopened(directory):
 def test_a_shard_gives_back_its_branches_and_is_always_the_same(result):
     shard = encode_shard(result)
     assert tuple(decode_shard(shard)) == result.branches
-    assert encode_shard(UnitResult(result.unit, tuple(decode_shard(shard)), Usage())) == shard
+    assert encode_shard(UnitResult(result.unit, tuple(decode_shard(shard)), TokenUsage())) == shard
 
 
 def test_what_is_kept_is_found_again(tmp_path):

@@ -291,11 +291,14 @@ def test_a_template_of_ones_own(tmp_path, told):
 
 def test_what_was_begun_is_not_begun_again_nor_changed(tmp_path, told, store_file):
     begin(tmp_path / "d", told(proposer="manual"), 1, quiet)
-    with pytest.raises(DiscoveryError, match="not empty: choose another directory, or go on with --resume"):
+    with pytest.raises(DiscoveryError, match="not empty: choose another directory"):
         begin(tmp_path / "d", told(), 1, quiet)
     with pytest.raises(DiscoveryError, match="begun with seeds 2, not 3"):
         go_on(tmp_path / "d", {"seeds": 3}, 1, quiet)
     assert go_on(tmp_path / "d", {"rounds": 5, "seeds": 2}, 1, quiet)
+    with pytest.raises(DiscoveryError, match="at least one program"):
+        begin(tmp_path / "d", told(seed_programs=()), 1, quiet, fresh=True)
+    assert Archive(tmp_path / "d").settings().rounds == 5
     store_file.write_text(store_file.read_text().replace('"12"', '"13"'))
     with pytest.raises(DiscoveryError, match="store model/tiny has changed"):
         go_on(tmp_path / "d", {}, 1, quiet)
@@ -387,6 +390,18 @@ def test_what_cannot_be_kept_to_is_not_written_down(tmp_path, told):
     assert go_on(tmp_path / "d", {}, 1, quiet)
 
 
+def test_one_begun_anew_holds_nothing_of_the_old_one(tmp_path, told):
+    begin(tmp_path / "d", told(proposer="manual"), 1, quiet).run()
+    (tmp_path / "d" / "notes.md").touch()
+    with pytest.raises(TTSGymError, match=r"holds notes\.md, which is not of a discovery"):
+        begin(tmp_path / "d", told(seeds=3), 1, quiet, fresh=True)
+    assert Archive(tmp_path / "d").closed_rounds() == 1
+    (tmp_path / "d" / "notes.md").unlink()
+    begin(tmp_path / "d", told(seeds=3), 1, quiet, fresh=True)
+    assert [file.name for file in (tmp_path / "d").iterdir()] == ["discovery.json"]
+    assert Archive(tmp_path / "d").settings().seeds == 3
+
+
 def test_text_that_utf8_cannot_hold_is_a_failed_candidate(tmp_path, told, chat_server):
     chat_server.script[:] = [says(f"```python\n# \ud800\n{SOURCE}`\n```")]
     settings = told(proposer="openai", model="m", base_url=chat_server.url, rounds=1)
@@ -400,7 +415,7 @@ def test_killed_at_any_moment_it_comes_to_the_same(tmp_path, told, store_file, a
     begin(tmp_path / "whole", told(candidates_per_round=2), 1, quiet).run()
     here = tmp_path / "killed"
     words = ["discover", "run", str(here), "--search", str(store_file), "--proposer", "evolution", "--rounds", "2"]
-    words += ["--candidates-per-round", "2", "--seeds", "2", "--from", "sc", "--resume"]
+    words += ["--candidates-per-round", "2", "--seeds", "2", "--from", "sc"]
     command = [sys.executable, "-c", "from tts_gym.cli import main; main()", *words]
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     chance = random.Random(attempt)

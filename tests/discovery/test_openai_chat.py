@@ -82,7 +82,7 @@ def test_a_reply_without_a_candidate_says_so(ask, item, reason):
 
 @pytest.mark.parametrize("status", [401, 404])
 def test_what_does_not_pass_ends_the_run(ask, status):
-    with pytest.raises(DiscoveryError, match="cannot be asked .*go on with --resume"):
+    with pytest.raises(DiscoveryError, match="cannot be asked .*run the same command again"):
         ask(fails(status))
 
 

@@ -177,7 +177,7 @@ def test_the_model_file_counts(tmp_path):
     for data in ("{}", "{ }"):
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("data", data)
-        digests.append(PolicyController(path, {"path": str(path)}, sources_digest(path)))
+        digests.append(PolicyController(path, {"path": str(path)}, sources_digest(path), {}))
     blocks = BlockCache(tmp_path / "kept")
     first, second = (blocks._file(block_of(controller)) for controller in digests)
     assert first != second
@@ -216,7 +216,7 @@ def test_tokens_added_in_the_runner_are_seen(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     code = (
         "import sys, tts_gym; assert tts_gym.__file__.startswith(sys.argv[1]);"
-        "print(tts_gym.evaluate('single', 'synthetic-small', seeds=1, resume=sys.argv[2]).summary.tokens.mean)"
+        "print(tts_gym.evaluate('single', 'synthetic-small', seeds=1, cache=sys.argv[2]).summary.tokens.mean)"
     )
 
     def mean():

@@ -66,9 +66,9 @@ def interpreted(monkeypatch, store):
     get_reusable_executor().shutdown(wait=True)
 
 
-def rows_of(spec, store, jobs=1, trust=False, resume=None):
+def rows_of(spec, store, jobs=1, trust=False, cache=None):
     (controller,) = parse_spec(spec, trust)
-    return next(evaluate_many([(controller, store)], 60, workers=Workers(jobs), resume=resume)).rows
+    return next(evaluate_many([(controller, store)], 60, workers=Workers(jobs), cache=cache)).rows
 
 
 @pytest.mark.slow
@@ -87,12 +87,12 @@ def test_rows_do_not_depend_on_the_jails_and_on_what_stands_around_the_candidate
 
 
 def test_what_is_kept_of_it_serves_the_next_evaluation(winner, store, tmp_path, interpreted, monkeypatch):
-    first = rows_of(winner.as_posix(), store, resume=tmp_path / "kept")
+    first = rows_of(winner.as_posix(), store, cache=tmp_path / "kept")
     monkeypatch.setattr(JailedController, "run", None)
-    assert_frame_equal(first, rows_of(winner.as_posix(), store, resume=tmp_path / "kept"))
+    assert_frame_equal(first, rows_of(winner.as_posix(), store, cache=tmp_path / "kept"))
     winner.write_text(runnable(CANDIDATE.replace("LEAST = 2", "LEAST = 3")))
     with pytest.raises(TypeError):
-        rows_of(winner.as_posix(), store, resume=tmp_path / "kept")
+        rows_of(winner.as_posix(), store, cache=tmp_path / "kept")
 
 
 @pytest.mark.parametrize("names", ["", ":program", ":PROGRAM", ":beta=0.5", ":program:beta=0.5"])

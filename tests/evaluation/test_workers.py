@@ -30,7 +30,7 @@ class Marked:
     def __init__(self, directory, deadly_runs=0):
         self.directory = directory
         self.deadly_runs = deadly_runs
-        self.parameters = {}
+        self.parameters = self.defaults = {}
 
     def identity(self):
         return "marked"
@@ -50,9 +50,9 @@ class Marked:
         return {int(marks.name): len(list(marks.iterdir())) for marks in self.directory.iterdir()}
 
 
-def rows_of(controller, jobs=2, resume=None, **others):
+def rows_of(controller, jobs=2, cache=None, **others):
     pairs = [(controller, load_store(STORE))]
-    return next(evaluate_many(pairs, SEEDS, "exact", Workers(jobs, **others), resume)).rows
+    return next(evaluate_many(pairs, SEEDS, "exact", Workers(jobs, **others), cache)).rows
 
 
 @pytest.fixture
@@ -73,24 +73,24 @@ class TestRay:
     def test_the_results_are_those_of_one_process(self, cluster):
         for spec in ("cmc:beta=0.5", "asc"):
             alone = evaluate(spec, STORE, seeds=SEEDS)
-            there = evaluate(spec, STORE, seeds=SEEDS, backend="ray", address=cluster)
+            there = evaluate(spec, STORE, seeds=SEEDS, executor="ray", address=cluster)
             assert_frame_equal(alone.rows, there.rows)
             assert alone.summary.accuracy == there.summary.accuracy
 
     def test_a_block_whose_worker_died_is_run_again(self, cluster, tmp_path, expected):
         controller = Marked(tmp_path, deadly_runs=1)
-        assert_frame_equal(rows_of(controller, backend="ray", address=cluster), expected)
+        assert_frame_equal(rows_of(controller, executor="ray", address=cluster), expected)
         assert controller.runs() == {0: 1, 25: 2, 50: 1}
 
     def test_a_worker_that_always_dies_is_reported(self, cluster, tmp_path):
         with pytest.raises(ControllerError, match="marked took its worker process down 2 times on store synthetic"):
-            rows_of(Marked(tmp_path, deadly_runs=9), backend="ray", address=cluster)
+            rows_of(Marked(tmp_path, deadly_runs=9), executor="ray", address=cluster)
 
     def test_an_error_of_the_controller_is_told(self, cluster, tmp_path):
         file = tmp_path / "mine.py"
         file.write_text("def mine(episode):\n    episode.finish(5)\n    return 0\n")
         with pytest.raises(ControllerError, match="branch index out of range"):
-            evaluate(f"{file}:mine", STORE, seeds=2, backend="ray", address=cluster)
+            evaluate(f"{file}:mine", STORE, seeds=2, executor="ray", address=cluster)
 
 
 def test_a_block_whose_process_died_is_run_again(tmp_path, expected):
@@ -104,9 +104,9 @@ def test_a_process_that_always_dies_is_reported_and_the_rest_is_kept(tmp_path, e
     controller.directory.mkdir()
     kept = tmp_path / "kept"
     with pytest.raises(ControllerError, match="marked took its worker process down 2 times"):
-        rows_of(controller, resume=kept)
+        rows_of(controller, cache=kept)
     before = controller.runs()
-    assert_frame_equal(rows_of(controller, resume=kept), expected)
+    assert_frame_equal(rows_of(controller, cache=kept), expected)
     assert controller.runs()[0] == before[0]
 
 
@@ -127,11 +127,11 @@ def test_what_is_finished_is_not_run_again(tmp_path, expected):
 
 
 def test_another_evaluation_does_not_use_it(tmp_path):
-    rows = [evaluate(spec, STORE, seeds=5, resume=tmp_path).rows for spec in ("asc", "asc:threshold=0.6", "sc")]
+    rows = [evaluate(spec, STORE, seeds=5, cache=tmp_path).rows for spec in ("asc", "asc:threshold=0.6", "sc")]
     assert len(list(tmp_path.iterdir())) == 3
     assert not np.array_equal(rows[0]["tokens"], rows[1]["tokens"])
-    evaluate("asc", STORE, seeds=5, rules="published", resume=tmp_path)
-    evaluate("asc", STORE, seeds=6, resume=tmp_path)
+    evaluate("asc", STORE, seeds=5, rules="published", cache=tmp_path)
+    evaluate("asc", STORE, seeds=6, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 5
 
 
@@ -140,7 +140,7 @@ def test_a_changed_program_is_run_again(tmp_path):
     answers = []
     for branches in (1, 3):
         file.write_text(f"def mine(episode):\n    episode.read({branches})\n    return episode.leader(0)\n")
-        answers.append(evaluate(f"{file}:mine", STORE, seeds=3, resume=tmp_path / "kept").summary.tokens.mean)
+        answers.append(evaluate(f"{file}:mine", STORE, seeds=3, cache=tmp_path / "kept").summary.tokens.mean)
     assert answers[0] < answers[1]
 
 
@@ -170,7 +170,7 @@ def assert_no_process_left(group):
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
     file, kept = tmp_path / "slow.py", tmp_path / "kept"
     file.write_text(SLOW)
-    arguments = [STORE, "-c", f"{file}:Slow", "--seeds", "150", "--jobs", "2", "--resume", str(kept)]
+    arguments = [STORE, "-c", f"{file}:Slow", "--seeds", "150", "--jobs", "2", "--cache", str(kept)]
     command = [sys.executable, "-c", "from tts_gym.cli import main; main()", "evaluate", *arguments]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 100
@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
 class Locator:
     """A controller that answers with the file that the store's answers are mapped from."""
 
-    name, parameters, upper_bound, signals = "locator", {}, False, ()
+    name, parameters, defaults, upper_bound, signals = "locator", {}, {}, False, ()
 
     def identity(self):
         return self.name

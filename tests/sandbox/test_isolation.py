@@ -147,7 +147,7 @@ def test_the_command_line_asks_for_it_and_the_report_names_it(system_without, st
     (tmp_path / "mine.py").write_text(PROGRAM)
     evaluates = ["evaluate", store_file, "-c", tmp_path / "mine.py", "--seeds", 2]
     discovers = ["discover", "run", tmp_path / "d", "--search", store_file, "--from", "sc", "--proposer", "evolution"]
-    discovers += ["--rounds", 1, "--seeds", 2, "--resume"]
+    discovers += ["--rounds", 1, "--seeds", 2]
     for arguments in (evaluates, discovers):
         status, out, err = run(*arguments)
         assert (status, out) == (2, "")

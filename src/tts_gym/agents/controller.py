@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -31,6 +32,10 @@ class Controller(Protocol):
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Parameters by name."""
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Values that parameters have where nobody gives one, by name; a parameter without one is left out."""
 
     @property
     def upper_bound(self) -> bool:
@@ -108,6 +113,12 @@ class ProgramController:
     def name(self) -> str:
         """Name of the program."""
         return self.program.name
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Those that the program declares."""
+        declared = {name: parameter.default for name, parameter in self.program.parameters.items()}
+        return {name: value for name, value in declared.items() if value is not inspect.Parameter.empty}
 
     @property
     def upper_bound(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -125,6 +125,7 @@ class SolveController:
     name: str
     solver: Any
     parameters: Mapping[str, Any]
+    defaults: ClassVar[Mapping[str, Any]] = {}
     upper_bound = False
     signals = ()
 

@@ -144,6 +144,11 @@ class FileController:
         return self.loaded.parameters
 
     @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Their defaults."""
+        return self.loaded.defaults
+
+    @property
     def upper_bound(self) -> bool:
         """Whether it is graded as an upper bound."""
         return self.loaded.upper_bound

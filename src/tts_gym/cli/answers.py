@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.check import CheckedCase, check, read_cases, summary
-from tts_gym.cli.output import print_table, write
+from tts_gym.cli.help import App
+from tts_gym.cli.output import figures, print_table, write
 
-app = typer.Typer(help="Try how answers are found in texts and told apart.", no_args_is_help=True)
+app = App("Try how answers are found in texts and told apart.")
 
 
 @app.callback()
@@ -45,7 +46,7 @@ def check_answers(
 
 def _print(outcomes: Sequence[CheckedCase]) -> None:
     counts = summary(outcomes)
-    table = Table("family", "cases", "right", "false merges", "false splits")
+    table = Table("family", *figures("cases", "right", "false merges", "false splits"))
     for name, row in [*counts["families"].items(), ("all", counts)]:
         numbers = (row[key] for key in ("cases", "right", "false_merges", "false_splits"))
         table.add_row(escape(name), *map(str, numbers))

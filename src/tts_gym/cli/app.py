@@ -6,19 +6,16 @@ import sys
 import warnings
 from typing import Any
 
-import typer
-
 from tts_gym.cli import answers, discover, stores
 from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
+from tts_gym.cli.help import App
 from tts_gym.cli.train import train
 from tts_gym.errors import TTSGymError
 
-app = typer.Typer(
-    help="Evaluate and train test-time-scaling controllers on replayed reasoning trajectories, and record these.",
-    no_args_is_help=True,
+app = App(
+    "Evaluate and train test-time-scaling controllers on replayed reasoning trajectories, and record these.",
     add_completion=False,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.command()(evaluate)

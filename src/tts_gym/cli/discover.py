@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tts_gym.cli.evaluate import AllowWeak, Rules
+from tts_gym.cli.help import App
+from tts_gym.cli.options import AllowWeak, Resume, Rules
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import PROPOSERS
 
 if TYPE_CHECKING:
     from tts_gym.discovery.loop import Discovery
 
-app = typer.Typer(
-    help="Discover controllers: propose code, replay it, read why it failed, propose again.", no_args_is_help=True
-)
+app = App("Discover controllers: propose code, replay it, read why it failed, propose again.")
 
+PROPOSER = "Proposer"
+"""Panel of the help."""
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
@@ -35,7 +36,10 @@ def run(
         list[str] | None, typer.Option(metavar="STORE", help="Store that only the report reads; each with --held-out.")
     ] = None,
     proposer: Annotated[
-        str | None, typer.Option(help=f"Who writes candidates: {', '.join(PROPOSERS)}; manual by default.")
+        str | None,
+        typer.Option(
+            help=f"Who writes candidates: {', '.join(PROPOSERS)}; manual by default.", rich_help_panel=PROPOSER
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds in all; 8 by default.")] = None,
     candidates_per_round: Annotated[int | None, typer.Option(min=1, help="Proposals a round; 1 by default.")] = None,
@@ -48,17 +52,35 @@ def run(
     ] = None,
     no_beta: Annotated[bool, typer.Option("--no-beta", help="Candidates are single points, without a knob.")] = False,
     no_traces: Annotated[bool, typer.Option("--no-traces", help="The proposer reads scores, no diagnosis.")] = False,
-    model: Annotated[str | None, typer.Option(help="Model of openai and claude-agent.")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai, up to /v1.")] = None,
-    command: Annotated[str | None, typer.Option(help="Command line of the proposer command.")] = None,
-    max_output: Annotated[int | None, typer.Option(min=1, help="Most tokens of a reply; 16,000 by default.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Seconds of a proposal; 1,800 by default.")] = None,
-    prices: Annotated[str | None, typer.Option(metavar="FILE", help="Prices by model, as for collect.")] = None,
-    max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more dollars are spent.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens are spent.")] = None,
-    template: Annotated[str | None, typer.Option(metavar="FILE", help="Prompt template of your own.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model of openai and claude-agent.", rich_help_panel=PROPOSER)
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Server of openai, up to /v1.", rich_help_panel=PROPOSER)
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="Command line of the proposer command.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_output: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of a reply; 16,000 by default.", rich_help_panel=PROPOSER)
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds of a proposal; 1,800 by default.", rich_help_panel=PROPOSER)
+    ] = None,
+    prices: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prices by model, as for collect.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0, help="Stop before more dollars are spent.", rich_help_panel=PROPOSER)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Stop before more tokens are spent.", rich_help_panel=PROPOSER)
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prompt template of your own.", rich_help_panel=PROPOSER)
+    ] = None,
     allow_weak_isolation: AllowWeak = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the discovery in DIR, if there is one.")] = False,
+    resume: Resume = True,
     jobs: Jobs = 1,
 ) -> None:
     """Begin a discovery, or go on with it, until its rounds are done."""
@@ -86,15 +108,16 @@ def run(
         "allow_weak_isolation": allow_weak_isolation or None,
     }
     told = {name: value for name, value in told.items() if value is not None}
+    from tts_gym.discovery.archive import LAYOUT
     from tts_gym.discovery.loop import begin, go_on
     from tts_gym.discovery.settings import Settings
 
-    if resume and (directory / "discovery.json").exists():
+    if resume and LAYOUT.is_begun(directory):
         discovery = go_on(directory, told, jobs, _tell)
     elif "search" not in told:
         raise TTSGymError("A discovery needs a store to search on: name one with --search.")
     else:
-        discovery = begin(directory, Settings(**told), jobs, _tell)
+        discovery = begin(directory, Settings(**told), jobs, _tell, fresh=not resume)
     _go(discovery, directory, None)
 
 
@@ -142,7 +165,7 @@ def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:
             print(f"Read {workspace / 'prompt.md'} and write {workspace / 'candidate.py'}; then: ", end="")
             print(f"tts-gym discover step {os.path.relpath(directory)}")
     elif outcome.reason == "limit":
-        print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and go on with --resume.")
+        print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and run this again.")
     else:
         print(f"{outcome.rounds} rounds are done: tts-gym discover report {os.path.relpath(directory)}")
 

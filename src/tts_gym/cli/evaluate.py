@@ -15,32 +15,21 @@ from rich.progress import track
 
 from tts_gym.agents.controller import Controller
 from tts_gym.agents.specs import ZOO, FileController, parse_spec, zoo_on
+from tts_gym.cli.options import Address, AllowWeak, Rules
 from tts_gym.cli.output import check_writable, print_table, write
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import evaluate_many
-from tts_gym.evaluation.report import plot_results, record, results_table
+from tts_gym.evaluation.report import plot_results, record, results_tables
 from tts_gym.evaluation.workers import Workers
 from tts_gym.sandbox.jailed_controller import LIMITS
 from tts_gym.sandbox.runs import Limits
 
 
-class Backend(StrEnum):
+class Executor(StrEnum):
     """Where worker processes run."""
 
     loky = "loky"
     ray = "ray"
-
-
-AllowWeak = Annotated[
-    bool, typer.Option("--allow-weak-isolation", help="Run candidates even where their jail lacks a layer.")
-]
-
-
-class Rules(StrEnum):
-    """Accounting rules."""
-
-    exact = "exact"
-    published = "published"
 
 
 def evaluate(
@@ -60,19 +49,20 @@ def evaluate(
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")
     ] = None,
-    backend: Annotated[
-        Backend, typer.Option(help="Processes of this machine, or a Ray cluster (extra distributed).")
-    ] = Backend.loky,
-    address: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster; else one starts here.")
-    ] = None,
+    executor: Annotated[
+        Executor, typer.Option(help="Processes of this machine, or a Ray cluster (extra distributed).")
+    ] = Executor.loky,
+    address: Address = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Run a candidate's file, such as winner.py, as your own code.")
     ] = False,
     allow_weak_isolation: AllowWeak = False,
-    resume: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Keep what is finished in DIR, and go on from there.")
+    cache: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Keep what is finished in DIR, for this evaluation and others.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Take what --cache holds of it, or run it anew and keep that.")
+    ] = True,
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON.")] = None,
     csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write CSV.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the frontier; needs the extra report.")] = None,
@@ -92,11 +82,13 @@ def evaluate(
     ]
     pairs = [(controller, store) for _, _, controller, store in runs]
 
-    if address is not None and backend != Backend.ray:
-        raise typer.BadParameter("it is that of a Ray cluster and needs --backend ray", param_hint="--address")
+    if address is not None and executor != Executor.ray:
+        raise typer.BadParameter("it is that of a Ray cluster and needs --executor ray", param_hint="--address")
+    if cache is None and not resume:
+        raise typer.BadParameter("it is that of --cache", param_hint="--fresh")
     isolate = any(isinstance(controller, FileController) for controller, _ in pairs)
-    workers = Workers(jobs, timeout, isolate, backend.value, address)
-    running = evaluate_many(pairs, seeds, rules.value, workers, resume)
+    workers = Workers(jobs, timeout, isolate, executor.value, address)
+    running = evaluate_many(pairs, seeds, rules.value, workers, cache, fresh=not resume)
     screen = Console(stderr=True)
     evaluations = list(
         track(running, "Evaluating", len(pairs), console=screen, transient=True, disable=not screen.is_terminal)
@@ -112,7 +104,8 @@ def evaluate(
         Path(plot).parent.mkdir(parents=True, exist_ok=True)
         plot_results(evaluations, plot)
     if json_file != "-":
-        print_table(results_table(evaluations))
+        for table in results_tables(evaluations):
+            print_table(table)
 
 
 def _zoo(store: ReplayStore) -> list[Controller]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from tts_gym.errors import TTSGymError
 from tts_gym.files import write_whole
@@ -31,15 +31,34 @@ def check_writable(file: Path) -> None:
 
 
 def write(file: str, text: str) -> None:
-    """Write ``text`` whole or not at all; ``-`` is standard output."""
+    """Write a text whole or not at all.
+
+    Args:
+        file: path of the file; ``-`` is standard output.
+        text: what it shall hold.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     if file == "-":
         sys.stdout.write(text)
         return
     write_whole(Path(file), text.encode())
 
 
+def figures(*titles: str) -> Iterator[Column]:
+    """Columns of figures for ``print_table``, by their titles."""
+    return (Column(title, justify="right") for title in titles)
+
+
 def print_table(table: Table) -> None:
-    """Print ``table``, as wide as it is where the output is not a terminal."""
+    """Print ``table``, as wide as it is where the output is not a terminal.
+
+    On a narrow one figures, which stand to the right, stay whole, and texts take several lines.
+    """
+    for column in table.columns:
+        column.overflow = "fold"
+        column.no_wrap = column.justify == "right"
     console = Console()
     if not console.is_terminal:
         console.width = 1000

@@ -11,13 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.equivalence import Equivalence
-from tts_gym.cli.output import print_table
+from tts_gym.cli.help import App
+from tts_gym.cli.output import figures, print_table
 from tts_gym.collectors.explain import explain as explain_answers
 from tts_gym.collectors.regrade import regrade
 from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 
-app = typer.Typer(help="List, inspect, import and check replay stores.", no_args_is_help=True)
+app = App("List, inspect, import and check replay stores.")
 
 Store = Annotated[
     str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")
@@ -27,10 +28,11 @@ Store = Annotated[
 @app.command("list")
 def list_stores() -> None:
     """List the stores that come with the package."""
-    table = Table("name", "model", "benchmark", "questions", "branches")
+    table = Table("name", "model", "benchmark", *figures("questions", "branches"))
     for name in catalogue():
         facts = summarise(load_store(name))
-        table.add_row(facts.name, facts.model, facts.benchmark, f"{facts.questions:,}", f"{facts.branches:,}")
+        words = map(escape, (facts.name, facts.model, facts.benchmark))
+        table.add_row(*words, f"{facts.questions:,}", f"{facts.branches:,}")
     print_table(table)
 
 
@@ -76,10 +78,12 @@ def explain(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="Id of the question.")],
 ) -> None:
     """Say which answers to a question count as the same, and by which comparison (extra collect)."""
-    table = Table("class", "answer", "branches", "probes", "right", "same by")
+    table = Table(*figures("class"), "answer", *figures("branches", "probes"), "right", "same by")
     for one in explain_answers(store, question):
         right = "right" if one.is_right else ""
-        table.add_row(str(one.number), escape(one.text), str(one.branches), str(one.probes), right, one.comparison)
+        table.add_row(
+            str(one.number), escape(one.text), str(one.branches), str(one.probes), right, escape(one.comparison)
+        )
     print_table(table)
 
 
@@ -114,5 +118,6 @@ def _print_facts(facts: StoreSummary) -> None:
             if isinstance(value, int)
             else value
         )
-        table.add_row(name.replace("_", " "), f"{shown:.3f}" if isinstance(shown, float) else str(shown))
+        text = f"{shown:.3f}" if isinstance(shown, float) else escape(str(shown))
+        table.add_row(name.replace("_", " "), text)
     print_table(table)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tts_gym.cli.collect import read_option
-from tts_gym.cli.evaluate import Rules
+from tts_gym.cli.options import Resume, Rules, read_option
 from tts_gym.cli.output import progress_shown
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import ALGORITHMS
@@ -26,7 +25,7 @@ def train(
         list[str], typer.Option(metavar="STORE", help="Store to train on; several may be named, each with --store.")
     ],
     algo: Annotated[str, typer.Option(help=f"What learns: {', '.join(ALGORITHMS)}.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the training; new, unless it is resumed.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the training.")],
     env: Annotated[str, typer.Option(metavar="ID", help="Environment.")] = "TTSWidthDepthRounds-v0",
     timesteps: Annotated[int | None, typer.Option(min=1, help="Steps of all environments together.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything that is drawn.")] = 0,
@@ -48,7 +47,7 @@ def train(
     init_from: Annotated[
         str | None, typer.Option(metavar="SPEC", help="Program to imitate first, such as cmc:beta=0.5.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in DIR, if there is one.")] = False,
+    resume: Resume = True,
 ) -> None:
     """Train a policy on replay stores; evaluate it with -c rl:DIR/best.zip."""
     try:
@@ -64,12 +63,12 @@ def train(
     training, validating = hold_out(store, eval_store or (), fold, all_questions)
     told = Config(algo, env, training, validating, seed, init_from, settings)
     with _signals() as received, progress_shown("timesteps", _read) as watch:
-        progress = run_training(told, out, resume, watch, lambda: bool(received))
+        progress = run_training(told, out, not resume, watch, lambda: bool(received))
     best = "" if progress.best is None else f", best score {progress.best:.4f}"
     if progress.finished:
         print(f"Wrote {out}: {progress.timesteps:,} timesteps{best}.")
         return
-    print(f"Interrupted after {progress.timesteps:,} timesteps: go on with --resume.", file=sys.stderr)
+    print(f"Interrupted after {progress.timesteps:,} timesteps: run this again to go on.", file=sys.stderr)
     sys.exit(128 + received[0])
 
 

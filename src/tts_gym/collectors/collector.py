@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
-from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.signals import answer_logprob, interval_signals, recordable_signals
-from tts_gym.collectors.units import Unit, UnitResult, Usage
+from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.llm.backend import Backend, Completion, Request, Result, Sampling
 
@@ -88,12 +88,12 @@ class _OpenUnit:
         error: why it failed.
     """
 
-    unit: Unit
+    unit: WorkUnit
     prompt: tuple[int, ...]
     branches: list[_Branch] = field(default_factory=list)
     awaited: set[bytes] = field(default_factory=set)
     answers: dict[bytes, ForcedAnswer] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
+    usage: TokenUsage = field(default_factory=TokenUsage)
     error: str | None = None
 
     @property
@@ -127,7 +127,9 @@ class Collector:
         signals: names of the signals that are recorded.
     """
 
-    def __init__(self, backend: Backend, settings: Settings, reader: AnswerReader, concurrency: int = 256) -> None:
+    def __init__(
+        self, backend: Backend, settings: CollectionSettings, reader: AnswerReader, concurrency: int = 256
+    ) -> None:
         """Check what the backend can give.
 
         Args:
@@ -151,7 +153,7 @@ class Collector:
         self._suspects: deque[_Job] = deque()
         self.signals = recordable_signals(backend.signals, settings.top_logprobs)
 
-    def run(self, units: Iterable[Unit]) -> Iterator[UnitResult]:
+    def run(self, units: Iterable[WorkUnit]) -> Iterator[UnitResult]:
         """Work on ``units``, taken one by one as there is room; yield each when it is done or has failed."""
         waiting = iter(units)
         while True:
@@ -172,7 +174,7 @@ class Collector:
                 if job.work.is_done:
                     yield self._closed(job.work)
 
-    def _fill(self, waiting: Iterator[Unit]) -> Iterator[UnitResult]:
+    def _fill(self, waiting: Iterator[WorkUnit]) -> Iterator[UnitResult]:
         """Give the backend what there is room for; yield units that cannot even begin."""
         if self._suspects:
             if not self._running and (suspect := _next(self._suspects)):
@@ -322,6 +324,6 @@ def _next(jobs: deque[_Job]) -> _Job | None:
     return None
 
 
-def _seed(seed: int, unit: Unit) -> int:
+def _seed(seed: int, unit: WorkUnit) -> int:
     """A seed of its own for each unit."""
     return int.from_bytes(hashlib.sha256(f"{seed} {unit.name}".encode()).digest()[:4], "big")

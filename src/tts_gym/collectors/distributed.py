@@ -22,8 +22,8 @@ import numpy as np
 from tts_gym.clusters import ray_cluster
 from tts_gym.collectors.collect import Runner, RunUnits, local_runner
 from tts_gym.collectors.collector import TRIES
-from tts_gym.collectors.settings import Settings
-from tts_gym.collectors.units import Unit, UnitResult, Usage
+from tts_gym.collectors.settings import CollectionSettings
+from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit
 from tts_gym.errors import TTSGymError
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -56,7 +56,7 @@ def ray_runner(actors: Actors, address: str | None = None) -> Runner:
     """
 
     @contextmanager
-    def runner(settings: Settings) -> Iterator[RunUnits]:
+    def runner(settings: CollectionSettings) -> Iterator[RunUnits]:
         with ray_cluster(address, actors.number + 1) as ray:
             yield lambda units: _run(ray, units, settings, actors)
 
@@ -78,7 +78,7 @@ class Mailbox:
             self._posted.add(result.unit.name)
             self._waiting.append(result)
 
-    def admit(self, units: list[Unit]) -> list[Unit]:
+    def admit(self, units: list[WorkUnit]) -> list[WorkUnit]:
         """Those of ``units`` to work on; one that was begun ``TRIES`` times already has failed."""
         admitted = []
         for unit in units:
@@ -86,7 +86,9 @@ class Mailbox:
                 continue
             self._begun[unit.name] += 1
             if self._begun[unit.name] > TRIES:
-                self.post(UnitResult(unit, (), Usage(), f"its actor died {TRIES} times while it was at work on it"))
+                self.post(
+                    UnitResult(unit, (), TokenUsage(), f"its actor died {TRIES} times while it was at work on it")
+                )
             else:
                 admitted.append(unit)
         return admitted
@@ -100,8 +102,14 @@ class Mailbox:
 class Drawer:
     """An actor: loads the model once, and works on one group of units after the other."""
 
-    def __init__(self, settings: Settings, actors: Actors, mailbox: Any) -> None:
-        """Load the model."""
+    def __init__(self, settings: CollectionSettings, actors: Actors, mailbox: Any) -> None:
+        """Load the model.
+
+        Args:
+            settings: what is drawn.
+            actors: options of the backend, and how many sequences it is given.
+            mailbox: handle of the ``Mailbox`` that results are posted to.
+        """
         self._stack = ExitStack()
         self._run = self._stack.enter_context(local_runner(actors.options, actors.concurrency)(settings))
         self._mailbox = mailbox
@@ -116,7 +124,7 @@ class Drawer:
         return {"groups": np.array([len(batch["group"])])}
 
 
-def _run(ray: Any, units: Iterable[Unit], settings: Settings, actors: Actors) -> Iterator[UnitResult]:
+def _run(ray: Any, units: Iterable[WorkUnit], settings: CollectionSettings, actors: Actors) -> Iterator[UnitResult]:
     import ray.data as data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)

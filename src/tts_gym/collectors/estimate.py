@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings
+from tts_gym.collectors.settings import CollectionSettings
 
 CHARACTERS = 4
 """Characters of a token where no tokenizer is asked."""
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CollectionEstimate:
     """What a collection would take.
 
     Attributes:
@@ -41,11 +41,11 @@ class Estimate:
 
 def estimate(
     questions: Sequence[Question],
-    settings: Settings,
+    settings: CollectionSettings,
     branch_tokens: int,
     tokens_per_second: float | None = None,
     prices: dict[str, float] | None = None,
-) -> Estimate:
+) -> CollectionEstimate:
     """Estimate a collection.
 
     Args:
@@ -74,4 +74,4 @@ def estimate(
         spent = {"input": prompt, "cached_input": prefix, "output": output}
         dollars = sum(prices[name] * tokens for name, tokens in spent.items()) / 1e6
     seconds = output / tokens_per_second if tokens_per_second else None
-    return Estimate(len(questions), branches, probes, generated, probe, prompt, prefix, seconds, dollars)
+    return CollectionEstimate(len(questions), branches, probes, generated, probe, prompt, prefix, seconds, dollars)

@@ -10,7 +10,7 @@ from tts_gym.answers.equivalence import Equivalence
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.store import recorded
 from tts_gym.collectors.tasks import TaskScorer
-from tts_gym.collectors.units import Unit
+from tts_gym.collectors.units import WorkUnit
 from tts_gym.datasets.records import given_answers
 
 
@@ -21,7 +21,7 @@ class GroupingAhead(AbstractContextManager["GroupingAhead"]):
     goes wrong there again and is told there.
     """
 
-    def __init__(self, shards: Shards, units: Sequence[Unit], equivalence: Equivalence, tasks: TaskScorer) -> None:
+    def __init__(self, shards: Shards, units: Sequence[WorkUnit], equivalence: Equivalence, tasks: TaskScorer) -> None:
         """Know which units each question has.
 
         Args:
@@ -34,7 +34,7 @@ class GroupingAhead(AbstractContextManager["GroupingAhead"]):
         self._equivalence = equivalence
         self._tasks = tasks
         self._thread = ThreadPoolExecutor(1)
-        self._units: dict[str, list[Unit]] = {}
+        self._units: dict[str, list[WorkUnit]] = {}
         for unit in units:
             self._units.setdefault(unit.question.id, []).append(unit)
 
@@ -42,13 +42,13 @@ class GroupingAhead(AbstractContextManager["GroupingAhead"]):
         """Leave what has not begun, and wait for what has."""
         self._thread.shutdown(cancel_futures=True)
 
-    def kept(self, unit: Unit) -> None:
+    def kept(self, unit: WorkUnit) -> None:
         """Take note that ``unit`` is kept."""
         units = self._units[unit.question.id]
         if not self._shards.missing(units):
             self._thread.submit(self._group, units)
 
-    def _group(self, units: Sequence[Unit]) -> None:
+    def _group(self, units: Sequence[WorkUnit]) -> None:
         question = recorded(self._shards, units)
         if question.scorer is None:
             self._equivalence.classes(given_answers(question), question.gold)

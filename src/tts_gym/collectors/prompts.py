@@ -23,11 +23,22 @@ class Tokenizer(Protocol):
         """Token ids of the beginning of an input."""
 
     def chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> tuple[int, ...]:
-        """Token ids of a conversation."""
+        """Token ids of a conversation.
+
+        Args:
+            messages: "role" and "content" of each turn.
+            add_generation_prompt: end with what the model answers after.
+        """
 
 
 def prompt_tokens(question: Question, prompting: Prompting, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Token ids that the model continues to answer ``question``."""
+    """Token ids that the model continues to answer a question.
+
+    Args:
+        question: the question, with worked examples of its own.
+        prompting: how it is put.
+        tokenizer: that of the model.
+    """
     examples = (*prompting.examples, *question.examples)
     texts = [*(example[0] for example in examples), question.question]
     asked = [prompting.template.replace("{question}", text) for text in texts]
@@ -50,7 +61,12 @@ class ProbePrompts:
     """
 
     def __init__(self, probing: Probing, tokenizer: Tokenizer) -> None:
-        """Encode the suffixes."""
+        """Encode the suffixes.
+
+        Args:
+            probing: how an answer is forced.
+            tokenizer: that of the model.
+        """
         self._plain = tokenizer.encode(probing.suffix)
         self._closing = tokenizer.encode(probing.closing + probing.suffix)
         self._marks = [np.array(tokenizer.encode(mark), np.int32) for mark in (THINK, END_THINK)]

@@ -51,7 +51,7 @@ class Probing:
 
 
 @dataclass(frozen=True)
-class Settings:
+class CollectionSettings:
     """What is drawn for every question; the defaults are those of arXiv 2605.08083.
 
     Attributes:
@@ -120,7 +120,13 @@ def digest(document: Any) -> str:
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Where two JSON documents differ, a line each."""
+    """Where two JSON documents differ, a line each.
+
+    Args:
+        one: the document as it was.
+        other: the document as it is.
+        path: where in larger documents the two stand, names joined by dots.
+    """
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys())
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{path}.{key}".strip("."))]

@@ -19,7 +19,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,21 @@ import pyarrow.parquet as pq
 
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.settings import differences
-from tts_gym.collectors.units import Unit, UnitResult
+from tts_gym.collectors.units import UnitResult, WorkUnit
+from tts_gym.datasets.cache import CACHE
+from tts_gym.datasets.card import CARD_FILE
+from tts_gym.datasets.parquet import METADATA_FILE, TABLE_FILES, TEXTS_FILE
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
 from tts_gym.datasets.signals import SIGNALS
 from tts_gym.files import locked, naming, write_whole
+from tts_gym.run_directories import Layout
 
 WORK = ".collection"
+
+STORE = (METADATA_FILE, *TABLE_FILES, TEXTS_FILE, CARD_FILE, CACHE)
+
+LAYOUT = Layout("collection", (f"{WORK}/settings.json",), (WORK, *STORE))
+"""What lies in the directory of a collection, with its store."""
 
 DIGITS = 16
 """Hexadecimal digits of a digest in the name of a shard."""
@@ -109,12 +118,16 @@ class Shards:
         """Where failures are noted."""
         return self._work / "failures.jsonl"
 
-    def missing(self, units: Iterable[Unit]) -> list[Unit]:
+    def missing(self, units: Iterable[WorkUnit]) -> list[WorkUnit]:
         """Those of ``units`` that have not finished."""
         return [unit for unit in units if unit.name not in self._files]
 
     def keep(self, unit: str, shard: bytes) -> None:
         """Keep the shard of a unit, whole or not at all.
+
+        Args:
+            unit: name of the unit.
+            shard: what ``encode_shard`` gave for it.
 
         Raises:
             OSError: it cannot be written.
@@ -123,17 +136,22 @@ class Shards:
         write_whole(file, shard)
         self._files[unit] = file
 
-    def branches(self, unit: Unit) -> list[RecordedBranch]:
+    def branches(self, unit: WorkUnit) -> list[RecordedBranch]:
         """The branches of a finished unit."""
         return decode_shard(self._files[unit.name].read_bytes())
 
-    def markers(self, units: Iterable[Unit]) -> Counter[str]:
+    def markers(self, units: Iterable[WorkUnit]) -> Counter[str]:
         """How often each mark gave the final answer in finished ``units``; "none" where there is no answer."""
         branches = (branch for unit in units for branch in self.branches(unit))
         return Counter(branch.marker or "none" for branch in branches)
 
-    def note_failure(self, unit: Unit, reason: str) -> None:
-        """Note that a unit failed."""
+    def note_failure(self, unit: WorkUnit, reason: str) -> None:
+        """Note that a unit failed.
+
+        Args:
+            unit: the unit.
+            reason: why, in a sentence for the user.
+        """
         _append(self.failures, {"unit": unit.name, "question": unit.question.id, "first": unit.first, "reason": reason})
 
     def note_session(self, session: dict[str, Any]) -> None:
@@ -147,26 +165,36 @@ class Shards:
 
 
 @contextmanager
-def open_shards(directory: Path, settings: dict[str, Any]) -> Iterator[Shards]:
+def open_shards(directory: Path, settings: dict[str, Any], fresh: bool = False) -> Iterator[Shards]:
     """Use a directory for a collection, new or begun before; nobody else can until the block ends.
 
     Args:
         directory: the directory; it is made if need be.
         settings: the settings of the collection, as JSON holds them.
+        fresh: throw away the collection that is there, with its store, and begin anew.
 
     Raises:
         CollectionError: another collector is at work there, or it holds a collection with other settings, or something
             else.
+        TTSGymError: the collection is to be thrown away, and something else is beside it.
         OSError: it cannot be written to.
     """
     work = directory / WORK
     if directory.exists() and not work.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CollectionError(f"{directory} exists and is no collection: choose another directory.")
+    if fresh and LAYOUT.is_begun(directory):
+        with _alone(directory):
+            LAYOUT.discard(directory)
     work.mkdir(parents=True, exist_ok=True)
-    busy = CollectionError(f"Another collector is at work on {directory}: wait until it ends.")
-    with locked(work / "lock", busy):
+    with _alone(directory):
         _check_settings(directory, settings)
         yield Shards(directory)
+
+
+def _alone(directory: Path) -> AbstractContextManager[None]:
+    """Keep other collectors out."""
+    busy = CollectionError(f"Another collector is at work on {directory}: wait until it ends.")
+    return locked(directory / WORK / "lock", busy)
 
 
 def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
@@ -177,11 +205,12 @@ def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
     try:
         begun = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CollectionError(f"{file} is damaged ({error}): choose another directory.") from error
+        raise CollectionError(f"{file} is damaged ({error}): collect anew with --fresh.") from error
     changes = differences(begun, settings)
     if changes:
         raise CollectionError(
-            f"{directory} was begun with other settings ({'; '.join(changes)}): choose another, or collect as before."
+            f"{directory} was begun with other settings ({'; '.join(changes)}): collect as before, or anew with "
+            "--fresh."
         )
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import Settings, digest
+from tts_gym.collectors.settings import CollectionSettings, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.tasks import TaskScorer
-from tts_gym.collectors.units import Unit, all_units
+from tts_gym.collectors.units import WorkUnit, all_units
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
 from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedQuestion
@@ -24,7 +24,7 @@ from tts_gym.files import move
 def make_store(
     shards: Shards,
     questions: Sequence[Question],
-    settings: Settings,
+    settings: CollectionSettings,
     benchmark: str,
     license_name: str,
     grouping: Grouping,
@@ -65,15 +65,25 @@ def make_store(
     shutil.rmtree(shards.draft)
 
 
-def recorded(shards: Shards, units: Sequence[Unit]) -> RecordedQuestion:
-    """What the finished ``units`` of one question recorded."""
+def recorded(shards: Shards, units: Sequence[WorkUnit]) -> RecordedQuestion:
+    """What the finished units of one question recorded.
+
+    Args:
+        shards: where they are kept.
+        units: all units of the question, in order of branches.
+    """
     asked = units[0].question
     branches = [branch for unit in units for branch in shards.branches(unit)]
     return RecordedQuestion(asked.id, asked.question, asked.gold, branches, scorer=asked.scorer)
 
 
 def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
-    """Whether the store of a collection of ``questions`` is there."""
+    """Whether the store of a collection is there.
+
+    Args:
+        directory: directory of the collection.
+        questions: its questions, in order.
+    """
     try:
         metadata = json.loads((directory / METADATA_FILE).read_text(encoding="utf-8"))
         return bool(metadata["collection"]["questions_sha256"] == _digest(questions))
@@ -81,7 +91,7 @@ def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
         return False
 
 
-def _provenance(shards: Shards, questions: Sequence[Question], settings: Settings) -> dict[str, Any]:
+def _provenance(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> dict[str, Any]:
     plain = settings.as_dict()
     return {
         "model": settings.model,
@@ -98,6 +108,6 @@ def _digest(questions: Sequence[Question]) -> str:
     return digest([asdict(question) for question in questions])
 
 
-def _records(shards: Shards, questions: Sequence[Question], settings: Settings) -> Iterator[RecordedQuestion]:
+def _records(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> Iterator[RecordedQuestion]:
     for _, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
         yield recorded(shards, list(units))

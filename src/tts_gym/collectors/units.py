@@ -14,7 +14,7 @@ KEY_DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Unit:
+class WorkUnit:
     """Consecutive branches of a question.
 
     Attributes:
@@ -36,7 +36,7 @@ class Unit:
 
 
 @dataclass
-class Usage:
+class TokenUsage:
     """Tokens that a unit took.
 
     Attributes:
@@ -55,7 +55,7 @@ class Usage:
     cached: int = 0
     probe: int = 0
 
-    def add(self, other: Usage) -> None:
+    def add(self, other: TokenUsage) -> None:
         """Add what another unit took."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
@@ -73,19 +73,24 @@ class UnitResult:
         is_hopeless: whether it failed without a try, as any other try would.
     """
 
-    unit: Unit
+    unit: WorkUnit
     branches: tuple[RecordedBranch, ...]
-    usage: Usage
+    usage: TokenUsage
     error: str | None = None
     is_hopeless: bool = False
 
 
-def all_units(questions: Sequence[Question], branches: int, block: int) -> Iterator[Unit]:
+def all_units(questions: Sequence[Question], branches: int, block: int) -> Iterator[WorkUnit]:
     """The units of a collection: each question in blocks of at most ``block`` of its ``branches``.
 
     A unit depends on its own question alone, and not on the correct answer, so that questions may come and go.
+
+    Args:
+        questions: the questions.
+        branches: branches of each question (N).
+        block: most branches of a unit.
     """
     for question in questions:
         key = digest([question.id, question.question, question.examples])[:KEY_DIGITS]
         for first in range(0, branches, block):
-            yield Unit(key, question, first, min(block, branches - first))
+            yield WorkUnit(key, question, first, min(block, branches - first))

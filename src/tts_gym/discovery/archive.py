@@ -18,10 +18,27 @@ from tts_gym.discovery.records import Assessment, OnRecordings, Tried, Usage
 from tts_gym.discovery.settings import OPEN, Settings
 from tts_gym.errors import DiscoveryError
 from tts_gym.files import write_whole
+from tts_gym.run_directories import Layout
 from tts_gym.sandbox.boundary import printable
 
 LONGEST_FAILURE = 400
 """Characters of a proposer's reason that are kept."""
+
+LAYOUT = Layout(
+    run="discovery",
+    marks=("discovery.json",),
+    names=(
+        "*.partial",
+        ".lock",
+        "discovery.json",
+        "held_out.jsonl",
+        "report.json",
+        "report.md",
+        "rounds",
+        "winner.py",
+    ),
+)
+"""What ``Archive`` lists, as it lies in the directory."""
 
 
 class Archive:
@@ -49,7 +66,7 @@ class Archive:
             DiscoveryError: the directory has something in it.
         """
         if self.path.exists() and any(not each.name.endswith(".partial") for each in self.path.iterdir()):
-            raise DiscoveryError(f"{self.path} is not empty: choose another directory, or go on with --resume.")
+            raise DiscoveryError(f"{self.path} is not empty: choose another directory.")
         self._write_settings(settings, {store.label: store_digest(store) for store in stores})
 
     def settings(self) -> Settings:
@@ -73,7 +90,7 @@ class Archive:
             if name not in OPEN and value != getattr(begun, name):
                 raise DiscoveryError(
                     f"The discovery in {self.path} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
-                    "leave the option out, or begin another one."
+                    "leave the option out, or begin anew with --fresh."
                 )
         return Settings(**{**asdict(begun), **told})
 
@@ -92,7 +109,7 @@ class Archive:
             if recorded.get(store.label) != store_digest(store):
                 raise DiscoveryError(
                     f"The store {store.label} has changed since the discovery in {self.path} began: "
-                    "bring the old one back, or begin another discovery."
+                    "bring the old one back, or begin anew with --fresh."
                 )
 
     def round_path(self, number: int) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 import pandas as pd
 
-from tts_gym.discovery.archive import Archive, write_table, write_text
+from tts_gym.discovery.archive import LAYOUT, Archive, write_table, write_text
 from tts_gym.discovery.assess import assess
 from tts_gym.discovery.diagnosis import Case, diagnose
 from tts_gym.discovery.feedback import DIGEST_TOKENS, SOURCE_TOKENS, Findings, best_sources, digest, sources_page
@@ -260,16 +260,27 @@ class Discovery:
         return bare + DIGEST_TOKENS + SOURCE_TOKENS
 
 
-def begin(path: Path, settings: Settings, jobs: int, tell: Callable[[str], None]) -> Discovery:
+def begin(path: Path, settings: Settings, jobs: int, tell: Callable[[str], None], fresh: bool = False) -> Discovery:
     """Begin a discovery in a new directory.
+
+    Args:
+        path: the directory.
+        settings: what the discovery is told.
+        jobs: candidates scored at the same time.
+        tell: what to call with a line on the progress.
+        fresh: throw away the discovery that the directory holds.
 
     Raises:
         DiscoveryError: the directory is not empty, a store stands twice, or the proposer cannot be made.
+        TTSGymError: a discovery is to be thrown away, and something else is beside it.
     """
     _check_apart(settings)
     stores = load_stores(settings.search)
     make_proposer(settings, _seed_sources(settings))
     template(settings)
+    if fresh and LAYOUT.is_begun(path):
+        with _alone(path):
+            LAYOUT.discard(path)
     archive = Archive(path)
     archive.begin(settings, stores)
     return Discovery(archive, settings, jobs, tell)

@@ -39,6 +39,7 @@ class Summary:
         store: label of the store.
         controller: name of the controller.
         params: its parameters.
+        label: name and parameters, without those at their defaults.
         rules: accounting rules.
         seeds: seeds a question.
         questions: number of questions.
@@ -53,6 +54,7 @@ class Summary:
     store: str
     controller: str
     params: Mapping[str, Any]
+    label: str
     rules: str
     seeds: int
     questions: int
@@ -84,9 +86,10 @@ def evaluate(
     rules: str = "exact",
     jobs: int = 1,
     timeout: float | None = None,
-    backend: str = "loky",
+    executor: str = "loky",
     address: str | None = None,
-    resume: str | PathLike[str] | None = None,
+    cache: str | PathLike[str] | None = None,
+    fresh: bool = False,
 ) -> Evaluation:
     """Run a controller on every question of a store under ``seeds`` branch orders.
 
@@ -98,9 +101,10 @@ def evaluate(
         rules: accounting, "exact" or "published" (design of the replay, section 3).
         jobs: worker processes; the results do not depend on it.
         timeout: seconds that one worker may take, unlimited by default.
-        backend: "loky" for processes of this machine, "ray" for a Ray cluster (extra ``distributed``).
+        executor: "loky" for processes of this machine, "ray" for a Ray cluster (extra ``distributed``).
         address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
-        resume: directory that keeps what is finished, so that the same evaluation goes on where it was interrupted.
+        cache: directory that keeps what is finished, so that an interrupted evaluation goes on, and others reuse it.
+        fresh: run what the cache holds of this evaluation anew, and keep that.
 
     Raises:
         ControllerError: for a wrong controller or parameter, for one that needs a signal which the store lacks, or one
@@ -109,8 +113,8 @@ def evaluate(
         ValueError: for another argument out of range.
     """
     loaded = store if isinstance(store, ReplayStore) else load_store(store)
-    workers = Workers(jobs, timeout, backend=backend, address=address)
-    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, resume))
+    workers = Workers(jobs, timeout, executor=executor, address=address)
+    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, cache, fresh))
 
 
 def evaluate_many(
@@ -118,20 +122,23 @@ def evaluate_many(
     seeds: int = 100,
     rules: str = "exact",
     workers: Workers | None = None,
-    resume: str | PathLike[str] | None = None,
+    cache: str | PathLike[str] | None = None,
+    fresh: bool = False,
 ) -> Iterator[Evaluation]:
-    """Evaluate several controllers on several stores, in order.
+    """Evaluate each (controller, store) pair, in order, and yield each as it is done.
 
     Args:
-        pairs: a controller and a store each.
-        seeds: number of seeds; seed s replays the branches as shuffled by ``random.Random(s)``.
+        pairs: the pairs.
+        seeds: number of seeds, see ``evaluate``.
         rules: accounting, "exact" or "published".
-        workers: who runs them; this process by default.
-        resume: as for ``evaluate``.
+        workers: who runs the blocks; this process by default.
+        cache: directory that keeps what is finished.
+        fresh: run what the cache holds of these pairs anew, and keep that.
 
     Raises:
-        ControllerError: a controller needs a signal that its store lacks, which is said before anything runs, or fails.
-        ValueError: ``seeds`` or ``rules`` are out of range.
+        ControllerError: a controller needs a signal that its store lacks, which is said before anything runs, fails, or
+            runs into the timeout.
+        ValueError: ``seeds`` or ``rules`` is out of range.
     """
     if seeds < 1:
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
@@ -142,15 +149,16 @@ def evaluate_many(
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
-    results = _results(blocks, workers or Workers(), None if resume is None else BlockCache(resume))
+    results = _results(blocks, workers or Workers(), None if cache is None else BlockCache(cache), fresh)
     for controller, store in pairs:
         parts = [next(results) for _ in shares]
         for message in dict.fromkeys(message for part in parts for message in part.messages):
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         rows = _in_order([part.rows for part in parts], store)
-        rows.insert(0, "controller", describe(controller))
+        rows.insert(0, "controller", _specification(controller.name, controller.parameters))
         rows.insert(1, "store", store.label)
         graded = rows.assign(percent=100.0 * rows["correct"])
+        changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
         accuracy, tokens, sequential = estimates(graded, ("percent", "tokens", "sequential_tokens"))
         yield Evaluation(
             rows,
@@ -158,6 +166,7 @@ def evaluate_many(
                 store=store.label,
                 controller=controller.name,
                 params=dict(controller.parameters),
+                label=_specification(controller.name, changed),
                 rules=rules,
                 seeds=seeds,
                 questions=len(store),
@@ -171,10 +180,12 @@ def evaluate_many(
         )
 
 
-def _results(blocks: Sequence[Block], workers: Workers, finished: BlockCache | None) -> Iterator[BlockResult]:
+def _results(
+    blocks: Sequence[Block], workers: Workers, finished: BlockCache | None, fresh: bool
+) -> Iterator[BlockResult]:
     """The results of ``blocks`` in their order, as soon as each has its turn."""
     outcomes: dict[int, Outcome] = {}
-    if finished is not None:
+    if finished is not None and not fresh:
         known = ((key, finished.find(block)) for key, block in enumerate(blocks))
         outcomes.update((key, result) for key, result in known if result is not None)
     missing = {key: block for key, block in enumerate(blocks) if key not in outcomes}
@@ -191,10 +202,10 @@ def _results(blocks: Sequence[Block], workers: Workers, finished: BlockCache | N
             yield turn
 
 
-def describe(controller: Controller) -> str:
-    """The specification of ``controller``: its name and all its parameters."""
-    parameters = ",".join(f"{name}={value}" for name, value in controller.parameters.items())
-    return f"{controller.name}:{parameters}" if parameters else controller.name
+def _specification(name: str, parameters: Mapping[str, Any]) -> str:
+    """``name:parameter=value,…``, as ``parse_spec`` reads it."""
+    values = ",".join(f"{parameter}={value}" for parameter, value in parameters.items())
+    return f"{name}:{values}" if values else name
 
 
 def _as_controller(controller: str | Controller | Program | Callable[..., Any]) -> Controller:

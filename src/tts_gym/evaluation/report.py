@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from os import PathLike
 from typing import Any
 
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.errors import TTSGymError
@@ -48,23 +50,23 @@ def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def results_table(evaluations: Sequence[Evaluation]) -> Table:
-    """Accuracy against tokens, one row an evaluation."""
-    table = Table("store", "controller")
-    for title in ("accuracy %", "95 % interval", "tokens", "sequential tokens"):
-        table.add_column(title, justify="right")
-    for rows, summary in evaluations:
-        table.add_row(
-            summary.store,
-            rows["controller"].iloc[0]
-            + (" (upper bound)" if summary.upper_bound else "")
-            + (" (weak isolation)" if is_weak(summary.isolation) else ""),
-            f"{summary.accuracy.mean:.2f}",
-            f"{summary.accuracy.low:.1f} to {summary.accuracy.high:.1f}",
-            f"{summary.tokens.mean:,.0f}",
-            f"{summary.sequential_tokens.mean:,.0f}",
-        )
-    return table
+def results_tables(evaluations: Sequence[Evaluation]) -> Iterator[Table]:
+    """Accuracy against tokens: a table for each store, a row for each evaluation, figures to the right."""
+    for store, those in groupby(evaluations, lambda evaluation: evaluation.summary.store):
+        table = Table("controller", title=escape(store), title_justify="left")
+        for title in ("accuracy %", "95 % interval", "tokens", "sequential\ntokens"):
+            table.add_column(title, justify="right")
+        for _, summary in those:
+            table.add_row(
+                escape(summary.label)
+                + (" (upper bound)" if summary.upper_bound else "")
+                + (" (weak isolation)" if is_weak(summary.isolation) else ""),
+                f"{summary.accuracy.mean:.2f}",
+                f"{summary.accuracy.low:.1f} to {summary.accuracy.high:.1f}",
+                f"{summary.tokens.mean:,.0f}",
+                f"{summary.sequential_tokens.mean:,.0f}",
+            )
+        yield table
 
 
 def plot_results(evaluations: Sequence[Evaluation], file: str | PathLike[str]) -> None:
@@ -74,11 +76,16 @@ def plot_results(evaluations: Sequence[Evaluation], file: str | PathLike[str]) -
         evaluations: the results.
         file: the picture, in the format that its name ends with.
 
+    Args:
+        evaluations: what is drawn.
+        file: the picture; its suffix says of what kind.
+
     Raises:
         TTSGymError: if there are only upper bounds, or matplotlib is not installed.
     """
-    controllers = [rows for rows, summary in evaluations if not summary.upper_bound]
-    bounds = [rows for rows, summary in evaluations if summary.upper_bound]
+    labelled = [(rows.assign(controller=summary.label), summary.upper_bound) for rows, summary in evaluations]
+    controllers = [rows for rows, is_bound in labelled if not is_bound]
+    bounds = [rows for rows, is_bound in labelled if is_bound]
     if not controllers:
         raise TTSGymError("There is no frontier to draw: evaluate a controller that is not an upper bound.")
     title = ", ".join(dict.fromkeys(summary.store for _, summary in evaluations))

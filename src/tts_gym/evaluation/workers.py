@@ -21,7 +21,7 @@ from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult, run_block
 from tts_gym.sandbox.jailed_controller import JailedController
 
-BACKENDS = ("loky", "ray")
+EXECUTORS = ("loky", "ray")
 
 Outcome = BlockResult | ControllerError
 """What a block comes to: its result, or why its controller failed."""
@@ -38,7 +38,7 @@ class Workers:
         jobs: worker processes; with 1 everything runs in this process, unless another attribute asks for workers.
         timeout: seconds to wait for the next block before the evaluation is given up.
         isolate: use worker processes in any case, so that compiled code can be interrupted.
-        backend: "loky" for processes of this machine, "ray" for a Ray cluster.
+        executor: "loky" for processes of this machine, "ray" for a Ray cluster.
         address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
 
     Raises:
@@ -48,7 +48,7 @@ class Workers:
     jobs: int = 1
     timeout: float | None = None
     isolate: bool = False
-    backend: str = "loky"
+    executor: str = "loky"
     address: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,10 +57,10 @@ class Workers:
             raise ValueError(f"An evaluation needs at least 1 job, but got {self.jobs}.")
         if self.timeout is not None and not self.timeout > 0:
             raise ValueError(f"A timeout is a positive number of seconds, but got {self.timeout}.")
-        if self.backend not in BACKENDS:
-            raise ValueError(f"Unknown backend {self.backend!r}: use loky or ray.")
-        if self.address is not None and self.backend != "ray":
-            raise ValueError("An address is that of a Ray cluster: use it with the backend ray.")
+        if self.executor not in EXECUTORS:
+            raise ValueError(f"Unknown executor {self.executor!r}: use loky or ray.")
+        if self.address is not None and self.executor != "ray":
+            raise ValueError("An address is that of a Ray cluster: use it with the executor ray.")
 
     def run(self, blocks: Mapping[int, Block]) -> Generator[tuple[int, Outcome], None, None]:
         """Run ``blocks`` and yield their keys and outcomes as they finish.
@@ -76,7 +76,7 @@ class Workers:
         blocks = {key: block for key, block in blocks.items() if key not in jailed}
         if not blocks:
             return
-        if self.backend == "ray":
+        if self.executor == "ray":
             yield from _run_on_ray(blocks, self)
         elif self.jobs == 1 and self.timeout is None and not self.isolate:
             yield from (_run_numbered(key, block) for key, block in blocks.items())

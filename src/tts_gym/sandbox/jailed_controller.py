@@ -115,12 +115,17 @@ class JailedController:
             candidate = read_candidate(text)
         except CandidateError as error:
             raise ControllerError(f"The candidate in {file} is refused: {error}; --trust runs it as code.") from error
-        return cls(file.stem, candidate, _KNOB.read(parameters.get("beta", 0.5), "beta", file.stem), limits)
+        return cls(file.stem, candidate, _KNOB.read(parameters.get("beta", _KNOB.default), "beta", file.stem), limits)
 
     @property
     def parameters(self) -> Mapping[str, float]:
         """The knob."""
         return {"beta": self.beta}
+
+    @property
+    def defaults(self) -> Mapping[str, float]:
+        """Where the knob stands by default."""
+        return {"beta": _KNOB.default}
 
     def identity(self) -> str:
         """See ``Controller.identity``."""

@@ -131,12 +131,24 @@ def test_settings_for_no_environment_are_refused(refuses, tmp_path):
 def test_a_directory_is_not_overwritten_and_a_difference_is_shown(run, tiny, tmp_path):
     call = ("train", *STORE, "--algo", "ppo", "--config", tiny("ppo"), "--out", tmp_path / "run")
     assert run(*call, "--timesteps", 128)[0] == 0
-    status, _, err = run(*call, "--timesteps", 128)
-    assert status == 2 and "exists already" in err
-    status, _, err = run(*call, "--timesteps", 256, "--resume")
-    assert status == 2 and "settings.timesteps is 128 there and 256 here" in err
-    status, told, _ = run(*call, "--timesteps", 128, "--resume")
-    assert status == 0 and "128 timesteps" in told
+    status, _, err = run(*call, "--timesteps", 256)
+    assert status == 2 and "settings.timesteps is 128 there and 256 here; train as before, or anew with --fresh" in err
+    for resumed in ((), ("--resume",)):
+        status, told, _ = run(*call, "--timesteps", 128, *resumed)
+        assert status == 0 and "128 timesteps" in told
+    status, told, _ = run(*call, "--timesteps", 256, "--fresh")
+    assert status == 0 and "256 timesteps" in told
+    assert [each.name for each in tmp_path.iterdir() if each.is_dir()] == ["run"]
+
+
+def test_a_fresh_training_keeps_the_old_one_until_it_can_begin(run, tiny, tmp_path):
+    call = ("train", *STORE, "--algo", "ppo", "--config", tiny("ppo"), "--out", tmp_path / "run", "--timesteps", 128)
+    assert run(*call)[0] == 0
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*")}
+    (tmp_path / "wrong.yaml").write_text("TTSWidthDepthRounds-v0: {hyperparameters: {batch_size: 1}}\n")
+    status, _, err = run(*call, "--config", tmp_path / "wrong.yaml", "--fresh")
+    assert status == 2 and "Cannot make ppo" in err
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*")} == before
 
 
 @pytest.mark.slow
@@ -153,9 +165,9 @@ def test_a_signal_leaves_a_directory_that_goes_on(run, tiny, tmp_path, number, s
         process.send_signal(number)
         err = process.communicate(timeout=60)[1]
     assert process.returncode == status
-    assert ("go on with --resume" in err) == (number != signal.SIGKILL) and "Traceback" not in err
+    assert ("run this again to go on" in err) == (number != signal.SIGKILL) and "Traceback" not in err
     assert not (out / "final.zip").exists()
-    assert run(*call, "--resume")[0] == 0
+    assert run(*call)[0] == 0
     curve = pd.read_csv(out / "validation.csv")
     assert sorted(set(curve["timesteps"])) == [1024 * k for k in range(17)]
     assert pd.read_csv(out / "progress.csv")["time/total_timesteps"].tolist() == [128 * k for k in range(1, 129)]

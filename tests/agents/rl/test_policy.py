@@ -102,13 +102,13 @@ def test_results_do_not_depend_on_workers_and_are_kept(tmp_path):
     file = tmp_path / "model.zip"
     untrained(file)
     alone = evaluate(f"rl:{file}", STORE, seeds=30).rows
-    together = evaluate(f"rl:{file}", STORE, seeds=30, jobs=2, resume=tmp_path / "kept").rows
-    again = evaluate(f"rl:{file}", STORE, seeds=30, resume=tmp_path / "kept").rows
+    together = evaluate(f"rl:{file}", STORE, seeds=30, jobs=2, cache=tmp_path / "kept").rows
+    again = evaluate(f"rl:{file}", STORE, seeds=30, cache=tmp_path / "kept").rows
     pd.testing.assert_frame_equal(alone, together)
     pd.testing.assert_frame_equal(alone, again)
     kept = len(list((tmp_path / "kept").iterdir()))
     untrained(file, questions=["another model"])
-    evaluate(f"rl:{file}", STORE, seeds=30, resume=tmp_path / "kept")
+    evaluate(f"rl:{file}", STORE, seeds=30, cache=tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 2 * kept
 
 

@@ -72,7 +72,7 @@ def test_an_interrupted_training_takes_the_steps_of_a_whole_one(config, tmp_path
     part = train(told, tmp_path / "part", stopped=lambda: next(calls, None) is None)
     assert not part.finished and part.timesteps <= 8 * steps
     assert not (tmp_path / "part" / "final.zip").exists()
-    rest = train(told, tmp_path / "part", resume=True)
+    rest = train(told, tmp_path / "part")
     assert rest.finished and rest.timesteps == whole.timesteps == 512
     curves = [pd.read_csv(tmp_path / name / "validation.csv")["timesteps"].tolist() for name in ("whole", "part")]
     assert curves[0] == curves[1] and sorted(set(curves[0])) == [0, 128, 256, 384, 512]
@@ -106,15 +106,16 @@ def test_a_finished_training_is_left_alone(config, tmp_path):
     told = config()
     train(told, tmp_path / "run")
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    assert train(told, tmp_path / "run", resume=True).finished
+    assert train(told, tmp_path / "run").finished
     assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*") if file.is_file()}
 
 
 def test_a_second_training_in_the_directory_is_refused_while_the_first_runs(config, tmp_path):
     def disturb(progress):
         if progress.timesteps == 8:
-            with pytest.raises(ControllerError, match="Another process trains in"):
-                train(told, tmp_path / "out", resume=True)
+            for fresh in (False, True):
+                with pytest.raises(ControllerError, match="Another process trains in"):
+                    train(told, tmp_path / "out", fresh)
 
     told = config("ppo")
     assert train(told, tmp_path / "out", watch=disturb).finished
@@ -125,26 +126,28 @@ def test_a_training_that_is_killed_before_its_last_file_writes_no_more_than_that
     train(told, tmp_path / "run")
     curve, model = (tmp_path / "run" / "validation.csv").read_text(), parameters(told, tmp_path / "run" / "final.zip")
     (tmp_path / "run" / "final.zip").unlink()
-    assert train(told, tmp_path / "run", resume=True).timesteps == 512
+    assert train(told, tmp_path / "run").timesteps == 512
     assert (tmp_path / "run" / "validation.csv").read_text() == curve
     assert same(parameters(told, tmp_path / "run" / "final.zip"), model)
 
 
 def test_it_goes_on_only_with_the_same_config_and_the_same_recordings(config, tmp_path):
     train(config(), tmp_path / "run")
-    with pytest.raises(ControllerError, match="exists already"):
-        train(config(), tmp_path / "run")
     with pytest.raises(ControllerError, match=r"seed is 0 there and 1 here; settings.timesteps is 512 there and 640"):
-        train(config(timesteps=640, seed=1), tmp_path / "run", resume=True)
+        train(config(timesteps=640, seed=1), tmp_path / "run")
     file = tmp_path / "run" / "provenance.json"
     provenance = json.loads(file.read_text())
     provenance["stores"][0]["sha256"] = "0" * 64
     file.write_text(json.dumps(provenance))
     with pytest.raises(ControllerError, match="store synthetic-small.except=1/5 has changed"):
-        train(config(), tmp_path / "run", resume=True)
+        train(config(), tmp_path / "run")
     (tmp_path / "other").mkdir()
-    with pytest.raises(ControllerError, match="no directory of a training"):
-        train(config(), tmp_path / "other", resume=True)
+    (tmp_path / "other" / "config.yaml").touch()
+    (tmp_path / "other" / "mine.txt").touch()
+    for fresh in (False, True):
+        with pytest.raises(ControllerError, match="no directory of a training"):
+            train(config(), tmp_path / "other", fresh)
+    assert len(list((tmp_path / "other").iterdir())) == 2
 
 
 @given(fold=st.integers(1, 9), folds=st.integers(1, 9))

@@ -70,11 +70,13 @@ class PolicyController:
         path: file of the model.
         parameters: "path", and "cost_weight", the price of tokens that the policy is shown.
         digest: hash of the file.
+        defaults: "cost_weight" where nobody gives one.
     """
 
     path: Path
     parameters: Mapping[str, Any]
     digest: str = field(repr=False)
+    defaults: Mapping[str, Any] = field(repr=False)
 
     name = "rl"
     upper_bound = False
@@ -100,7 +102,8 @@ class PolicyController:
         if unknown:
             raise ControllerError(f"Controller rl has no parameter {', '.join(sorted(unknown))}: it has cost_weight.")
         weight = _read_weight((parameters or {}).get("cost_weight"), training)
-        return cls(path, {"path": str(path), "cost_weight": weight}, hashlib.sha256(content).hexdigest())
+        defaults = {"cost_weight": _read_weight(None, training)}
+        return cls(path, {"path": str(path), "cost_weight": weight}, hashlib.sha256(content).hexdigest(), defaults)
 
     def identity(self) -> str:
         """See ``Controller.identity``."""

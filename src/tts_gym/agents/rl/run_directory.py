@@ -21,10 +21,29 @@ from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
 from tts_gym.files import locked, write_whole
+from tts_gym.run_directories import Layout
 
 PACKAGES = ("tts-gym", "stable-baselines3", "sb3-contrib", "torch", "gymnasium", "numpy", "numba", "tensorboard")
 
 CHECKPOINTS_KEPT = 3
+
+LAYOUT = Layout(
+    run="training",
+    marks=("config.yaml", "provenance.json"),
+    names=(
+        "*.partial",
+        ".lock",
+        "best.zip",
+        "checkpoints",
+        "config.yaml",
+        "events.out.tfevents.*",
+        "final.zip",
+        "progress.csv",
+        "provenance.json",
+        "validation.csv",
+    ),
+)
+"""What ``RunDirectory`` writes."""
 
 
 class RunDirectory:
@@ -38,31 +57,45 @@ class RunDirectory:
     - ``best.zip``, ``final.zip``: the models.
     """
 
-    def __init__(self, path: Path, config: Config, stores: Mapping[str, ReplayStore], resume: bool) -> None:
+    def __init__(self, path: Path, config: Config, stores: Mapping[str, ReplayStore], fresh: bool) -> None:
         """See whether the directory can be begun, or gone on with.
 
         Args:
             path: the directory.
             config: what the training is told.
             stores: those of the config by their names there.
-            resume: whether the directory may exist.
+            fresh: throw away the training that the directory holds, instead of going on with it.
 
         Raises:
-            ControllerError: it exists and is not to be gone on with, or is that of another training.
+            ControllerError: it is that of another training, or of something else.
+            TTSGymError: it is to be thrown away and holds something else.
         """
         self.path = path
         self._config = config.document()
         self._provenance = _provenance(config, stores)
-        if path.exists() and not resume:
-            raise ControllerError(f"{path} exists already: choose another directory, or resume the training in it.")
-        if path.exists():
-            self._compare()
+        if LAYOUT.is_begun(path):
+            if fresh:
+                LAYOUT.check_discardable(path)
+            else:
+                self._compare()
+        elif not LAYOUT.is_free(path):
+            raise ControllerError(f"{path} is no directory of a training: choose another one.")
+
+    def discard(self) -> None:
+        """Throw away the training that the directory holds, if there is one.
+
+        Raises:
+            ControllerError: another process trains in it.
+            TTSGymError: it holds something else.
+        """
+        if LAYOUT.is_begun(self.path):
+            with self.alone():
+                LAYOUT.discard(self.path)
 
     def begin(self) -> None:
         """Write what the training was told and what it uses, if that is not there."""
-        if self.path.exists():
+        if LAYOUT.is_begun(self.path):
             return
-        (self.path / "checkpoints").mkdir(parents=True)
         write_whole(self.path / "provenance.json", json.dumps(self._provenance, indent=2).encode())
         write_whole(self.path / "config.yaml", yaml.safe_dump(self._config, sort_keys=False).encode())
 
@@ -130,15 +163,23 @@ class RunDirectory:
             begun = yaml.safe_load((self.path / "config.yaml").read_text())
             recorded = json.loads((self.path / "provenance.json").read_text())["stores"]
         except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-            raise ControllerError(f"{self.path} is no directory of a training: choose another one.") from error
+            raise ControllerError(
+                f"What the training in {self.path} was told is damaged ({error}): begin it anew with --fresh."
+            ) from error
         there, here = _flat(begun), _flat(self._config)
         differing = [name for name in {**there, **here} if there.get(name) != here.get(name)]
         if differing:
             told = "; ".join(f"{name} is {there.get(name)!r} there and {here.get(name)!r} here" for name in differing)
-            raise ControllerError(f"The training in {self.path} was begun with another config: {told}.")
+            raise ControllerError(
+                f"The training in {self.path} was begun with another config: {told}; train as before, or anew with "
+                "--fresh."
+            )
         changed = [new["name"] for old, new in zip(recorded, self._provenance["stores"], strict=True) if old != new]
         if changed:
-            raise ControllerError(f"The store {changed[0]} has changed since the training in {self.path} began.")
+            raise ControllerError(
+                f"The store {changed[0]} has changed since the training in {self.path} began: bring the old one back, "
+                "or begin anew with --fresh."
+            )
 
 
 def replay_file(checkpoint: Path) -> Path:

@@ -46,18 +46,18 @@ class TrainingProgress:
 def train(
     config: Config,
     out: Path,
-    resume: bool = False,
+    fresh: bool = False,
     watch: Callable[[TrainingProgress], None] = lambda progress: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingProgress:
-    """Train a policy. The same config gives the same models.
+    """Train a policy, or go on with the training in ``out``. The same config gives the same models.
 
     An interrupted training goes on from its last checkpoint; its environments begin new episodes.
 
     Args:
         config: what to train on what.
         out: directory to write, see ``RunDirectory``.
-        resume: go on with what is in ``out``.
+        fresh: throw away the training that ``out`` holds, and begin anew.
         watch: called after every step of the environments.
         stopped: asked after every step whether to stop; if so, a checkpoint is kept.
 
@@ -76,8 +76,10 @@ def train(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        directory = RunDirectory(out, config, stores, resume)
+        directory = RunDirectory(out, config, stores, fresh)
         model = new_model(config)
+        if fresh:
+            directory.discard()
         checkpoint = directory.newest_checkpoint()
         if checkpoint is not None:
             model = _loaded(config, checkpoint, model.get_env())

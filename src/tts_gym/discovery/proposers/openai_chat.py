@@ -87,7 +87,7 @@ class OpenAIChat:
         except openai.OpenAIError as error:
             raise DiscoveryError(
                 f"The model {self._model} at {self._where} cannot be asked ({_line(error)}): "
-                "mend that and go on with --resume; nothing is lost."
+                "mend that and run the same command again; nothing is lost."
             ) from error
         document = answer.model_dump(mode="json", warnings=False) if hasattr(answer, "model_dump") else answer
         said.append({"role": "assistant", "reply": document})
