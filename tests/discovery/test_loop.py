@@ -17,7 +17,7 @@ from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.proposers import command
 from tts_gym.discovery.proposers.proposer import Task
 from tts_gym.discovery.report import status_text, write_report
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError, TTSGymError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
@@ -27,11 +27,11 @@ OTHER = SOURCE.replace("1 + 3 * beta", "1 + 2 * beta")
 
 @pytest.fixture
 def told(store_file):
-    """Settings of a small discovery, with other values for some."""
+    """DiscoverySettings of a small discovery, with other values for some."""
 
     def make(**options):
         small = {"rounds": 2, "seeds": 2, "seed_programs": ("sc",), "proposer": "evolution"}
-        return Settings((str(store_file),), **(small | options))
+        return DiscoverySettings((str(store_file),), **(small | options))
 
     return make
 
@@ -217,10 +217,10 @@ def test_a_command_that_leaves_its_process_group_does_not_hold_up_the_discovery(
 
 def test_without_traces_the_proposer_reads_scores_only(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, traces=False), 1, quiet).run()
-    digest = (tmp_path / "d/rounds/001/digest.md").read_text()
-    assert "r01-1, score" in digest
-    assert "Diagnosis" not in digest
-    assert "Questions" not in digest
+    lessons = (tmp_path / "d/rounds/001/lessons.md").read_text()
+    assert "r01-1, score" in lessons
+    assert "Diagnosis" not in lessons
+    assert "Questions" not in lessons
     assert pd.read_parquet(tmp_path / "d/rounds/001/cases.parquet").empty
 
 
@@ -268,7 +268,7 @@ def test_a_held_out_store_is_read_by_the_report_alone(tmp_path, told, store_file
 )
 def test_refusals_leave_nothing_behind(tmp_path, told, options, message):
     with pytest.raises(TTSGymError, match=message):
-        begin(tmp_path / "d", Settings(**(vars(told()) | options)), 1, quiet)
+        begin(tmp_path / "d", DiscoverySettings(**(vars(told()) | options)), 1, quiet)
     assert not (tmp_path / "d").exists()
 
 
@@ -280,7 +280,7 @@ def test_the_sdk_of_claude_is_asked_for_by_name(tmp_path, told, monkeypatch):
 
 def test_a_template_of_ones_own(tmp_path, told):
     file = tmp_path / "mine.md"
-    file.write_text("Up to $width branches, $$5.\n$digest")
+    file.write_text("Up to $width branches, $$5.\n$lessons")
     begin(tmp_path / "d", told(proposer="manual", template=str(file)), 1, quiet).run()
     prompt = (tmp_path / "d/rounds/001/1/workspace/prompt.md").read_text()
     assert prompt.startswith("Up to 64 branches, $5.\n## After round 0")
@@ -354,9 +354,9 @@ def test_a_class_is_scored_and_marked_as_unaudited(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, proposer="manual"), 1, quiet).run()
     (tmp_path / "d/rounds/001/1/workspace/candidate.py").write_text(SOLVER)
     assert go_on(tmp_path / "d", {}, 1, quiet).run().reason == "done"
-    digest = (tmp_path / "d/rounds/001/digest.md").read_text()
-    assert "| r01-1 (unaudited) |" in digest
-    assert "No diagnosis" in digest
+    lessons = (tmp_path / "d/rounds/001/lessons.md").read_text()
+    assert "| r01-1 (unaudited) |" in lessons
+    assert "No diagnosis" in lessons
     with pytest.raises(DiscoveryError, match="--allow-unaudited"):
         write_report(tmp_path / "d")
     page = write_report(tmp_path / "d", allow_unaudited=True)
@@ -372,8 +372,8 @@ def test_a_class_sets_no_other_candidate_aside_and_wins_over_none(tmp_path, told
     _, cheap, audited = Archive(tmp_path / "d").tried()
     assert clearly_dominated(audited.table, cheap.table.assign(controller="cheap"))
     assert not audited.assessment.dominated and audited.assessment.stage == "all"
-    digest = (tmp_path / "d/rounds/002/digest.md").read_text()
-    assert "| r01-1 (unaudited) |" in digest and "r01-1:beta" not in digest
+    lessons = (tmp_path / "d/rounds/002/lessons.md").read_text()
+    assert "| r01-1 (unaudited) |" in lessons and "r01-1:beta" not in lessons
     status, out, _ = run("discover", "report", tmp_path / "d")
     assert status == 0 and out.startswith("# The winner: r02-1\n")
     status, out, _ = run("discover", "report", tmp_path / "d", "--allow-unaudited")

@@ -87,14 +87,14 @@ def run(
     }
     told = {name: value for name, value in told.items() if value is not None}
     from tts_gym.discovery.loop import begin, go_on
-    from tts_gym.discovery.settings import Settings
+    from tts_gym.discovery.settings import DiscoverySettings
 
     if resume and (directory / "discovery.json").exists():
         discovery = go_on(directory, told, jobs, _tell)
     elif "search" not in told:
         raise TTSGymError("A discovery needs a store to search on: name one with --search.")
     else:
-        discovery = begin(directory, Settings(**told), jobs, _tell)
+        discovery = begin(directory, DiscoverySettings(**told), jobs, _tell)
     _go(discovery, directory, None)
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.proposers.proposer import Proposal
-from tts_gym.discovery.records import Assessment, OnRecordings, Tried, Usage
-from tts_gym.discovery.settings import OPEN, Settings
+from tts_gym.discovery.records import Assessment, OnRecordings, ProposalUsage, Tried
+from tts_gym.discovery.settings import OPEN, DiscoverySettings
 from tts_gym.errors import DiscoveryError
 from tts_gym.files import write_whole
 from tts_gym.sandbox.boundary import printable
@@ -28,8 +28,8 @@ class Archive:
     """The files of a discovery.
 
     - ``discovery.json``: what it was told, and a hash of every search store.
-    - ``rounds/NNN/``: a round; 000 is that of the seed programs. ``digest.md`` is what it taught, ``cases.parquet`` has
-      its diagnosed episodes. ``round.json``, with the state of the proposer, is written last and closes the round.
+    - ``rounds/NNN/``: a round; 000 is that of the seed programs. ``lessons.md`` is what it taught, ``cases.parquet``
+      has its diagnosed episodes. ``round.json``, with the state of the proposer, is written last and closes the round.
     - ``rounds/NNN/SLOT/``: a candidate. ``workspace/`` is where it is written, beside its ``prompt.md``;
       ``candidate.py`` is its source, ``proposal.json`` what it took, ``transcript.json`` what was said, ``result.json``
       what became of it, ``questions.parquet`` its means over the seeds, and ``recorded.json``, if it came to lead, how
@@ -42,7 +42,7 @@ class Archive:
         """Use the directory ``path``, which need not exist yet."""
         self.path = path
 
-    def begin(self, settings: Settings, stores: Sequence[ReplayStore]) -> None:
+    def begin(self, settings: DiscoverySettings, stores: Sequence[ReplayStore]) -> None:
         """Write what the discovery is told.
 
         Raises:
@@ -52,7 +52,7 @@ class Archive:
             raise DiscoveryError(f"{self.path} is not empty: choose another directory, or go on with --resume.")
         self._write_settings(settings, {store.label: store_digest(store) for store in stores})
 
-    def settings(self) -> Settings:
+    def settings(self) -> DiscoverySettings:
         """What the discovery was told.
 
         Raises:
@@ -60,9 +60,9 @@ class Archive:
         """
         told: Any = self._document()["settings"]
         lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
-        return Settings(**(told | lists))
+        return DiscoverySettings(**(told | lists))
 
-    def go_on(self, told: Mapping[str, Any]) -> Settings:
+    def go_on(self, told: Mapping[str, Any]) -> DiscoverySettings:
         """What the discovery was told, with what is told now.
 
         Raises:
@@ -75,9 +75,9 @@ class Archive:
                     f"The discovery in {self.path} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
                     "leave the option out, or begin another one."
                 )
-        return Settings(**{**asdict(begun), **told})
+        return DiscoverySettings(**{**asdict(begun), **told})
 
-    def keep_settings(self, settings: Settings) -> None:
+    def keep_settings(self, settings: DiscoverySettings) -> None:
         """Write what the discovery is told from now on."""
         self._write_settings(settings, self._document()["stores"])
 
@@ -121,7 +121,7 @@ class Archive:
             return None
         kept = read_json(here / "proposal.json")
         source = (here / "candidate.py").read_text(encoding="utf-8") if kept["source"] else None
-        return Proposal(source, kept["failure"], Usage(**kept["usage"]), genome=kept["genome"])
+        return Proposal(source, kept["failure"], ProposalUsage(**kept["usage"]), genome=kept["genome"])
 
     def keep_proposal(self, number: int, slot: int, proposal: Proposal) -> None:
         """Write a proposal; ``proposal.json`` comes last."""
@@ -174,10 +174,10 @@ class Archive:
             found.append(Tried(number, slot, name, proposal.source, assessment, proposal.usage, genome, recorded))
         return sorted(found, key=lambda each: (each.round, each.slot))
 
-    def spent(self) -> Usage:
+    def spent(self) -> ProposalUsage:
         """What all proposals took, those not yet assessed among them."""
         files = (self.path / "rounds").glob("*/*/proposal.json")
-        return sum((Usage(**read_json(file)["usage"]) for file in sorted(files)), Usage())
+        return sum((ProposalUsage(**read_json(file)["usage"]) for file in sorted(files)), ProposalUsage())
 
     def note_held_out(self, record: Mapping[str, Any]) -> None:
         """Add a line on the reading of a held-out store."""
@@ -193,7 +193,7 @@ class Archive:
             raise DiscoveryError(f"{self.path} is no directory of a discovery: begin one with discover run.") from error
         return document
 
-    def _write_settings(self, settings: Settings, stores: Mapping[str, str]) -> None:
+    def _write_settings(self, settings: DiscoverySettings, stores: Mapping[str, str]) -> None:
         write_json(self.path / "discovery.json", {"settings": asdict(settings), "stores": dict(stores)})
 
 

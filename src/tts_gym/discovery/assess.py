@@ -15,7 +15,7 @@ import pandas as pd
 
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.records import COUNTS, Assessment
-from tts_gym.discovery.settings import BETAS, Settings
+from tts_gym.discovery.settings import BETAS, DiscoverySettings
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.boundary import printable
 from tts_gym.sandbox.candidate import Candidate, read_candidate
@@ -30,7 +30,11 @@ LONGEST_FAILURE = 400
 
 
 def assess(
-    source: str, stores: Sequence[ReplayStore], settings: Settings, rivals: pd.DataFrame | None, seed_program: bool
+    source: str,
+    stores: Sequence[ReplayStore],
+    settings: DiscoverySettings,
+    rivals: pd.DataFrame | None,
+    seed_program: bool,
 ) -> Assessment:
     """Score the candidate ``source``.
 
@@ -52,7 +56,7 @@ def assess(
 def _assess(
     candidate: Candidate,
     stores: Sequence[ReplayStore],
-    settings: Settings,
+    settings: DiscoverySettings,
     rivals: pd.DataFrame | None,
     seed_program: bool,
 ) -> Assessment:
@@ -72,13 +76,13 @@ def _assess(
     return replace(whole, seconds=quick.seconds + whole.seconds)
 
 
-def recordings(source: str, stores: Sequence[ReplayStore], settings: Settings) -> Assessment:
+def recordings(source: str, stores: Sequence[ReplayStore], settings: DiscoverySettings) -> Assessment:
     """Run a candidate that was scored on all seeds on the stores themselves."""
     candidate = read_candidate(source)
     return _run(candidate, stores, settings.betas, range(settings.seeds), settings, "recordings")
 
 
-def last_stage(settings: Settings) -> str:
+def last_stage(settings: DiscoverySettings) -> str:
     """The stage of a candidate that was scored on all seeds."""
     return "quick" if settings.seeds <= QUICK_SEEDS else "all"
 
@@ -106,7 +110,7 @@ def _run(
     stores: Sequence[ReplayStore],
     betas: Sequence[float],
     seeds: range,
-    settings: Settings,
+    settings: DiscoverySettings,
     stage: str,
 ) -> Assessment:
     copies = None if stage == "recordings" else _copies(candidate, settings, stage)
@@ -120,7 +124,7 @@ def _run(
     return Assessment(stage, None, run.isolation, run.seconds, means.reset_index())
 
 
-def _copies(candidate: Candidate, settings: Settings, stage: str) -> np.random.Generator:
+def _copies(candidate: Candidate, settings: DiscoverySettings, stage: str) -> np.random.Generator:
     """What draws the copies of a stage."""
     return np.random.default_rng([settings.seed, int(candidate.digest, 16), int.from_bytes(stage.encode())])
 

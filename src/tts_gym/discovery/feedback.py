@@ -8,13 +8,13 @@ from functools import cached_property
 
 import pandas as pd
 
-from tts_gym.discovery.diagnosis import Case, Kind
+from tts_gym.discovery.diagnosis import Diagnosis, Kind
 from tts_gym.discovery.proposers.proposer import CHARACTERS
 from tts_gym.discovery.records import Scale, Tried, audited, joint_frontier
 from tts_gym.sandbox.boundary import printable_source, quoted
 
-DIGEST_TOKENS = 8000
-"""Tokens of a digest, estimated as characters / 4, are fewer."""
+LESSONS_TOKENS = 8000
+"""Tokens of the lessons of a round, estimated as characters / 4, are fewer."""
 
 SOURCE_TOKENS = 6000
 """The same for the sources of the best candidates beside it."""
@@ -22,7 +22,7 @@ SOURCE_TOKENS = 6000
 
 @dataclass(frozen=True)
 class Findings:
-    """What a digest is made of.
+    """What the lessons of a round are drawn from.
 
     Attributes:
         number: the round.
@@ -34,7 +34,7 @@ class Findings:
     number: int
     tried: Sequence[Tried]
     scale: Scale
-    cases: Sequence[Case] | None
+    cases: Sequence[Diagnosis] | None
 
     @cached_property
     def ranked(self) -> list[tuple[Tried, float]]:
@@ -57,16 +57,16 @@ class Findings:
         return joint_frontier([each for each in audited(self.tried) if each.round != self.number]).efficient
 
 
-def digest(findings: Findings) -> str:
-    """The page on a round, in Markdown, under ``DIGEST_TOKENS``.
+def lessons(findings: Findings) -> str:
+    """The page on a round, in Markdown, under ``LESSONS_TOKENS``.
 
     What takes most room, timelines, questions and old failures, is cut short first.
     """
     for detail in (4, 3, 2, 1, 0):
         page = "\n\n".join(filter(None, (section(findings, detail) for section in _SECTIONS))) + "\n"
-        if len(page) < DIGEST_TOKENS * CHARACTERS:
+        if len(page) < LESSONS_TOKENS * CHARACTERS:
             return page
-    return page[: DIGEST_TOKENS * CHARACTERS - 1]
+    return page[: LESSONS_TOKENS * CHARACTERS - 1]
 
 
 def best_sources(tried: Sequence[Tried], scale: Scale, count: int = 3) -> list[Tried]:
@@ -218,9 +218,11 @@ def _diagnosis(findings: Findings, detail: int) -> str:
     return "\n".join(lines)
 
 
-def worst_cases(cases: Sequence[Case], kind: Kind, count: int) -> list[Case]:
+def worst_cases(cases: Sequence[Diagnosis], kind: Kind, count: int) -> list[Diagnosis]:
     """The cases of a kind that cost most, of different questions as far as there are."""
-    measure: Callable[[Case], int] = (lambda case: case.wasted) if kind == Kind.WENT_ON else (lambda case: case.tokens)
+    measure: Callable[[Diagnosis], int] = (
+        (lambda case: case.wasted) if kind == Kind.WENT_ON else (lambda case: case.tokens)
+    )
     ranked = sorted((case for case in cases if case.kind == kind), key=lambda case: -measure(case))
     first = {(case.store, case.question_id): case for case in reversed(ranked)}
     return sorted(first.values(), key=lambda case: -measure(case))[:count]

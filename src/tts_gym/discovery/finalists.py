@@ -17,7 +17,7 @@ from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.assess import last_stage, recordings
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.records import OnRecordings, Scale, Tried, audited
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.evaluation.statistics import compare
 
 MOST_GAINED = 1.0
@@ -32,7 +32,7 @@ _ERRORS = 3
 """Standard errors up to which a difference may be chance, which is more than a point where there are few episodes."""
 
 
-def finalists(tried: Sequence[Tried], settings: Settings, allow_unaudited: bool = False) -> list[Tried]:
+def finalists(tried: Sequence[Tried], settings: DiscoverySettings, allow_unaudited: bool = False) -> list[Tried]:
     """The candidates that were scored on all seeds, classes among them only if ``allow_unaudited``."""
     return [
         each
@@ -42,7 +42,11 @@ def finalists(tried: Sequence[Tried], settings: Settings, allow_unaudited: bool 
 
 
 def run_leaders(
-    archive: Archive, scale: Scale, settings: Settings, stores: Sequence[ReplayStore], allow_unaudited: bool = False
+    archive: Archive,
+    scale: Scale,
+    settings: DiscoverySettings,
+    stores: Sequence[ReplayStore],
+    allow_unaudited: bool = False,
 ) -> None:
     """Run the finalist with the best score on the recordings; if it knows them by heart, the next one too, and so on.
 
@@ -58,7 +62,7 @@ def run_leaders(
 
 
 def _on_recordings(
-    tried: Tried, score: float, scale: Scale, settings: Settings, stores: Sequence[ReplayStore]
+    tried: Tried, score: float, scale: Scale, settings: DiscoverySettings, stores: Sequence[ReplayStore]
 ) -> OnRecordings:
     assert tried.source is not None and tried.table is not None
     again = recordings(tried.source, stores, settings)

@@ -14,15 +14,15 @@ import pandas as pd
 
 from tts_gym.discovery.archive import Archive, write_table, write_text
 from tts_gym.discovery.assess import assess
-from tts_gym.discovery.diagnosis import Case, diagnose
-from tts_gym.discovery.feedback import DIGEST_TOKENS, SOURCE_TOKENS, Findings, best_sources, digest, sources_page
+from tts_gym.discovery.diagnosis import Diagnosis, diagnose
+from tts_gym.discovery.feedback import LESSONS_TOKENS, SOURCE_TOKENS, Findings, best_sources, lessons, sources_page
 from tts_gym.discovery.finalists import run_leaders
 from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.prompt import MAX_WIDTH, template, write_prompt
 from tts_gym.discovery.proposers import make_proposer
 from tts_gym.discovery.proposers.proposer import Proposal, Task, tokens_of
-from tts_gym.discovery.records import Assessment, Scale, Tried, Usage, audited
-from tts_gym.discovery.settings import Settings, load_stores
+from tts_gym.discovery.records import Assessment, ProposalUsage, Scale, Tried, audited
+from tts_gym.discovery.settings import DiscoverySettings, load_stores
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.errors import DiscoveryError
 from tts_gym.files import locked
@@ -33,7 +33,7 @@ DIAGNOSED_SEEDS = 1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ending:
     """Why a run came to an end.
 
     Attributes:
@@ -51,7 +51,7 @@ class Discovery:
     """A discovery in a directory. What is on the disk is not done again."""
 
     def __init__(
-        self, archive: Archive, settings: Settings, jobs: int = 1, tell: Callable[[str], None] = print
+        self, archive: Archive, settings: DiscoverySettings, jobs: int = 1, tell: Callable[[str], None] = print
     ) -> None:
         """Take up a discovery that has begun.
 
@@ -75,19 +75,19 @@ class Discovery:
         self._stores = load_stores(settings.search)
         archive.check_stores(self._stores)
 
-    def estimate(self) -> Usage:
+    def estimate(self) -> ProposalUsage:
         """What the rounds that are left may take at most."""
         left = self._settings.rounds - max(0, self._archive.closed_rounds() - 1)
         one = self._proposer.estimate(self._longest_prompt())
         times = max(0, left) * self._settings.candidates_per_round
-        return Usage(
+        return ProposalUsage(
             one.input * times,
             one.cached * times,
             one.output * times,
             None if one.dollars is None else one.dollars * times,
         )
 
-    def run(self, rounds: int | None = None) -> Outcome:
+    def run(self, rounds: int | None = None) -> Ending:
         """Go on until the rounds are done, candidates have to be waited for, or a limit is reached.
 
         Args:
@@ -104,21 +104,21 @@ class Discovery:
                 if reason == "waiting":
                     return self._waiting(number)
                 if reason == "limit" and self._archive.proposal(number, 1) is None:
-                    return Outcome(reason, number - 1)
+                    return Ending(reason, number - 1)
                 self._score(number)
                 self._close(number)
                 if reason == "limit":
-                    return Outcome(reason, number)
+                    return Ending(reason, number)
             if self._settings.proposer == "manual" and number <= self._settings.rounds:
                 self._write_workspaces(number)
                 return self._waiting(number)
-            return Outcome("done", number - 1)
+            return Ending("done", number - 1)
 
-    def _waiting(self, number: int) -> Outcome:
+    def _waiting(self, number: int) -> Ending:
         """A round waits for the candidates that are not there yet."""
         slots = range(1, self._settings.candidates_per_round + 1)
         missing = [slot for slot in slots if self._archive.proposal(number, slot) is None]
-        return Outcome("waiting", number - 1, tuple(self._archive.workspace(number, slot) for slot in missing))
+        return Ending("waiting", number - 1, tuple(self._archive.workspace(number, slot) for slot in missing))
 
     def _begin(self) -> None:
         """Round 0: the seed programs."""
@@ -163,7 +163,7 @@ class Discovery:
     def _write_workspaces(self, number: int) -> None:
         history = [each for each in self._archive.tried() if each.round < number]
         scale = self._scale(history)
-        known = (self._archive.round_path(number - 1) / "digest.md").read_text(encoding="utf-8")
+        known = (self._archive.round_path(number - 1) / "lessons.md").read_text(encoding="utf-8")
         best = sources_page(best_sources(history, scale))
         for slot in range(1, self._settings.candidates_per_round + 1):
             prompt = write_prompt(self._settings, scale.low, scale.high, slot, known, best)
@@ -214,23 +214,23 @@ class Discovery:
             )
 
     def _close(self, number: int) -> None:
-        """Try the leader on the recordings, diagnose the best candidate of a round, write its digest, and close it."""
+        """Try the leader on the recordings, diagnose the best candidate of a round, write its lessons, and close it."""
         scale = self._scale(self._archive.tried())
         run_leaders(self._archive, scale, self._settings, self._stores)
         tried = [each for each in self._archive.tried() if each.round <= number]
         best = best_sources([each for each in tried if each.round == number], scale, 1)
         cases = self._diagnose(best[0]) if best and self._settings.traces else []
         here = self._archive.round_path(number)
-        columns = [each.name for each in dataclasses.fields(Case)]
+        columns = [each.name for each in dataclasses.fields(Diagnosis)]
         write_table(
             here / "cases.parquet", pd.DataFrame([dataclasses.astuple(each) for each in cases], columns=columns)
         )
         shown = None if not self._settings.traces else cases
-        write_text(here / "digest.md", digest(Findings(number, tried, scale, shown)))
+        write_text(here / "lessons.md", lessons(Findings(number, tried, scale, shown)))
         state = self._proposer.state(tried, self._scores(tried))
         self._archive.close_round(number, {"proposer": state, "spent": dataclasses.asdict(self._archive.spent())})
 
-    def _diagnose(self, best: Tried) -> list[Case]:
+    def _diagnose(self, best: Tried) -> list[Diagnosis]:
         assert best.source is not None and best.table is not None
         candidate = read_candidate(best.source)
         if not candidate.audited:
@@ -257,10 +257,10 @@ class Discovery:
 
     def _longest_prompt(self) -> int:
         bare = tokens_of(write_prompt(self._settings, 1, 2, 1, "", ""))
-        return bare + DIGEST_TOKENS + SOURCE_TOKENS
+        return bare + LESSONS_TOKENS + SOURCE_TOKENS
 
 
-def begin(path: Path, settings: Settings, jobs: int, tell: Callable[[str], None]) -> Discovery:
+def begin(path: Path, settings: DiscoverySettings, jobs: int, tell: Callable[[str], None]) -> Discovery:
     """Begin a discovery in a new directory.
 
     Raises:
@@ -289,13 +289,13 @@ def go_on(path: Path, told: Mapping[str, Any], jobs: int, tell: Callable[[str], 
     return discovery
 
 
-def _check_apart(settings: Settings) -> None:
+def _check_apart(settings: DiscoverySettings) -> None:
     both = set(settings.search) & set(settings.held_out)
     if both:
         raise DiscoveryError(f"The store {sorted(both)[0]} is both searched and held out: it can be one of them.")
 
 
-def _seed_sources(settings: Settings) -> dict[str, str]:
+def _seed_sources(settings: DiscoverySettings) -> dict[str, str]:
     """Sources of the seed programs by name."""
     if not settings.seed_programs:
         raise DiscoveryError("A discovery begins with at least one program: name one with --from.")

@@ -15,7 +15,7 @@ COUNTS = ("correct", "tokens", "sequential_tokens", "width")
 
 
 @dataclass(frozen=True)
-class Usage:
+class ProposalUsage:
     """What proposals took.
 
     Attributes:
@@ -35,10 +35,10 @@ class Usage:
         """Tokens read and written."""
         return self.input + self.output
 
-    def __add__(self, other: Usage) -> Usage:
+    def __add__(self, other: ProposalUsage) -> ProposalUsage:
         """Both together."""
         known = [each.dollars for each in (self, other) if each.dollars is not None]
-        return Usage(
+        return ProposalUsage(
             self.input + other.input,
             self.cached + other.cached,
             self.output + other.output,
@@ -46,7 +46,7 @@ class Usage:
         )
 
 
-NOTHING = Usage()
+NOTHING = ProposalUsage()
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Tried:
     name: str
     source: str | None
     assessment: Assessment
-    usage: Usage = NOTHING
+    usage: ProposalUsage = NOTHING
     genome: dict[str, Any] = field(default_factory=dict)
     recorded: OnRecordings | None = None
 

@@ -18,7 +18,7 @@ from tts_gym.discovery.assess import LONGEST_FAILURE, assess
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
 from tts_gym.discovery.records import Scale, Tried
-from tts_gym.discovery.settings import Settings, load_stores
+from tts_gym.discovery.settings import DiscoverySettings, load_stores
 from tts_gym.errors import DiscoveryError
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.boundary import printable, quoted
@@ -191,7 +191,7 @@ def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], sca
     return {"score": mean, "choices": choices}
 
 
-def _again(tried: Tried, store: ReplayStore, settings: Settings) -> Tried:
+def _again(tried: Tried, store: ReplayStore, settings: DiscoverySettings) -> Tried:
     assert tried.source is not None
     assessment = assess(tried.source, [store], settings, None, tried.round == 0)
     return Tried(tried.round, tried.slot, tried.name, tried.source, assessment)
@@ -228,7 +228,7 @@ def _comparisons(winner: Tried, references: Sequence[Tried]) -> list[dict[str, A
     return found
 
 
-def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str:
+def _page(document: Mapping[str, Any], settings: DiscoverySettings, winner: Tried) -> str:
     dollars = "" if document["dollars"] is None else f", ${document['dollars']:,.2f}"
     chosen = ", ".join(f"{name} {times}" for name, times in document["nested_choices"].items())
     nested = "there are too few questions to say how much."

@@ -19,7 +19,7 @@ ONE_POINT = (0.5,)
 
 
 @dataclass(frozen=True)
-class Settings:
+class DiscoverySettings:
     """What a discovery is told; what may be told otherwise when it goes on is in ``OPEN``.
 
     Attributes:
@@ -96,7 +96,7 @@ class Settings:
 
 
 OPEN = ("rounds", "held_out", "max_usd", "max_tokens", "prices", "timeout", "base_url", "allow_weak_isolation")
-"""Settings that may change when a discovery goes on."""
+"""DiscoverySettings that may change when a discovery goes on."""
 
 
 def load_stores(names: Sequence[str]) -> list[ReplayStore]:

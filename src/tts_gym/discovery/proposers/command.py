@@ -12,8 +12,8 @@ from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 
 LAST_WORDS = 5.0
@@ -51,13 +51,13 @@ class Command:
         self._timeout = timeout
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Command:
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Command:
         """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
         return cls(settings.needed("command"), settings.timeout)
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """Nothing that is counted."""
-        return Usage()
+        return ProposalUsage()
 
     def propose(self, task: Task) -> Proposal:
         """Run the command."""

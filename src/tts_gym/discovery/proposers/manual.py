@@ -7,8 +7,8 @@ from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 
 
 class Manual:
@@ -17,13 +17,13 @@ class Manual:
     metered = False
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Manual:
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Manual:
         """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
         return cls()
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """Nothing that is counted."""
-        return Usage()
+        return ProposalUsage()
 
     def propose(self, task: Task) -> Proposal | None:
         """The candidate in the workspace, None before it is there."""

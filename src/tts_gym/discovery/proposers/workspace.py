@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal
-from tts_gym.discovery.records import NOTHING, Usage
+from tts_gym.discovery.records import NOTHING, ProposalUsage
 
 LARGEST = 200_000
 """Bytes of a candidate at most."""
 
 
 def read_candidate_file(
-    workspace: Path, usage: Usage = NOTHING, transcript: Sequence[Mapping[str, Any]] = ()
+    workspace: Path, usage: ProposalUsage = NOTHING, transcript: Sequence[Mapping[str, Any]] = ()
 ) -> Proposal:
     """The candidate that was left in ``workspace``, or a proposal that says why there is none."""
     file = workspace / CANDIDATE_FILE
