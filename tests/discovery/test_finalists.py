@@ -79,7 +79,7 @@ def discovered(path, told, *sources):
     for number, source in enumerate(sources, 1):
         (path / f"rounds/{number:03d}/1/workspace/candidate.py").write_text(source)
         go_on(path, {}, 1, quiet).run()
-    return {each.name: each for each in Archive(path).tried()}
+    return {each.name: each for each in Archive(path).history().tried}
 
 
 def test_who_knows_the_recordings_by_heart_cannot_win_and_hides_nobody(tmp_path, told, by_heart, store_path):

@@ -10,6 +10,9 @@ import pandas as pd
 
 from tts_gym.evaluation.frontier import Frontier, pareto
 
+LONGEST_FAILURE = 400
+"""Characters of a reason that are kept: proposers and candidates may put anything into it."""
+
 COUNTS = ("correct", "tokens", "sequential_tokens", "width")
 """Columns of a table of questions: means over the seeds."""
 
@@ -119,6 +122,11 @@ class Tried:
     usage: ProposalUsage = NOTHING
     genome: dict[str, Any] = field(default_factory=dict)
     recorded: OnRecordings | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its round and slot."""
+        return self.round, self.slot
 
     @property
     def title(self) -> str:

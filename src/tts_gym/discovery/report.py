@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
-from tts_gym.discovery.assess import LONGEST_FAILURE, assess
+from tts_gym.discovery.assess import assess
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
-from tts_gym.discovery.records import Scale, Tried
-from tts_gym.discovery.settings import DiscoverySettings, load_stores
+from tts_gym.discovery.records import LONGEST_FAILURE, Scale, Tried
+from tts_gym.discovery.settings import DiscoverySettings, load_stores, store_digests
 from tts_gym.errors import DiscoveryError
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.boundary import printable, quoted
@@ -38,15 +37,15 @@ def status_text(path: Path) -> str:
     """What was tried so far, a line a candidate."""
     archive = Archive(path)
     settings = archive.settings()
-    tried = archive.tried()
+    history = archive.history()
+    tried, spent = history.tried, history.spent
     closed = max(0, archive.closed_rounds() - 1)
-    spent = archive.spent()
     dollars = "" if spent.dollars is None else f", ${spent.dollars:,.2f}"
     lines = [
         f"{closed} of {settings.rounds} rounds, {sum(each.round > 0 for each in tried)} candidates, proposer "
         f"{settings.proposer}; {spent.input:,} tokens read, {spent.output:,} written{dollars}."
     ]
-    seeds = [each for each in tried if each.round == 0 and each.table is not None]
+    seeds = [each for each in history.seeds if each.table is not None]
     scale = Scale.of(seeds) if seeds else None
     for each in tried:
         score = scale.score(each) if scale else None
@@ -79,9 +78,9 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
     """
     archive = Archive(path)
     settings = archive.settings()
-    tried = archive.tried()
-    seeds = [each for each in tried if each.round == 0]
-    candidates = [each for each in tried if each.round > 0]
+    history = archive.history()
+    tried, seeds, spent = history.tried, history.seeds, history.spent
+    candidates = tried[len(seeds) :]
     if not finalists(tried, settings, allow_unaudited=True):
         raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
     if not finalists(tried, settings, allow_unaudited):
@@ -90,16 +89,17 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
             "their code."
         )
     stores = load_stores(settings.search)
-    archive.check_stores(stores)
+    searched = store_digests(stores)
+    archive.check_stores(searched)
     unseen = load_stores(held_out or settings.held_out)
-    searched = {store_digest(store): store.label for store in stores}
+    unseen_digests = store_digests(unseen)
     for store in unseen:
-        if store_digest(store) in searched:
+        if unseen_digests[store.label] in searched.values():
             raise DiscoveryError(f"The store {store.label} was searched on: it cannot be held out.")
 
     scale = Scale.of(seeds)
-    run_leaders(archive, scale, settings, stores, allow_unaudited)
-    ranked = ranking(finalists(archive.tried(), settings, allow_unaudited), scale)
+    run_leaders(archive, history, scale, settings, stores, allow_unaudited)
+    ranked = ranking(finalists(history.tried, settings, allow_unaudited), scale)
     by_heart = [(each, score) for each, score in ranked if each.by_heart]
     able = [(each, score) for each, score in ranked if not each.by_heart]
     if not able:
@@ -109,7 +109,6 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
         )
     winner, score = able[0]
     nested = nested_validation([each for each, _ in able], stores, scale)
-    spent = archive.spent()
     document: dict[str, Any] = {
         "winner": winner.name,
         "audited": winner.assessment.audited,
@@ -138,7 +137,7 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
         archive.note_held_out(
             {
                 "store": store.label,
-                "digest": store_digest(store),
+                "digest": unseen_digests[store.label],
                 "winner": winner.name,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }

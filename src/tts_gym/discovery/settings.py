@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tts_gym.datasets.catalogue import load_store
+from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DiscoveryError
@@ -112,3 +113,8 @@ def load_stores(names: Sequence[str]) -> list[ReplayStore]:
         if labels.count(label) > 1:
             raise DiscoveryError(f"Two stores are called {label}: give each store once, under a name of its own.")
     return stores
+
+
+def store_digests(stores: Sequence[ReplayStore]) -> dict[str, str]:
+    """Hash of each store by its label."""
+    return {store.label: store_digest(store) for store in stores}
