@@ -152,7 +152,7 @@ def learned(data: str, fold: int, file: Path | None) -> pd.DataFrame:
 
 
 def keep_to_play(model: Path, algorithm: str, file: Path) -> None:
-    """Write a model with what playing it takes, a fifth of the size: no state of its optimizer, no last observations."""
+    """Write a model with what playing it takes, a fifth of its size: without what only further training needs."""
     learned = ALGORITHMS.load(algorithm).load(model, device="cpu")
     learned.policy.optimizer.state.clear()
     learned.save(file, exclude=["_last_obs", "_last_original_obs", "_last_episode_starts", "ep_info_buffer"])

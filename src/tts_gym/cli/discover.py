@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tts_gym.cli.evaluate import AllowWeak, Rules
+from tts_gym.cli.output import check_writable
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import PROPOSERS
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 
+Archived = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery, or its packed file.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
 
@@ -107,16 +109,16 @@ def step(directory: Directory, jobs: Jobs = 1) -> None:
 
 
 @app.command()
-def status(directory: Directory) -> None:
+def status(archive: Archived) -> None:
     """Print what was tried, with scores and reasons."""
     from tts_gym.discovery.report import status_text
 
-    print(status_text(directory))
+    print(status_text(archive))
 
 
 @app.command()
 def report(
-    directory: Directory,
+    archive: Archived,
     held_out: Annotated[
         list[str] | None,
         typer.Option(metavar="STORE", help="Store that nothing was searched on; each with --held-out."),
@@ -128,7 +130,19 @@ def report(
     """Choose the winner and compare it, on the search stores and on those held out."""
     from tts_gym.discovery.report import write_report
 
-    print(write_report(directory, tuple(held_out or ()), allow_unaudited), end="")
+    print(write_report(archive, tuple(held_out or ()), allow_unaudited), end="")
+
+
+@app.command()
+def pack(
+    directory: Directory,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File to write, FILE.tar.xz.")],
+) -> None:
+    """Write the discovery as one compressed file, which report and status read as they read the directory."""
+    from tts_gym.discovery.packed import pack as write_packed
+
+    check_writable(out)
+    write_packed(directory, out)
 
 
 def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,14 @@ from tts_gym.discovery.proposers.proposer import Proposal
 from tts_gym.discovery.records import LONGEST_FAILURE, Assessment, OnRecordings, ProposalUsage, Tried
 from tts_gym.discovery.settings import OPEN, DiscoverySettings
 from tts_gym.errors import DiscoveryError
-from tts_gym.files import write_whole
+from tts_gym.files import PARTIAL, locked, write_whole
 from tts_gym.sandbox.boundary import printable
+
+LOCK = ".lock"
+"""The file that a process locks while it works in the directory."""
+
+REPORTED = ("report.md", "report.json", "winner.py")
+"""What a report writes: the page, its figures, and the winner as a controller that runs."""
 
 
 class Archive:
@@ -31,12 +38,29 @@ class Archive:
       what became of it, ``questions.parquet`` its means over the seeds, and ``recorded.json``, if it came to lead, how
       it does on the recordings themselves.
     - ``held_out.jsonl``: when which held-out store was read.
-    - ``report.md``, ``report.json`` and ``winner.py``, the winner as a controller that runs.
+    - What a report writes, ``REPORTED``.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Use the directory ``path``, which need not exist yet."""
+    def __init__(self, path: Path, name: Path | None = None) -> None:
+        """Use a directory.
+
+        Args:
+            path: the directory, which need not exist yet.
+            name: how errors call it, where that is not ``path``.
+        """
         self.path = path
+        self.name = name or path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the directory; the lock of a process that dies is gone.
+
+        Raises:
+            DiscoveryError: another process works there.
+        """
+        busy = DiscoveryError(f"Another process works in {self.name}: wait until it ends.")
+        with locked(self.path / LOCK, busy):
+            yield
 
     def check_empty(self) -> None:
         """Refuse a directory that has something in it.
@@ -44,8 +68,8 @@ class Archive:
         Raises:
             DiscoveryError: it has.
         """
-        if self.path.exists() and any(not each.name.endswith(".partial") for each in self.path.iterdir()):
-            raise DiscoveryError(f"{self.path} is not empty: choose another directory, or go on with --resume.")
+        if self.path.exists() and any(each.suffix != PARTIAL for each in self.path.iterdir()):
+            raise DiscoveryError(f"{self.name} is not empty: choose another directory, or go on with --resume.")
 
     def settings(self) -> DiscoverySettings:
         """What the discovery was told.
@@ -67,7 +91,7 @@ class Archive:
         for name, value in told.items():
             if name not in OPEN and value != getattr(begun, name):
                 raise DiscoveryError(
-                    f"The discovery in {self.path} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
+                    f"The discovery in {self.name} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
                     "leave the option out, or begin another one."
                 )
         return replace(begun, **told)
@@ -99,7 +123,7 @@ class Archive:
         for label, digest in digests.items():
             if recorded.get(label) != digest:
                 raise DiscoveryError(
-                    f"The store {label} has changed since the discovery in {self.path} began: "
+                    f"The store {label} has changed since the discovery in {self.name} began: "
                     "bring the old one back, or begin another discovery."
                 )
 
@@ -128,14 +152,24 @@ class Archive:
         write_json(self.round_path(number) / "round.json", state)
 
     def history(self) -> History:
-        """Read all that was proposed and assessed."""
+        """Read all that was proposed and assessed.
+
+        Raises:
+            DiscoveryError: a file is damaged.
+        """
         history = History()
         for file in (self.path / "rounds").glob("*/*/proposal.json"):
             here = file.parent
-            place = int(here.parent.name), int(here.name)
-            history.proposals[place] = _read_proposal(here)
-            if (here / "result.json").exists():
-                history.put(place, *_read_assessed(here))
+            try:
+                place = int(here.parent.name), int(here.name)
+                history.proposals[place] = _read_proposal(here)
+                if (here / "result.json").exists():
+                    history.put(place, *_read_assessed(here))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise DiscoveryError(
+                    f"{self.name} has a damaged candidate in {here.relative_to(self.path)} ({error}): "
+                    "bring its files back from a copy."
+                ) from error
         return history
 
     def keep_proposal(self, place: Place, proposal: Proposal) -> Proposal:
@@ -188,7 +222,7 @@ class Archive:
             document = read_json(self.path / "discovery.json")
             _ = document["settings"], document["stores"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DiscoveryError(f"{self.path} is no directory of a discovery: begin one with discover run.") from error
+            raise DiscoveryError(f"{self.name} is no directory of a discovery: begin one with discover run.") from error
         return document
 
     def _slot_path(self, place: Place) -> Path:

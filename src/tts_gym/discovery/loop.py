@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from tts_gym.discovery.records import Assessment, ProposalUsage, Scale, Tried, a
 from tts_gym.discovery.settings import DiscoverySettings, load_stores, store_digests
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.errors import DiscoveryError
-from tts_gym.files import locked
 from tts_gym.sandbox.candidate import read_candidate
 
 DIAGNOSED_SEEDS = 1
@@ -95,7 +93,7 @@ class Discovery:
         Args:
             rounds: rounds to close at most now, that of the seed programs not counted; None for all that are left.
         """
-        with _alone(self._archive.path):
+        with self._archive.alone():
             history = self._archive.history()
             number = self._archive.closed_rounds()
             last = self._settings.rounds
@@ -277,13 +275,6 @@ def _seed_sources(settings: DiscoverySettings) -> dict[str, str]:
     if not settings.seed_programs:
         raise DiscoveryError("A discovery begins with at least one program: name one with --from.")
     return dict(source_of(spec) for spec in settings.seed_programs)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes out of the directory; the lock of a process that dies is gone."""
-    with locked(path / ".lock", DiscoveryError(f"Another process works in {path}: wait until it ends.")):
-        yield
 
 
 def _check_seeds(seeds: Sequence[Tried]) -> None:

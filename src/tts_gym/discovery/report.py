@@ -16,6 +16,7 @@ from tts_gym.discovery.archive import Archive, write_json, write_text
 from tts_gym.discovery.assess import assess
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
+from tts_gym.discovery.packed import opened
 from tts_gym.discovery.records import LONGEST_FAILURE, Scale, Tried
 from tts_gym.discovery.settings import DiscoverySettings, load_stores, store_digests
 from tts_gym.errors import DiscoveryError
@@ -34,12 +35,11 @@ UNAUDITED = (
 
 
 def status_text(path: Path) -> str:
-    """What was tried so far, a line a candidate."""
-    archive = Archive(path)
-    settings = archive.settings()
-    history = archive.history()
+    """What was tried so far in the discovery at ``path``, a directory or a packed file; a line a candidate."""
+    with opened(path) as archive:
+        settings, history = archive.settings(), archive.history()
+        closed = max(0, archive.closed_rounds() - 1)
     tried, spent = history.tried, history.spent
-    closed = max(0, archive.closed_rounds() - 1)
     dollars = "" if spent.dollars is None else f", ${spent.dollars:,.2f}"
     lines = [
         f"{closed} of {settings.rounds} rounds, {sum(each.round > 0 for each in tried)} candidates, proposer "
@@ -65,8 +65,10 @@ def _told(tried: Tried) -> str:
 def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool = False) -> str:
     """Choose the winner, evaluate it on held-out stores, and write ``report.md`` and ``report.json``.
 
+    What is packed stays as it is: its report is returned alone.
+
     Args:
-        path: directory of the discovery.
+        path: directory of the discovery, or a file that ``packed.pack`` wrote.
         held_out: stores that nothing was searched on; those that the discovery was told by default.
         allow_unaudited: whether a class, which nothing is known of, may be the winner.
 
@@ -76,17 +78,20 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
     Raises:
         DiscoveryError: nothing was scored, or a held-out store was searched on.
     """
-    archive = Archive(path)
-    settings = archive.settings()
-    history = archive.history()
+    with opened(path) as archive:
+        return _write_report(archive, held_out, allow_unaudited)
+
+
+def _write_report(archive: Archive, held_out: Sequence[str], allow_unaudited: bool) -> str:
+    settings, history = archive.settings(), archive.history()
     tried, seeds, spent = history.tried, history.seeds, history.spent
     candidates = tried[len(seeds) :]
     if not finalists(tried, settings, allow_unaudited=True):
-        raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
+        raise DiscoveryError(f"No candidate in {archive.name} was scored on all seeds: there is nothing to report yet.")
     if not finalists(tried, settings, allow_unaudited):
         raise DiscoveryError(
-            f"Only classes in {path} were scored on all seeds: they win with --allow-unaudited, as nothing is known of "
-            "their code."
+            f"Only classes in {archive.name} were scored on all seeds: they win with --allow-unaudited, as nothing is "
+            "known of their code."
         )
     stores = load_stores(settings.search)
     searched = store_digests(stores)
@@ -104,8 +109,8 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
     able = [(each, score) for each, score in ranked if not each.by_heart]
     if not able:
         raise DiscoveryError(
-            f"Every candidate in {path} that was scored on all seeds knows the recordings by heart, or fails on them: "
-            "go on with more rounds."
+            f"Every candidate in {archive.name} that was scored on all seeds knows the recordings by heart, or fails "
+            "on them: go on with more rounds."
         )
     winner, score = able[0]
     nested = nested_validation([each for each, _ in able], stores, scale)
@@ -152,10 +157,10 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
             "comparisons": _comparisons(own, [each for each in others if each.table is not None]),
         }
     page = _page(document, settings, winner)
-    write_json(path / "report.json", document)
-    write_text(path / "report.md", page)
+    write_json(archive.path / "report.json", document)
+    write_text(archive.path / "report.md", page)
     source = winner.source or ""
-    write_text(path / "winner.py", runnable(source) if winner.assessment.audited else source)
+    write_text(archive.path / "winner.py", runnable(source) if winner.assessment.audited else source)
     return page
 
 
