@@ -231,19 +231,34 @@ class Archive:
 
 
 def write_table(file: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
+    """Write a table as Parquet, whole or not at all.
+
+    Args:
+        file: the file, ``.parquet``.
+        table: its rows; the index is left out.
+    """
     content = io.BytesIO()
     table.to_parquet(content, index=False, compression="zstd")
     write_whole(file, content.getvalue())
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text whole or not at all, with ? for what UTF-8 cannot hold."""
+    """Write a text whole or not at all, with ? for what UTF-8 cannot hold.
+
+    Args:
+        file: the file.
+        text: all of it.
+    """
     write_whole(file, text.encode(errors="replace"))
 
 
 def write_json(file: Path, document: Any) -> None:
-    """Write a document whole or not at all."""
+    """Write a document whole or not at all.
+
+    Args:
+        file: the file, ``.json``.
+        document: what JSON can hold.
+    """
     write_text(file, json.dumps(document, indent=1) + "\n")
 
 

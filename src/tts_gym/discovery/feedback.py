@@ -70,13 +70,24 @@ def lessons(findings: Findings) -> str:
 
 
 def best_sources(tried: Sequence[Tried], scale: Scale, count: int = 3) -> list[Tried]:
-    """The candidates with the best scores, best first."""
+    """The candidates with the best scores, best first.
+
+    Args:
+        tried: what they are chosen from.
+        scale: what scores are measured by.
+        count: how many at most.
+    """
     ranked = ranking(tried, scale)
     return [each for each, _ in ranked[:count]]
 
 
 def ranking(tried: Sequence[Tried], scale: Scale) -> list[tuple[Tried, float]]:
-    """What was scored, with its score, best first; the earlier of equals first."""
+    """What was scored, with its score, best first; the earlier of equals first.
+
+    Args:
+        tried: candidates, those that failed among them, in the order they were tried.
+        scale: what scores are measured by.
+    """
     scored = [(each, score) for each in tried if (score := scale.score(each)) is not None]
     return sorted(scored, key=lambda pair: -pair[1])
 
@@ -94,8 +105,13 @@ def sources_page(tried: Sequence[Tried]) -> str:
 def questions_table(tried: Sequence[Tried], best: Tried) -> pd.DataFrame:
     """Per store and question, worst first: accuracy and tokens of ``best``, and the best accuracy of any.
 
-    Columns: store, question_id, low, middle, high (accuracy in % at the smallest, middle and largest beta), tokens (at
-    the middle), best (accuracy in %).
+    Args:
+        tried: everything so far.
+        best: one of them that was scored.
+
+    Returns:
+        A row a question: store, question_id, low, middle, high (accuracy in % at the smallest, middle and largest
+        beta), tokens (at the middle), best (accuracy in %).
     """
     assert best.table is not None
     betas = sorted(best.table["beta"].unique())
@@ -219,7 +235,13 @@ def _diagnosis(findings: Findings, detail: int) -> str:
 
 
 def worst_cases(cases: Sequence[Diagnosis], kind: Kind, count: int) -> list[Diagnosis]:
-    """The cases of a kind that cost most, of different questions as far as there are."""
+    """The cases of a kind that cost most, of different questions as far as there are.
+
+    Args:
+        cases: diagnosed episodes.
+        kind: what they are to be examples of.
+        count: how many at most.
+    """
     measure: Callable[[Diagnosis], int] = (
         (lambda case: case.wasted) if kind == Kind.WENT_ON else (lambda case: case.tokens)
     )

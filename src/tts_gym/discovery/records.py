@@ -197,7 +197,12 @@ class Scale:
         return None if tried.table is None else self.area(tried.table)
 
     def area(self, table: pd.DataFrame, questions: set[tuple[str, str]] | None = None) -> float:
-        """The score of a table of questions, or of some (store, question_id) of it."""
+        """The score of a table of questions: mean accuracy in %.
+
+        Args:
+            table: see ``Assessment``.
+            questions: those (store, question_id) that count; None for all.
+        """
         own, floor = (_means(_chosen(each, questions)) for each in (table, self.floor))
         # Whatever the floor costs on these questions, it is there for any budget on the scale.
         points = pd.concat([floor.assign(tokens=self.low), own], ignore_index=True)

@@ -170,6 +170,11 @@ def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], sca
     Folds of the questions are split by their texts, the same for stores of several models on the same questions. For
     each, the candidate with the best score on the other folds is scored on it.
 
+    Args:
+        tried: candidates that may win, all of them scored.
+        stores: what they were scored on.
+        scale: what scores are measured by.
+
     Returns:
         ``score``, the mean over the folds weighted by questions, and ``choices``, how often each candidate was chosen.
     """

@@ -49,7 +49,12 @@ class ClaudeAgent:
 
     @classmethod
     def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> ClaudeAgent:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(settings.needed("model"), read_model_prices(settings), settings.timeout)
 
     def estimate(self, prompt_tokens: int) -> ProposalUsage:
@@ -70,7 +75,12 @@ class ClaudeAgent:
         return read_candidate_file(task.workspace, usage, transcript)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
     async def _work(self, task: Task, transcript: list[dict[str, Any]]) -> ProposalUsage:

@@ -52,7 +52,12 @@ class Command:
 
     @classmethod
     def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Command:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(settings.needed("command"), settings.timeout)
 
     def estimate(self, prompt_tokens: int) -> ProposalUsage:
@@ -93,7 +98,12 @@ class Command:
         return proposal
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
 

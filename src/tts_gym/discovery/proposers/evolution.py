@@ -57,7 +57,12 @@ class Evolution:
 
     @classmethod
     def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Evolution:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(seeds, settings.seed, settings.candidates_per_round, settings.beta)
 
     def estimate(self, prompt_tokens: int) -> ProposalUsage:
@@ -77,7 +82,12 @@ class Evolution:
         return Proposal(genes.source(drawn), usage=ProposalUsage(dollars=0.0), genome=genome)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Mean, step size and random state of each strategy."""
+        """Mean, step size and random state of each strategy.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         states = {}
         for name in self._names:
             strategy = self._strategy(name, history, scores)

@@ -18,7 +18,12 @@ class Manual:
 
     @classmethod
     def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Manual:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls()
 
     def estimate(self, prompt_tokens: int) -> ProposalUsage:
@@ -32,5 +37,10 @@ class Manual:
         return read_candidate_file(task.workspace)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}

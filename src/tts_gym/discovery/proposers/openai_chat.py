@@ -64,7 +64,12 @@ class OpenAIChat:
 
     @classmethod
     def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> OpenAIChat:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         model, prices = settings.needed("model"), read_model_prices(settings)
         if settings.max_usd is not None and prices is None:
             raise DiscoveryError("--max-usd needs a price file: add --prices FILE.")
@@ -105,7 +110,12 @@ class OpenAIChat:
         return Proposal(source, failure, self._usage(document), said)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
     async def _ask(self, messages: Sequence[Mapping[str, str]]) -> Any:

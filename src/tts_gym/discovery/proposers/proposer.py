@@ -74,7 +74,12 @@ class Proposer(Protocol):
         """
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """What it would go on from after ``history``, random state included, for the archive."""
+        """What it would go on from, random state included, for the archive.
+
+        Args:
+            history: what was tried.
+            scores: a score (mean accuracy in %) for each of it, None where it failed.
+        """
 
 
 def tokens_of(text: str) -> int:
