@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_gym.discovery.assess import clearly_dominated
-from tts_gym.discovery.diagnosis import Case, Kind
+from tts_gym.discovery.diagnosis import Diagnosis, Kind
 from tts_gym.discovery.feedback import (
-    DIGEST_TOKENS,
+    LESSONS_TOKENS,
     SOURCE_TOKENS,
     Findings,
-    digest,
+    lessons,
     questions_table,
     sources_page,
     worst_cases,
@@ -70,7 +70,7 @@ def test_dominated_means_beaten_everywhere_for_no_more(points, dominated):
 
 
 def case(number, kind=Kind.STOPPED, line="1 tokens: +1 branches", tokens=100):
-    return Case(f"store {number % 5}", f"question {number}", 0, 0.5, kind, tokens + number, number, 1, (line,) * 8)
+    return Diagnosis(f"store {number % 5}", f"question {number}", 0, 0.5, kind, tokens + number, number, 1, (line,) * 8)
 
 
 @settings(max_examples=15, deadline=None)
@@ -83,7 +83,7 @@ def case(number, kind=Kind.STOPPED, line="1 tokens: +1 branches", tokens=100):
     cases=st.integers(0, 400),
     questions=st.integers(1, 60),
 )
-def test_a_digest_stays_under_its_bound(rounds, slots, name, failing, line, cases, questions):
+def test_the_lessons_stay_under_their_bound(rounds, slots, name, failing, line, cases, questions):
     points = [(k / 10, 100 * 2**k, 0.3 + k / 20) for k in range(11)]
     everything = [SEED] + [
         tried(number, slot, None, name) if failing and slot % 2 else tried(number, slot, points, questions=questions)
@@ -91,16 +91,16 @@ def test_a_digest_stays_under_its_bound(rounds, slots, name, failing, line, case
         for slot in range(1, slots + 1)
     ]
     found = [case(k, list(Kind)[k % len(Kind)], "x" * line) for k in range(cases)]
-    page = digest(Findings(rounds, everything, SCALE, found))
-    assert tokens_of(page) <= DIGEST_TOKENS
+    page = lessons(Findings(rounds, everything, SCALE, found))
+    assert tokens_of(page) <= LESSONS_TOKENS
     assert page.startswith(f"## After round {rounds}")
     assert "The frontier of everything so far" in page
 
 
-def test_a_digest_tells_the_totals_and_the_worst_case_of_each_kind():
+def test_the_lessons_tell_the_totals_and_the_worst_case_of_each_kind():
     cases = [case(1, Kind.STOPPED), case(5, Kind.STOPPED), case(2, Kind.WENT_ON), case(3, Kind.HOPELESS)]
     now = tried(1, 1, [(0.5, 400, 0.8)])
-    page = digest(Findings(1, [SEED, now], SCALE, cases))
+    page = lessons(Findings(1, [SEED, now], SCALE, cases))
     assert f"| 0.5 | {Kind.STOPPED} | 2 |" in page
     assert f"{Kind.HOPELESS}: store 3, question 3" in page
     assert page.index("question 5, seed") < page.index("question 1, seed")
@@ -113,7 +113,7 @@ def test_worst_cases_are_of_different_questions():
 
 
 def test_a_failure_is_told_with_its_reason():
-    page = digest(Findings(2, [SEED, tried(1, 1, failure="line 7: no"), tried(2, 1, failure="too slow")], SCALE, []))
+    page = lessons(Findings(2, [SEED, tried(1, 1, failure="line 7: no"), tried(2, 1, failure="too slow")], SCALE, []))
     assert "r02-1 failed at all: `too slow`" in page
     assert "r01-1: failed at all: `line 7: no`" in page
 

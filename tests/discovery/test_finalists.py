@@ -15,7 +15,7 @@ from tts_gym.discovery.assess import assess, clearly_dominated, recordings
 from tts_gym.discovery.finalists import by_chance
 from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.report import status_text, write_report
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
@@ -51,7 +51,7 @@ def by_heart(store_path):
 
 @pytest.fixture
 def told(store_path):
-    return Settings((str(store_path),), rounds=2, seeds=24, seed_programs=("sc",))
+    return DiscoverySettings((str(store_path),), rounds=2, seeds=24, seed_programs=("sc",))
 
 
 def quiet(_):
@@ -63,7 +63,7 @@ def discovered(path, told, *sources):
     for number, source in enumerate(sources, 1):
         (path / f"rounds/{number:03d}/1/workspace/candidate.py").write_text(source)
         go_on(path, {}, 1, quiet).run()
-    return {each.name: each for each in Archive(path).tried()}
+    return {each.name: each for each in Archive(path).history().tried}
 
 
 def test_who_knows_the_recordings_by_heart_cannot_win_and_hides_nobody(tmp_path, told, by_heart, store_path):
@@ -76,8 +76,8 @@ def test_who_knows_the_recordings_by_heart_cannot_win_and_hides_nobody(tmp_path,
     assert clearly_dominated(honest.table, there.assign(controller="r01-1:" + there["beta"].astype(str)))
 
     for number in (1, 2):
-        digest = (here / f"rounds/{number:03d}/digest.md").read_text()
-        assert "| r01-1 (by heart) |" in digest and "no winners" in digest
+        lessons = (here / f"rounds/{number:03d}/lessons.md").read_text()
+        assert "| r01-1 (by heart) |" in lessons and "no winners" in lessons
     assert "r01-1 (by heart)" in status_text(here)
     page = write_report(here)
     assert "# The winner: r02-1\n" in page

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from tts_gym.discovery.loop import begin, go_on
 from tts_gym.discovery.proposers import command
 from tts_gym.discovery.proposers.proposer import Task
 from tts_gym.discovery.report import status_text, write_report
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError, TTSGymError
 
 pytestmark = pytest.mark.usefixtures("interpreted")
@@ -27,11 +28,11 @@ OTHER = SOURCE.replace("1 + 3 * beta", "1 + 2 * beta")
 
 @pytest.fixture
 def told(store_file):
-    """Settings of a small discovery, with other values for some."""
+    """DiscoverySettings of a small discovery, with other values for some."""
 
     def make(**options):
         small = {"rounds": 2, "seeds": 2, "seed_programs": ("sc",), "proposer": "evolution"}
-        return Settings((str(store_file),), **(small | options))
+        return DiscoverySettings((str(store_file),), **(small | options))
 
     return make
 
@@ -57,11 +58,40 @@ def test_evolution_goes_round_and_does_so_again(tmp_path, told):
     for name, jobs in (("one", 1), ("other", 2)):
         assert begin(tmp_path / name, settings, jobs, quiet).run().reason == "done"
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
-    tried = Archive(tmp_path / "one").tried()
+    tried = Archive(tmp_path / "one").history().tried
     assert [(each.round, each.slot) for each in tried] == [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2)]
     assert len({each.source for each in tried}) == 5
     state = json.loads((tmp_path / "one/rounds/002/round.json").read_text())
     assert len(state["proposer"]["sc"]["rng"][0]) == 624
+
+
+def test_no_file_of_the_archive_is_read_twice_and_who_comes_again_finds_the_same(tmp_path, told, monkeypatch):
+    settings = told(candidates_per_round=2)
+    reads = Counter()
+
+    def counted(read):
+        def reading(file, *arguments, **options):
+            reads[file] += 1
+            return read(file, *arguments, **options)
+
+        return reading
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", counted(Path.read_text))
+        patch.setattr(pd, "read_parquet", counted(pd.read_parquet))
+        assert begin(tmp_path / "whole", settings, 1, quiet).run().reason == "done"
+        within = {file: times for file, times in reads.items() if "whole" in str(file)}
+        assert set(within.values()) == {1}
+        assert not any(file.suffix == ".parquet" for file in within)
+
+        reads.clear()
+        begin(tmp_path / "steps", settings, 1, quiet).run(1)
+        reads.clear()
+        assert go_on(tmp_path / "steps", {}, 1, quiet).run(1).rounds == 2
+        rounds = {file: times for file, times in reads.items() if "steps/rounds" in str(file)}
+        assert set(rounds.values()) == {1}
+        assert sum(file.name == "questions.parquet" for file in rounds) == 3
+    assert contents(tmp_path / "steps") == contents(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -129,9 +159,9 @@ def test_a_language_model_is_asked_until_the_rounds_are_done(tmp_path, told, cha
     assert discovery.estimate().output == 4 * settings.max_output
     assert discovery.run().reason == "done"
     assert chat_server.script == []
-    tried = Archive(tmp_path / "d").tried()
+    tried = Archive(tmp_path / "d").history().tried
     assert [each.assessment.stage for each in tried] == ["quick", "quick", "proposal", "reading", "quick"]
-    assert Archive(tmp_path / "d").spent().tokens == 4 * 1200
+    assert Archive(tmp_path / "d").history().spent.tokens == 4 * 1200
     prompt = chat_server.asked[-1]["messages"][0]["content"]
     assert "r01-2 failed at proposal: `the reply has no block of code" in prompt
     transcript = json.loads((tmp_path / "d/rounds/001/1/transcript.json").read_text())
@@ -147,7 +177,7 @@ def test_it_stops_at_the_limit_with_the_work_kept_and_goes_on(tmp_path, told, ch
     enough_for_one = len(prompt) // 4 + 100 + 600
     outcome = go_on(tmp_path / "d", {"max_tokens": enough_for_one}, 1, quiet).run()
     assert (outcome.reason, outcome.rounds, len(chat_server.asked)) == ("limit", 1, 1)
-    assert Archive(tmp_path / "d").spent().tokens == 1200
+    assert Archive(tmp_path / "d").history().spent.tokens == 1200
     assert go_on(tmp_path / "d", {"max_tokens": 10**6}, 1, quiet).run().reason == "done"
     assert len(chat_server.asked) == 2
 
@@ -159,7 +189,7 @@ def test_dollars_are_counted_and_limited(tmp_path, told, chat_server):
     options = {"proposer": "openai", "model": "m", "base_url": chat_server.url, "max_output": 100}
     settings = told(**options, rounds=1, prices=str(prices), max_usd=1.0)
     assert begin(tmp_path / "d", settings, 1, quiet).run().reason == "done"
-    assert Archive(tmp_path / "d").spent().dollars == pytest.approx((900 + 200) / 1e6)
+    assert Archive(tmp_path / "d").history().spent.dollars == pytest.approx((900 + 200) / 1e6)
     write_report(tmp_path / "d")
     assert json.loads((tmp_path / "d/report.json").read_text())["dollars"] == pytest.approx(1100 / 1e6)
     begin(tmp_path / "e", told(**options, prices=str(prices), max_usd=0.0), 1, quiet).run()
@@ -184,7 +214,7 @@ def test_a_command_works_in_the_workspace(tmp_path, told):
     )
     settings = told(proposer="command", command=f"{sys.executable} {script}", rounds=1)
     begin(tmp_path / "d", settings, 1, quiet).run()
-    assert Archive(tmp_path / "d").tried()[-1].source == SOURCE
+    assert Archive(tmp_path / "d").history().tried[-1].source == SOURCE
     assert json.loads((tmp_path / "d/rounds/001/1/transcript.json").read_text())[0]["output"] == "done\n"
 
 
@@ -195,7 +225,7 @@ def test_a_command_works_in_the_workspace(tmp_path, told):
 def test_a_command_that_leaves_nothing_is_a_failed_candidate(tmp_path, told, code, reason):
     settings = told(proposer="command", command=f"{sys.executable} -c '{code}'", rounds=1, timeout=1.0)
     assert begin(tmp_path / "d", settings, 1, quiet).run().reason == "done"
-    assert reason in Archive(tmp_path / "d").tried()[-1].assessment.failure
+    assert reason in Archive(tmp_path / "d").history().tried[-1].assessment.failure
 
 
 def test_a_command_that_leaves_its_process_group_does_not_hold_up_the_discovery(tmp_path, monkeypatch):
@@ -217,16 +247,16 @@ def test_a_command_that_leaves_its_process_group_does_not_hold_up_the_discovery(
 
 def test_without_traces_the_proposer_reads_scores_only(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, traces=False), 1, quiet).run()
-    digest = (tmp_path / "d/rounds/001/digest.md").read_text()
-    assert "r01-1, score" in digest
-    assert "Diagnosis" not in digest
-    assert "Questions" not in digest
+    lessons = (tmp_path / "d/rounds/001/lessons.md").read_text()
+    assert "r01-1, score" in lessons
+    assert "Diagnosis" not in lessons
+    assert "Questions" not in lessons
     assert pd.read_parquet(tmp_path / "d/rounds/001/cases.parquet").empty
 
 
 def test_without_beta_a_candidate_is_one_point(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, beta=False), 1, quiet).run()
-    seed, candidate = Archive(tmp_path / "d").tried()
+    seed, candidate = Archive(tmp_path / "d").history().tried
     assert (len(seed.points()), len(candidate.points())) == (11, 1)
     assert "There is no knob" in (tmp_path / "d/rounds/001/1/workspace/prompt.md").read_text()
 
@@ -238,7 +268,7 @@ def test_a_held_out_store_is_read_by_the_report_alone(tmp_path, told, store_file
     with pytest.raises(TTSGymError, match="does not exist"):
         write_report(tmp_path / "d")
     unseen.parent.mkdir()
-    unseen.write_text(store_file.read_text().replace("7 + 4", "6 + 5"))
+    unseen.write_text(store_file.read_text())
     with pytest.raises(DiscoveryError, match="was searched on"):
         write_report(tmp_path / "d")
     unseen.write_text(store_file.read_text().replace('"2"', '"5"'))
@@ -268,7 +298,7 @@ def test_a_held_out_store_is_read_by_the_report_alone(tmp_path, told, store_file
 )
 def test_refusals_leave_nothing_behind(tmp_path, told, options, message):
     with pytest.raises(TTSGymError, match=message):
-        begin(tmp_path / "d", Settings(**(vars(told()) | options)), 1, quiet)
+        begin(tmp_path / "d", DiscoverySettings(**(vars(told()) | options)), 1, quiet)
     assert not (tmp_path / "d").exists()
 
 
@@ -280,7 +310,7 @@ def test_the_sdk_of_claude_is_asked_for_by_name(tmp_path, told, monkeypatch):
 
 def test_a_template_of_ones_own(tmp_path, told):
     file = tmp_path / "mine.md"
-    file.write_text("Up to $width branches, $$5.\n$digest")
+    file.write_text("Up to $width branches, $$5.\n$lessons")
     begin(tmp_path / "d", told(proposer="manual", template=str(file)), 1, quiet).run()
     prompt = (tmp_path / "d/rounds/001/1/workspace/prompt.md").read_text()
     assert prompt.startswith("Up to 64 branches, $5.\n## After round 0")
@@ -357,9 +387,9 @@ def test_a_class_is_scored_and_marked_as_unaudited(tmp_path, told):
     begin(tmp_path / "d", told(rounds=1, proposer="manual"), 1, quiet).run()
     (tmp_path / "d/rounds/001/1/workspace/candidate.py").write_text(SOLVER)
     assert go_on(tmp_path / "d", {}, 1, quiet).run().reason == "done"
-    digest = (tmp_path / "d/rounds/001/digest.md").read_text()
-    assert "| r01-1 (unaudited) |" in digest
-    assert "No diagnosis" in digest
+    lessons = (tmp_path / "d/rounds/001/lessons.md").read_text()
+    assert "| r01-1 (unaudited) |" in lessons
+    assert "No diagnosis" in lessons
     with pytest.raises(DiscoveryError, match="--allow-unaudited"):
         write_report(tmp_path / "d")
     page = write_report(tmp_path / "d", allow_unaudited=True)
@@ -372,11 +402,11 @@ def test_a_class_sets_no_other_candidate_aside_and_wins_over_none(tmp_path, told
     for number, source in enumerate((CHEAP, DEAR), 1):
         (tmp_path / f"d/rounds/00{number}/1/workspace/candidate.py").write_text(source)
         go_on(tmp_path / "d", {}, 1, quiet).run()
-    _, cheap, audited = Archive(tmp_path / "d").tried()
+    _, cheap, audited = Archive(tmp_path / "d").history().tried
     assert clearly_dominated(audited.table, cheap.table.assign(controller="cheap"))
     assert not audited.assessment.dominated and audited.assessment.stage == "all"
-    digest = (tmp_path / "d/rounds/002/digest.md").read_text()
-    assert "| r01-1 (unaudited) |" in digest and "r01-1:beta" not in digest
+    lessons = (tmp_path / "d/rounds/002/lessons.md").read_text()
+    assert "| r01-1 (unaudited) |" in lessons and "r01-1:beta" not in lessons
     status, out, _ = run("discover", "report", tmp_path / "d")
     assert status == 0 and out.startswith("# The winner: r02-1\n")
     status, out, _ = run("discover", "report", tmp_path / "d", "--allow-unaudited")
@@ -406,7 +436,7 @@ def test_text_that_utf8_cannot_hold_is_a_failed_candidate(tmp_path, told, chat_s
     chat_server.script[:] = [says(f"```python\n# \ud800\n{SOURCE}`\n```")]
     settings = told(proposer="openai", model="m", base_url=chat_server.url, rounds=1)
     assert begin(tmp_path / "d", settings, 1, quiet).run().reason == "done"
-    assert Archive(tmp_path / "d").tried()[-1].assessment.stage == "reading"
+    assert Archive(tmp_path / "d").history().tried[-1].assessment.stage == "reading"
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from discovery.scripted import SOURCE, completion, cuts, fails, says
 from tts_gym.discovery.proposers.openai_chat import OpenAIChat, code_of
 from tts_gym.discovery.proposers.proposer import Task
-from tts_gym.discovery.records import Usage
+from tts_gym.discovery.records import ProposalUsage
 from tts_gym.errors import DiscoveryError
 
 PRICES = {"input": 2.0, "cached_input": 0.5, "output": 10.0}
@@ -29,7 +29,7 @@ def fenced(source):
 def test_the_code_in_the_reply_is_the_candidate_and_its_tokens_are_counted(ask, chat_server):
     proposal = ask(says(fenced(SOURCE)), prices=PRICES)
     assert proposal.source == SOURCE
-    assert proposal.usage == Usage(1000, 100, 200, (900 * 2 + 100 * 0.5 + 200 * 10) / 1e6)
+    assert proposal.usage == ProposalUsage(1000, 100, 200, (900 * 2 + 100 * 0.5 + 200 * 10) / 1e6)
     assert chat_server.asked[0]["messages"] == [{"role": "user", "content": "Write one."}]
     assert chat_server.asked[0]["max_tokens"] == 500
     json.dumps(proposal.transcript)

@@ -14,7 +14,7 @@ from tts_gym.datasets import synthetic_store
 from tts_gym.discovery import traces
 from tts_gym.discovery.loop import begin
 from tts_gym.discovery.programs import source_of
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.episode.actions import atomic_actions
 from tts_gym.episode.recount import log_of
@@ -89,10 +89,10 @@ def test_a_jail_traces_one_question(store, monkeypatch):
 def test_the_reason_is_told_and_the_round_goes_on(tmp_path, store_file, monkeypatch):
     monkeypatch.setattr("tts_gym.discovery.loop.trace", lambda *arguments: [NoTrace("timeout: it did not end")] * 6)
     told = []
-    settings = Settings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",), proposer="evolution")
+    settings = DiscoverySettings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",), proposer="evolution")
     assert begin(tmp_path / "d", settings, 1, told.append).run().reason == "done"
     assert "6 of 6 episodes of sc are not diagnosed: timeout: it did not end" in told
-    assert "## No diagnosis" in (tmp_path / "d/rounds/001/digest.md").read_text()
+    assert "## No diagnosis" in (tmp_path / "d/rounds/001/lessons.md").read_text()
 
 
 EXECUTED = []
@@ -106,11 +106,13 @@ def test_no_candidate_runs_outside_a_jail(tmp_path, store_file):
             EXECUTED.append(arguments[0])
 
     sys.addaudithook(note)
-    discovery = begin(tmp_path / "d", Settings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",)), 1, str)
+    discovery = begin(
+        tmp_path / "d", DiscoverySettings((str(store_file),), rounds=1, seeds=2, seed_programs=("sc",)), 1, str
+    )
     assert discovery.run().reason == "waiting"
     (tmp_path / "d/rounds/001/1/workspace/candidate.py").write_text(SOURCE)
     assert discovery.run().reason == "done"
-    assert "## Diagnosis of 6 episodes" in (tmp_path / "d/rounds/001/digest.md").read_text()
+    assert "## Diagnosis of 6 episodes" in (tmp_path / "d/rounds/001/lessons.md").read_text()
     assert EXECUTED == []
     names_of(SOURCE, audited=True)
     assert len(EXECUTED) == 1

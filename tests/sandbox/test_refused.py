@@ -20,6 +20,7 @@ from refused import (
 )
 
 from tts_gym.agents.programs import PROGRAMS
+from tts_gym.discovery.packed import opened
 from tts_gym.discovery.programs import LINES, source_of
 from tts_gym.sandbox.candidate import CandidateError, read_candidate
 from tts_gym.sandbox.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
@@ -27,7 +28,7 @@ from tts_gym.sandbox.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
 FIRST = program("").count("\n") + 1
 """Line of a body's first line."""
 
-ARCHIVE = Path(__file__).parents[2] / "benchmarks" / "results" / "discovery"
+ARCHIVES = Path(__file__).parents[2] / "benchmarks" / "results" / "discovery"
 
 
 def refusal(source):
@@ -173,10 +174,13 @@ def test_shipped_programs_are_allowed(name):
 
 
 def test_archived_programs_are_allowed():
-    sources = sorted(ARCHIVE.glob("*/rounds/*/*/candidate.py"))
+    sources = []
+    for file in ARCHIVES.glob("*.tar.xz"):
+        with opened(file) as archive:
+            sources += [proposal.source for proposal in archive.history().proposals.values()]
     assert len(sources) > 60
-    for source in sources:
-        assert read_candidate(source.read_text()).audited
+    for source in filter(None, sources):
+        assert read_candidate(source).audited
 
 
 def test_annotations_and_any_name_of_a_helper_are_fine():

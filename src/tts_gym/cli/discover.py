@@ -11,6 +11,7 @@ import typer
 
 from tts_gym.cli.help import App
 from tts_gym.cli.options import AllowWeak, Resume, Rules
+from tts_gym.cli.output import check_writable
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import PROPOSERS
 
@@ -22,6 +23,7 @@ app = App("Discover controllers: propose code, replay it, read why it failed, pr
 PROPOSER = "Proposer"
 """Panel of the help."""
 
+Archived = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery, or its packed file.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the discovery.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Candidates scored at the same time.")]
 
@@ -110,14 +112,14 @@ def run(
     told = {name: value for name, value in told.items() if value is not None}
     from tts_gym.discovery.archive import LAYOUT
     from tts_gym.discovery.loop import begin, go_on
-    from tts_gym.discovery.settings import Settings
+    from tts_gym.discovery.settings import DiscoverySettings
 
     if resume and LAYOUT.is_begun(directory):
         discovery = go_on(directory, told, jobs, _tell)
     elif "search" not in told:
         raise TTSGymError("A discovery needs a store to search on: name one with --search.")
     else:
-        discovery = begin(directory, Settings(**told), jobs, _tell, fresh=not resume)
+        discovery = begin(directory, DiscoverySettings(**told), jobs, _tell, fresh=not resume)
     _go(discovery, directory, None)
 
 
@@ -130,16 +132,16 @@ def step(directory: Directory, jobs: Jobs = 1) -> None:
 
 
 @app.command()
-def status(directory: Directory) -> None:
+def status(archive: Archived) -> None:
     """Print what was tried, with scores and reasons."""
     from tts_gym.discovery.report import status_text
 
-    print(status_text(directory))
+    print(status_text(archive))
 
 
 @app.command()
 def report(
-    directory: Directory,
+    archive: Archived,
     held_out: Annotated[
         list[str] | None,
         typer.Option(metavar="STORE", help="Store that nothing was searched on; each with --held-out."),
@@ -151,7 +153,19 @@ def report(
     """Choose the winner and compare it, on the search stores and on those held out."""
     from tts_gym.discovery.report import write_report
 
-    print(write_report(directory, tuple(held_out or ()), allow_unaudited), end="")
+    print(write_report(archive, tuple(held_out or ()), allow_unaudited), end="")
+
+
+@app.command()
+def pack(
+    directory: Directory,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File to write, FILE.tar.xz.")],
+) -> None:
+    """Write the discovery as one compressed file, which report and status read as they read the directory."""
+    from tts_gym.discovery.packed import pack as write_packed
+
+    check_writable(out)
+    write_packed(directory, out)
 
 
 def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:

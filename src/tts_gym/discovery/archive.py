@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tts_gym.datasets.digest import store_digest
-from tts_gym.datasets.store import ReplayStore
+from tts_gym.discovery.history import History, Place
 from tts_gym.discovery.proposers.proposer import Proposal
-from tts_gym.discovery.records import Assessment, OnRecordings, Tried, Usage
-from tts_gym.discovery.settings import OPEN, Settings
+from tts_gym.discovery.records import LONGEST_FAILURE, Assessment, OnRecordings, ProposalUsage, Tried
+from tts_gym.discovery.settings import OPEN, DiscoverySettings
 from tts_gym.errors import DiscoveryError
-from tts_gym.files import write_whole
+from tts_gym.files import PARTIAL, locked, write_whole
 from tts_gym.run_directories import Layout
 from tts_gym.sandbox.boundary import printable
 
-LONGEST_FAILURE = 400
-"""Characters of a proposer's reason that are kept."""
+LOCK = ".lock"
+"""The file that a process locks while it works in the directory."""
+
+REPORTED = ("report.md", "report.json", "winner.py")
+"""What a report writes: the page, its figures, and the winner as a controller that runs."""
 
 LAYOUT = Layout(
     run="discovery",
@@ -45,31 +48,58 @@ class Archive:
     """The files of a discovery.
 
     - ``discovery.json``: what it was told, and a hash of every search store.
-    - ``rounds/NNN/``: a round; 000 is that of the seed programs. ``digest.md`` is what it taught, ``cases.parquet`` has
-      its diagnosed episodes. ``round.json``, with the state of the proposer, is written last and closes the round.
+    - ``rounds/NNN/``: a round; 000 is that of the seed programs. ``lessons.md`` is what it taught, ``cases.parquet``
+      has its diagnosed episodes. ``round.json``, with the state of the proposer, is written last and closes the round.
     - ``rounds/NNN/SLOT/``: a candidate. ``workspace/`` is where it is written, beside its ``prompt.md``;
       ``candidate.py`` is its source, ``proposal.json`` what it took, ``transcript.json`` what was said, ``result.json``
       what became of it, ``questions.parquet`` its means over the seeds, and ``recorded.json``, if it came to lead, how
       it does on the recordings themselves.
     - ``held_out.jsonl``: when which held-out store was read.
-    - ``report.md``, ``report.json`` and ``winner.py``, the winner as a controller that runs.
+    - What a report writes, ``REPORTED``.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Use the directory ``path``, which need not exist yet."""
-        self.path = path
+    def __init__(self, path: Path, name: Path | None = None) -> None:
+        """Use a directory.
 
-    def begin(self, settings: Settings, stores: Sequence[ReplayStore]) -> None:
-        """Write what the discovery is told.
+        Args:
+            path: the directory, which need not exist yet.
+            name: how errors call it, where that is not ``path``.
+        """
+        self.path = path
+        self.name = name or path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the directory; the lock of a process that dies is gone.
 
         Raises:
-            DiscoveryError: the directory has something in it.
+            DiscoveryError: another process works there.
         """
-        if self.path.exists() and any(not each.name.endswith(".partial") for each in self.path.iterdir()):
-            raise DiscoveryError(f"{self.path} is not empty: choose another directory.")
-        self._write_settings(settings, {store.label: store_digest(store) for store in stores})
+        busy = DiscoveryError(f"Another process works in {self.name}: wait until it ends.")
+        with locked(self.path / LOCK, busy):
+            yield
 
-    def settings(self) -> Settings:
+    def discard(self) -> None:
+        """Throw away the discovery that the directory holds, if there is one.
+
+        Raises:
+            DiscoveryError: another process works there.
+            TTSGymError: something else is beside it.
+        """
+        if LAYOUT.is_begun(self.path):
+            with self.alone():
+                LAYOUT.discard(self.path)
+
+    def check_empty(self) -> None:
+        """Refuse a directory that has something in it.
+
+        Raises:
+            DiscoveryError: it has.
+        """
+        if self.path.exists() and any(each.suffix != PARTIAL for each in self.path.iterdir()):
+            raise DiscoveryError(f"{self.name} is not empty: choose another directory.")
+
+    def settings(self) -> DiscoverySettings:
         """What the discovery was told.
 
         Raises:
@@ -77,9 +107,9 @@ class Archive:
         """
         told: Any = self._document()["settings"]
         lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
-        return Settings(**(told | lists))
+        return DiscoverySettings(**(told | lists))
 
-    def go_on(self, told: Mapping[str, Any]) -> Settings:
+    def settings_with(self, told: Mapping[str, Any]) -> DiscoverySettings:
         """What the discovery was told, with what is told now.
 
         Raises:
@@ -89,26 +119,39 @@ class Archive:
         for name, value in told.items():
             if name not in OPEN and value != getattr(begun, name):
                 raise DiscoveryError(
-                    f"The discovery in {self.path} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
+                    f"The discovery in {self.name} was begun with {name} {getattr(begun, name)!r}, not {value!r}: "
                     "leave the option out, or begin anew with --fresh."
                 )
-        return Settings(**{**asdict(begun), **told})
+        return replace(begun, **told)
 
-    def keep_settings(self, settings: Settings) -> None:
-        """Write what the discovery is told from now on."""
-        self._write_settings(settings, self._document()["stores"])
+    def take_up(self, settings: DiscoverySettings, digests: Mapping[str, str]) -> None:
+        """Write what the discovery is told from now on.
 
-    def check_stores(self, stores: Sequence[ReplayStore]) -> None:
+        Args:
+            settings: what it is told.
+            digests: hash of each search store by label; those of a discovery that has begun must be the same.
+
+        Raises:
+            DiscoveryError: a store has changed.
+        """
+        if (self.path / "discovery.json").exists():
+            self.check_stores(digests)
+        write_json(self.path / "discovery.json", {"settings": asdict(settings), "stores": dict(digests)})
+
+    def check_stores(self, digests: Mapping[str, str]) -> None:
         """Refuse search stores that are not those the discovery was begun with.
+
+        Args:
+            digests: hash of each store by label.
 
         Raises:
             DiscoveryError: a store has changed.
         """
         recorded = self._document()["stores"]
-        for store in stores:
-            if recorded.get(store.label) != store_digest(store):
+        for label, digest in digests.items():
+            if recorded.get(label) != digest:
                 raise DiscoveryError(
-                    f"The store {store.label} has changed since the discovery in {self.path} began: "
+                    f"The store {label} has changed since the discovery in {self.name} began: "
                     "bring the old one back, or begin anew with --fresh."
                 )
 
@@ -116,9 +159,9 @@ class Archive:
         """Directory of a round."""
         return self.path / "rounds" / f"{number:03d}"
 
-    def workspace(self, number: int, slot: int) -> Path:
-        """Where the candidate of a slot is written."""
-        return self.round_path(number) / str(slot) / "workspace"
+    def workspace(self, place: Place) -> Path:
+        """Where the candidate of a round and a slot is written."""
+        return self._slot_path(place) / "workspace"
 
     def closed_rounds(self) -> int:
         """Number of rounds that are closed, that of the seed programs among them."""
@@ -128,21 +171,46 @@ class Archive:
         return number
 
     def close_round(self, number: int, state: Mapping[str, Any]) -> None:
-        """Close a round with the state of the proposer."""
+        """Close a round.
+
+        Args:
+            number: the round.
+            state: what is kept of the proposer, and what was spent.
+        """
         write_json(self.round_path(number) / "round.json", state)
 
-    def proposal(self, number: int, slot: int) -> Proposal | None:
-        """The proposal of a slot; None if it is not there yet."""
-        here = self.round_path(number) / str(slot)
-        if not (here / "proposal.json").exists():
-            return None
-        kept = read_json(here / "proposal.json")
-        source = (here / "candidate.py").read_text(encoding="utf-8") if kept["source"] else None
-        return Proposal(source, kept["failure"], Usage(**kept["usage"]), genome=kept["genome"])
+    def history(self) -> History:
+        """Read all that was proposed and assessed.
 
-    def keep_proposal(self, number: int, slot: int, proposal: Proposal) -> None:
-        """Write a proposal; ``proposal.json`` comes last."""
-        here = self.round_path(number) / str(slot)
+        Raises:
+            DiscoveryError: a file is damaged.
+        """
+        history = History()
+        for file in (self.path / "rounds").glob("*/*/proposal.json"):
+            here = file.parent
+            try:
+                place = int(here.parent.name), int(here.name)
+                history.proposals[place] = _read_proposal(here)
+                if (here / "result.json").exists():
+                    history.put(place, *_read_assessed(here))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise DiscoveryError(
+                    f"{self.name} has a damaged candidate in {here.relative_to(self.path)} ({error}): "
+                    "bring its files back from a copy."
+                ) from error
+        return history
+
+    def keep_proposal(self, place: Place, proposal: Proposal) -> Proposal:
+        """Write a proposal, ``proposal.json`` last.
+
+        Args:
+            place: its round and slot.
+            proposal: what the proposer gave.
+
+        Returns:
+            The proposal as the archive has it from now on, its text in UTF-8 and its failure in one line.
+        """
+        here = self._slot_path(place)
         write_json(here / "transcript.json", list(proposal.transcript))
         if proposal.source is not None:
             write_text(here / "candidate.py", proposal.source)
@@ -153,48 +221,23 @@ class Archive:
             "genome": dict(proposal.genome),
         }
         write_json(here / "proposal.json", kept)
+        return _read_proposal(here)
 
-    def assessed(self, number: int, slot: int) -> bool:
-        """Whether it is known what became of the candidate of a slot."""
-        return (self.round_path(number) / str(slot) / "result.json").exists()
+    def keep_tried(self, tried: Tried) -> None:
+        """Write what became of a candidate, ``result.json`` last."""
+        here = self._slot_path(tried.place)
+        if tried.table is not None:
+            write_table(here / "questions.parquet", tried.table)
+        assessed = {
+            each.name: getattr(tried.assessment, each.name) for each in fields(Assessment) if each.name != "table"
+        }
+        shown = tried.points()[["beta", "tokens", "accuracy"]].to_dict("records")
+        write_json(here / "result.json", {"name": tried.name, **assessed, "points": shown})
 
-    def keep_assessment(self, number: int, slot: int, name: str, assessment: Assessment, points: pd.DataFrame) -> None:
-        """Write what became of a candidate; ``result.json`` comes last."""
-        here = self.round_path(number) / str(slot)
-        if assessment.table is not None:
-            write_table(here / "questions.parquet", assessment.table)
-        result = {each.name: getattr(assessment, each.name) for each in fields(Assessment) if each.name != "table"}
-        shown = points[["beta", "tokens", "accuracy"]].to_dict("records")
-        write_json(here / "result.json", {"name": name, **result, "points": shown})
-
-    def keep_recorded(self, number: int, slot: int, recorded: OnRecordings) -> None:
-        """Write how the candidate of a slot does on the recordings."""
-        write_json(self.round_path(number) / str(slot) / "recorded.json", asdict(recorded))
-
-    def tried(self) -> list[Tried]:
-        """Everything that was assessed, in order of rounds and slots."""
-        found = []
-        for result_file in (self.path / "rounds").glob("*/*/result.json"):
-            here = result_file.parent
-            number, slot = int(here.parent.name), int(here.name)
-            kept = read_json(result_file)
-            name = kept.pop("name")
-            del kept["points"]
-            table_file = here / "questions.parquet"
-            scored = kept["failure"] is None
-            assessment = Assessment(**kept, table=pd.read_parquet(table_file) if scored else None)
-            proposal = self.proposal(number, slot)
-            assert proposal is not None
-            recorded_file = here / "recorded.json"
-            recorded = OnRecordings(**read_json(recorded_file)) if recorded_file.exists() else None
-            genome = dict(proposal.genome)
-            found.append(Tried(number, slot, name, proposal.source, assessment, proposal.usage, genome, recorded))
-        return sorted(found, key=lambda each: (each.round, each.slot))
-
-    def spent(self) -> Usage:
-        """What all proposals took, those not yet assessed among them."""
-        files = (self.path / "rounds").glob("*/*/proposal.json")
-        return sum((Usage(**read_json(file)["usage"]) for file in sorted(files)), Usage())
+    def keep_recorded(self, tried: Tried) -> None:
+        """Write how a candidate that ran on the recordings does there."""
+        assert tried.recorded is not None
+        write_json(self._slot_path(tried.place) / "recorded.json", asdict(tried.recorded))
 
     def note_held_out(self, record: Mapping[str, Any]) -> None:
         """Add a line on the reading of a held-out store."""
@@ -207,30 +250,62 @@ class Archive:
             document = read_json(self.path / "discovery.json")
             _ = document["settings"], document["stores"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DiscoveryError(f"{self.path} is no directory of a discovery: begin one with discover run.") from error
+            raise DiscoveryError(f"{self.name} is no directory of a discovery: begin one with discover run.") from error
         return document
 
-    def _write_settings(self, settings: Settings, stores: Mapping[str, str]) -> None:
-        write_json(self.path / "discovery.json", {"settings": asdict(settings), "stores": dict(stores)})
+    def _slot_path(self, place: Place) -> Path:
+        number, slot = place
+        return self.round_path(number) / str(slot)
 
 
 def write_table(file: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
+    """Write a table as Parquet, whole or not at all.
+
+    Args:
+        file: the file, ``.parquet``.
+        table: its rows; the index is left out.
+    """
     content = io.BytesIO()
     table.to_parquet(content, index=False, compression="zstd")
     write_whole(file, content.getvalue())
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a text whole or not at all, with ? for what UTF-8 cannot hold."""
+    """Write a text whole or not at all, with ? for what UTF-8 cannot hold.
+
+    Args:
+        file: the file.
+        text: all of it.
+    """
     write_whole(file, text.encode(errors="replace"))
 
 
 def write_json(file: Path, document: Any) -> None:
-    """Write a document whole or not at all."""
+    """Write a document whole or not at all.
+
+    Args:
+        file: the file, ``.json``.
+        document: what JSON can hold.
+    """
     write_text(file, json.dumps(document, indent=1) + "\n")
 
 
 def read_json(file: Path) -> Any:
     """The document in a file of the archive."""
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _read_proposal(here: Path) -> Proposal:
+    kept = read_json(here / "proposal.json")
+    source = (here / "candidate.py").read_text(encoding="utf-8") if kept["source"] else None
+    return Proposal(source, kept["failure"], ProposalUsage(**kept["usage"]), genome=kept["genome"])
+
+
+def _read_assessed(here: Path) -> tuple[str, Assessment, OnRecordings | None]:
+    kept = read_json(here / "result.json")
+    name = kept.pop("name")
+    del kept["points"]
+    table = pd.read_parquet(here / "questions.parquet") if kept["failure"] is None else None
+    recorded_file = here / "recorded.json"
+    recorded = OnRecordings(**read_json(recorded_file)) if recorded_file.exists() else None
+    return name, Assessment(**kept, table=table), recorded

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.discovery.records import COUNTS, Assessment
-from tts_gym.discovery.settings import BETAS, Settings
+from tts_gym.discovery.records import COUNTS, LONGEST_FAILURE, Assessment
+from tts_gym.discovery.settings import BETAS, DiscoverySettings
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.boundary import printable
 from tts_gym.sandbox.candidate import Candidate, read_candidate
@@ -25,12 +25,13 @@ from tts_gym.sandbox.refusal import CandidateError
 QUICK_SEEDS = 8
 """Seeds of the first look."""
 
-LONGEST_FAILURE = 400
-"""Characters of a reason that are kept: candidates may put anything into it."""
-
 
 def assess(
-    source: str, stores: Sequence[ReplayStore], settings: Settings, rivals: pd.DataFrame | None, seed_program: bool
+    source: str,
+    stores: Sequence[ReplayStore],
+    settings: DiscoverySettings,
+    rivals: pd.DataFrame | None,
+    seed_program: bool,
 ) -> Assessment:
     """Score the candidate ``source``.
 
@@ -46,39 +47,36 @@ def assess(
         candidate = read_candidate(source)
     except CandidateError as error:
         return Assessment("reading", _line(str(error)))
-    return replace(_assess(candidate, stores, settings, rivals, seed_program), audited=candidate.audited)
-
-
-def _assess(
-    candidate: Candidate,
-    stores: Sequence[ReplayStore],
-    settings: Settings,
-    rivals: pd.DataFrame | None,
-    seed_program: bool,
-) -> Assessment:
     copies = _copies(candidate, settings, "validation")
     checked = validate(candidate, stores[0], settings.limits, rules=settings.episode_rules, copies=copies)
     if checked.failure:
-        return Assessment("validation", _line(checked.failure), checked.isolation, checked.seconds)
+        failure = _line(checked.failure)
+        return Assessment("validation", failure, checked.isolation, checked.seconds, audited=candidate.audited)
     betas = BETAS if seed_program else settings.betas
-    if rivals is None:
-        return _run(candidate, stores, betas, range(settings.seeds), settings, last_stage(settings))
-    quick = _run(candidate, stores, betas, range(min(QUICK_SEEDS, settings.seeds)), settings, "quick")
-    if quick.table is None or last_stage(settings) == "quick":
+    last = last_stage(settings)
+    if rivals is None or last == "quick":
+        return _run(candidate, stores, betas, settings, last)
+    quick = _run(candidate, stores, betas, settings, "quick")
+    if quick.table is None:
         return quick
     if clearly_dominated(quick.table, rivals):
         return replace(quick, dominated=True)
-    whole = _run(candidate, stores, betas, range(settings.seeds), settings, "all")
+    whole = _run(candidate, stores, betas, settings, last)
     return replace(whole, seconds=quick.seconds + whole.seconds)
 
 
-def recordings(source: str, stores: Sequence[ReplayStore], settings: Settings) -> Assessment:
-    """Run a candidate that was scored on all seeds on the stores themselves."""
-    candidate = read_candidate(source)
-    return _run(candidate, stores, settings.betas, range(settings.seeds), settings, "recordings")
+def recordings(source: str, stores: Sequence[ReplayStore], settings: DiscoverySettings) -> Assessment:
+    """Run a candidate that was scored on all seeds on the stores themselves.
+
+    Args:
+        source: its code.
+        stores: what it is replayed on.
+        settings: how.
+    """
+    return _run(read_candidate(source), stores, settings.betas, settings, "recordings")
 
 
-def last_stage(settings: Settings) -> str:
+def last_stage(settings: DiscoverySettings) -> str:
     """The stage of a candidate that was scored on all seeds."""
     return "quick" if settings.seeds <= QUICK_SEEDS else "all"
 
@@ -102,25 +100,23 @@ def clearly_dominated(table: pd.DataFrame, rivals: pd.DataFrame) -> bool:
 
 
 def _run(
-    candidate: Candidate,
-    stores: Sequence[ReplayStore],
-    betas: Sequence[float],
-    seeds: range,
-    settings: Settings,
-    stage: str,
+    candidate: Candidate, stores: Sequence[ReplayStore], betas: Sequence[float], settings: DiscoverySettings, stage: str
 ) -> Assessment:
+    seeds = range(min(QUICK_SEEDS, settings.seeds) if stage == "quick" else settings.seeds)
     copies = None if stage == "recordings" else _copies(candidate, settings, stage)
     run = run_jailed(candidate, stores, betas, seeds, settings.episode_rules, settings.limits, copies=copies)
+    audited = candidate.audited
     if run.rows is None:
-        return Assessment(stage, _line(run.failure or "it gave no results"), run.isolation, run.seconds)
+        failure = _line(run.failure or "it gave no results")
+        return Assessment(stage, failure, run.isolation, run.seconds, audited=audited)
     labels = [store.label for store in stores for _ in betas]
     rows = pd.concat([part.assign(store=label) for label, part in zip(labels, run.rows, strict=True)])
     columns = {name: rows[name].astype(float) for name in COUNTS}
     means = rows.assign(**columns).groupby(["store", "question_id", "beta"], sort=False)[list(COUNTS)].mean()
-    return Assessment(stage, None, run.isolation, run.seconds, means.reset_index())
+    return Assessment(stage, None, run.isolation, run.seconds, means.reset_index(), audited=audited)
 
 
-def _copies(candidate: Candidate, settings: Settings, stage: str) -> np.random.Generator:
+def _copies(candidate: Candidate, settings: DiscoverySettings, stage: str) -> np.random.Generator:
     """What draws the copies of a stage."""
     return np.random.default_rng([settings.seed, int(candidate.digest, 16), int.from_bytes(stage.encode())])
 

@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Case:
+class Diagnosis:
     """A diagnosed episode.
 
     Attributes:
@@ -67,7 +67,7 @@ class Case:
     timeline: tuple[str, ...]
 
 
-def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: int) -> Case:
+def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: int) -> Diagnosis:
     """Classify the episode of ``trace``.
 
     An answer is settled from the moment on from which right ones lead the latest answers of the branches not pruned
@@ -90,7 +90,7 @@ def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
     if trace.answer in right:
         wasted = max(0, trace.tokens - settled)
         kind = Kind.WENT_ON if wasted > WASTEFUL * trace.tokens else Kind.RIGHT
-    return Case(
+    return Diagnosis(
         store.label,
         store.question_ids[trace.question],
         trace.seed,

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import pandas as pd
 
-from tts_gym.discovery.diagnosis import Case, Kind
+from tts_gym.discovery.diagnosis import Diagnosis, Kind
 from tts_gym.discovery.proposers.proposer import CHARACTERS
 from tts_gym.discovery.records import Scale, Tried, audited, joint_frontier
 from tts_gym.sandbox.boundary import printable_source, quoted
 
-DIGEST_TOKENS = 8000
-"""Tokens of a digest, estimated as characters / 4, are fewer."""
+LESSONS_TOKENS = 8000
+"""Tokens of the lessons of a round, estimated as characters / 4, are fewer."""
 
 SOURCE_TOKENS = 6000
 """The same for the sources of the best candidates beside it."""
@@ -22,7 +22,7 @@ SOURCE_TOKENS = 6000
 
 @dataclass(frozen=True)
 class Findings:
-    """What a digest is made of.
+    """What the lessons of a round are drawn from.
 
     Attributes:
         number: the round.
@@ -34,7 +34,7 @@ class Findings:
     number: int
     tried: Sequence[Tried]
     scale: Scale
-    cases: Sequence[Case] | None
+    cases: Sequence[Diagnosis] | None
 
     @cached_property
     def ranked(self) -> list[tuple[Tried, float]]:
@@ -57,26 +57,37 @@ class Findings:
         return joint_frontier([each for each in audited(self.tried) if each.round != self.number]).efficient
 
 
-def digest(findings: Findings) -> str:
-    """The page on a round, in Markdown, under ``DIGEST_TOKENS``.
+def lessons(findings: Findings) -> str:
+    """The page on a round, in Markdown, under ``LESSONS_TOKENS``.
 
     What takes most room, timelines, questions and old failures, is cut short first.
     """
     for detail in (4, 3, 2, 1, 0):
         page = "\n\n".join(filter(None, (section(findings, detail) for section in _SECTIONS))) + "\n"
-        if len(page) < DIGEST_TOKENS * CHARACTERS:
+        if len(page) < LESSONS_TOKENS * CHARACTERS:
             return page
-    return page[: DIGEST_TOKENS * CHARACTERS - 1]
+    return page[: LESSONS_TOKENS * CHARACTERS - 1]
 
 
 def best_sources(tried: Sequence[Tried], scale: Scale, count: int = 3) -> list[Tried]:
-    """The candidates with the best scores, best first."""
+    """The candidates with the best scores, best first.
+
+    Args:
+        tried: what they are chosen from.
+        scale: what scores are measured by.
+        count: how many at most.
+    """
     ranked = ranking(tried, scale)
     return [each for each, _ in ranked[:count]]
 
 
 def ranking(tried: Sequence[Tried], scale: Scale) -> list[tuple[Tried, float]]:
-    """What was scored, with its score, best first; the earlier of equals first."""
+    """What was scored, with its score, best first; the earlier of equals first.
+
+    Args:
+        tried: candidates, those that failed among them, in the order they were tried.
+        scale: what scores are measured by.
+    """
     scored = [(each, score) for each in tried if (score := scale.score(each)) is not None]
     return sorted(scored, key=lambda pair: -pair[1])
 
@@ -94,8 +105,13 @@ def sources_page(tried: Sequence[Tried]) -> str:
 def questions_table(tried: Sequence[Tried], best: Tried) -> pd.DataFrame:
     """Per store and question, worst first: accuracy and tokens of ``best``, and the best accuracy of any.
 
-    Columns: store, question_id, low, middle, high (accuracy in % at the smallest, middle and largest beta), tokens (at
-    the middle), best (accuracy in %).
+    Args:
+        tried: everything so far.
+        best: one of them that was scored.
+
+    Returns:
+        A row a question: store, question_id, low, middle, high (accuracy in % at the smallest, middle and largest
+        beta), tokens (at the middle), best (accuracy in %).
     """
     assert best.table is not None
     betas = sorted(best.table["beta"].unique())
@@ -218,9 +234,17 @@ def _diagnosis(findings: Findings, detail: int) -> str:
     return "\n".join(lines)
 
 
-def worst_cases(cases: Sequence[Case], kind: Kind, count: int) -> list[Case]:
-    """The cases of a kind that cost most, of different questions as far as there are."""
-    measure: Callable[[Case], int] = (lambda case: case.wasted) if kind == Kind.WENT_ON else (lambda case: case.tokens)
+def worst_cases(cases: Sequence[Diagnosis], kind: Kind, count: int) -> list[Diagnosis]:
+    """The cases of a kind that cost most, of different questions as far as there are.
+
+    Args:
+        cases: diagnosed episodes.
+        kind: what they are to be examples of.
+        count: how many at most.
+    """
+    measure: Callable[[Diagnosis], int] = (
+        (lambda case: case.wasted) if kind == Kind.WENT_ON else (lambda case: case.tokens)
+    )
     ranked = sorted((case for case in cases if case.kind == kind), key=lambda case: -measure(case))
     first = {(case.store, case.question_id): case for case in reversed(ranked)}
     return sorted(first.values(), key=lambda case: -measure(case))[:count]

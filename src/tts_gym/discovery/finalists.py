@@ -16,8 +16,9 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive
 from tts_gym.discovery.assess import last_stage, recordings
 from tts_gym.discovery.feedback import ranking
+from tts_gym.discovery.history import History
 from tts_gym.discovery.records import OnRecordings, Scale, Tried, audited
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.evaluation.statistics import compare
 
 MOST_GAINED = 1.0
@@ -32,8 +33,14 @@ _ERRORS = 3
 """Standard errors up to which a difference may be chance, which is more than a point where there are few episodes."""
 
 
-def finalists(tried: Sequence[Tried], settings: Settings, allow_unaudited: bool = False) -> list[Tried]:
-    """The candidates that were scored on all seeds, classes among them only if ``allow_unaudited``."""
+def finalists(tried: Sequence[Tried], settings: DiscoverySettings, allow_unaudited: bool = False) -> list[Tried]:
+    """The candidates that were scored on all seeds.
+
+    Args:
+        tried: everything so far.
+        settings: how it was scored.
+        allow_unaudited: whether classes are among them.
+    """
     return [
         each
         for each in (tried if allow_unaudited else audited(tried))
@@ -42,23 +49,34 @@ def finalists(tried: Sequence[Tried], settings: Settings, allow_unaudited: bool 
 
 
 def run_leaders(
-    archive: Archive, scale: Scale, settings: Settings, stores: Sequence[ReplayStore], allow_unaudited: bool = False
+    archive: Archive,
+    history: History,
+    scale: Scale,
+    settings: DiscoverySettings,
+    stores: Sequence[ReplayStore],
+    allow_unaudited: bool = False,
 ) -> None:
     """Run the finalist with the best score on the recordings; if it knows them by heart, the next one too, and so on.
 
-    What comes of it is kept in the archive, and not done again.
+    Args:
+        archive: keeps what comes of it, so that it is not done again.
+        history: what is in the archive, and takes in what comes of it.
+        scale: what scores are measured by.
+        settings: how candidates run.
+        stores: the recordings.
+        allow_unaudited: whether classes run too.
     """
-    for each, score in ranking(finalists(archive.tried(), settings, allow_unaudited), scale):
-        kept = each.recorded
-        if kept is None:
-            kept = _on_recordings(each, score, scale, settings, stores)
-            archive.keep_recorded(each.round, each.slot, kept)
-        if not kept.by_heart:
+    for leader, score in ranking(finalists(history.tried, settings, allow_unaudited), scale):
+        if leader.recorded is None:
+            recorded = _on_recordings(leader, score, scale, settings, stores)
+            leader = history.put(leader.place, leader.name, leader.assessment, recorded)
+            archive.keep_recorded(leader)
+        if not leader.by_heart:
             return
 
 
 def _on_recordings(
-    tried: Tried, score: float, scale: Scale, settings: Settings, stores: Sequence[ReplayStore]
+    tried: Tried, score: float, scale: Scale, settings: DiscoverySettings, stores: Sequence[ReplayStore]
 ) -> OnRecordings:
     assert tried.source is not None and tried.table is not None
     again = recordings(tried.source, stores, settings)
@@ -83,6 +101,11 @@ def by_chance(one: pd.DataFrame, other: pd.DataFrame, seeds: int) -> float:
     A score is a mean of accuracies; the luck of each is that of ``seeds`` draws a question, with a draw more that is
     right and one that is wrong, as a few draws tell little. An interval over questions would say less: whoever knows a
     few questions by heart differs on these alone.
+
+    Args:
+        one: per question and beta the share of draws that were right, in columns ``beta`` and ``correct``.
+        other: the same of other draws.
+        seeds: draws a question.
     """
     errors = []
     for table in (one, other):

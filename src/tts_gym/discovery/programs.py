@@ -46,7 +46,12 @@ def source_of(spec: str) -> tuple[str, str]:
 
 
 def with_schedule(source: str, schedule: str) -> str:
-    """``source`` with ``schedule`` in place of its own function of that name."""
+    """``source`` with ``schedule`` in place of its own function of that name.
+
+    Args:
+        source: a candidate.
+        schedule: source of a function ``schedule``.
+    """
     lines = source.splitlines()
     old = next(node for node in ast.parse(source).body if getattr(node, "name", "") == "schedule")
     assert old.end_lineno is not None

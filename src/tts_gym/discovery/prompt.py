@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.episode.episode import Episode
 from tts_gym.errors import DiscoveryError
 from tts_gym.sandbox.size import DIGITS, MOST_LISTED, MOST_NUMBERS, MOST_PARTS
@@ -26,7 +26,7 @@ _MONOTONE = (
 )
 
 
-def template(settings: Settings) -> Template:
+def template(settings: DiscoverySettings) -> Template:
     """The user's template, or the package's.
 
     Raises:
@@ -44,7 +44,7 @@ def template(settings: Settings) -> Template:
     return found
 
 
-def write_prompt(settings: Settings, low: float, high: float, slot: int, digest: str, best: str) -> str:
+def write_prompt(settings: DiscoverySettings, low: float, high: float, slot: int, lessons: str, best: str) -> str:
     """The prompt of a candidate.
 
     Args:
@@ -52,13 +52,13 @@ def write_prompt(settings: Settings, low: float, high: float, slot: int, digest:
         low: tokens from which on scores are taken.
         high: tokens up to which they are.
         slot: which candidate of its round.
-        digest: what the rounds before taught.
+        lessons: what the rounds before taught.
         best: sources of the best so far.
     """
-    return template(settings).substitute(_filled(settings, low, high, slot, digest, best))
+    return template(settings).substitute(_filled(settings, low, high, slot, lessons, best))
 
 
-def _filled(settings: Settings, low: float, high: float, slot: int, digest: str, best: str) -> dict[str, Any]:
+def _filled(settings: DiscoverySettings, low: float, high: float, slot: int, lessons: str, best: str) -> dict[str, Any]:
     return {
         "low": f"{low:,.0f}",
         "high": f"{high:,.0f}",
@@ -73,7 +73,7 @@ def _filled(settings: Settings, low: float, high: float, slot: int, digest: str,
         "digits": DIGITS,
         "listed": MOST_LISTED,
         "parts": MOST_PARTS,
-        "digest": digest,
+        "lessons": lessons,
         "best": best,
     }
 

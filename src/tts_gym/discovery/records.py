@@ -10,12 +10,15 @@ import pandas as pd
 
 from tts_gym.evaluation.frontier import Frontier, pareto
 
+LONGEST_FAILURE = 400
+"""Characters of a reason that are kept: proposers and candidates may put anything into it."""
+
 COUNTS = ("correct", "tokens", "sequential_tokens", "width")
 """Columns of a table of questions: means over the seeds."""
 
 
 @dataclass(frozen=True)
-class Usage:
+class ProposalUsage:
     """What proposals took.
 
     Attributes:
@@ -35,10 +38,10 @@ class Usage:
         """Tokens read and written."""
         return self.input + self.output
 
-    def __add__(self, other: Usage) -> Usage:
+    def __add__(self, other: ProposalUsage) -> ProposalUsage:
         """Both together."""
         known = [each.dollars for each in (self, other) if each.dollars is not None]
-        return Usage(
+        return ProposalUsage(
             self.input + other.input,
             self.cached + other.cached,
             self.output + other.output,
@@ -46,7 +49,7 @@ class Usage:
         )
 
 
-NOTHING = Usage()
+NOTHING = ProposalUsage()
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,14 @@ class Tried:
     name: str
     source: str | None
     assessment: Assessment
-    usage: Usage = NOTHING
+    usage: ProposalUsage = NOTHING
     genome: dict[str, Any] = field(default_factory=dict)
     recorded: OnRecordings | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its round and slot."""
+        return self.round, self.slot
 
     @property
     def title(self) -> str:
@@ -189,7 +197,12 @@ class Scale:
         return None if tried.table is None else self.area(tried.table)
 
     def area(self, table: pd.DataFrame, questions: set[tuple[str, str]] | None = None) -> float:
-        """The score of a table of questions, or of some (store, question_id) of it."""
+        """The score of a table of questions: mean accuracy in %.
+
+        Args:
+            table: see ``Assessment``.
+            questions: those (store, question_id) that count; None for all.
+        """
         own, floor = (_means(_chosen(each, questions)) for each in (table, self.floor))
         # Whatever the floor costs on these questions, it is there for any budget on the scale.
         points = pd.concat([floor.assign(tokens=self.low), own], ignore_index=True)

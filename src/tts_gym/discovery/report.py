@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.folds import fold_of
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
-from tts_gym.discovery.assess import LONGEST_FAILURE, assess
+from tts_gym.discovery.assess import assess
 from tts_gym.discovery.feedback import ranking
 from tts_gym.discovery.finalists import MOST_GAINED, finalists, run_leaders
-from tts_gym.discovery.records import Scale, Tried
-from tts_gym.discovery.settings import Settings, load_stores
+from tts_gym.discovery.packed import opened
+from tts_gym.discovery.records import LONGEST_FAILURE, Scale, Tried
+from tts_gym.discovery.settings import DiscoverySettings, load_stores, store_digests
 from tts_gym.errors import DiscoveryError
 from tts_gym.evaluation.statistics import compare
 from tts_gym.sandbox.boundary import printable, quoted
@@ -35,18 +35,17 @@ UNAUDITED = (
 
 
 def status_text(path: Path) -> str:
-    """What was tried so far, a line a candidate."""
-    archive = Archive(path)
-    settings = archive.settings()
-    tried = archive.tried()
-    closed = max(0, archive.closed_rounds() - 1)
-    spent = archive.spent()
+    """What was tried so far in the discovery at ``path``, a directory or a packed file; a line a candidate."""
+    with opened(path) as archive:
+        settings, history = archive.settings(), archive.history()
+        closed = max(0, archive.closed_rounds() - 1)
+    tried, spent = history.tried, history.spent
     dollars = "" if spent.dollars is None else f", ${spent.dollars:,.2f}"
     lines = [
         f"{closed} of {settings.rounds} rounds, {sum(each.round > 0 for each in tried)} candidates, proposer "
         f"{settings.proposer}; {spent.input:,} tokens read, {spent.output:,} written{dollars}."
     ]
-    seeds = [each for each in tried if each.round == 0 and each.table is not None]
+    seeds = [each for each in history.seeds if each.table is not None]
     scale = Scale.of(seeds) if seeds else None
     for each in tried:
         score = scale.score(each) if scale else None
@@ -66,8 +65,10 @@ def _told(tried: Tried) -> str:
 def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool = False) -> str:
     """Choose the winner, evaluate it on held-out stores, and write ``report.md`` and ``report.json``.
 
+    What is packed stays as it is: its report is returned alone.
+
     Args:
-        path: directory of the discovery.
+        path: directory of the discovery, or a file that ``packed.pack`` wrote.
         held_out: stores that nothing was searched on; those that the discovery was told by default.
         allow_unaudited: whether a class, which nothing is known of, may be the winner.
 
@@ -77,39 +78,42 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
     Raises:
         DiscoveryError: nothing was scored, or a held-out store was searched on.
     """
-    archive = Archive(path)
-    settings = archive.settings()
-    tried = archive.tried()
-    seeds = [each for each in tried if each.round == 0]
-    candidates = [each for each in tried if each.round > 0]
+    with opened(path) as archive:
+        return _write_report(archive, held_out, allow_unaudited)
+
+
+def _write_report(archive: Archive, held_out: Sequence[str], allow_unaudited: bool) -> str:
+    settings, history = archive.settings(), archive.history()
+    tried, seeds, spent = history.tried, history.seeds, history.spent
+    candidates = tried[len(seeds) :]
     if not finalists(tried, settings, allow_unaudited=True):
-        raise DiscoveryError(f"No candidate in {path} was scored on all seeds: there is nothing to report yet.")
+        raise DiscoveryError(f"No candidate in {archive.name} was scored on all seeds: there is nothing to report yet.")
     if not finalists(tried, settings, allow_unaudited):
         raise DiscoveryError(
-            f"Only classes in {path} were scored on all seeds: they win with --allow-unaudited, as nothing is known of "
-            "their code."
+            f"Only classes in {archive.name} were scored on all seeds: they win with --allow-unaudited, as nothing is "
+            "known of their code."
         )
     stores = load_stores(settings.search)
-    archive.check_stores(stores)
+    searched = store_digests(stores)
+    archive.check_stores(searched)
     unseen = load_stores(held_out or settings.held_out)
-    searched = {store_digest(store): store.label for store in stores}
+    unseen_digests = store_digests(unseen)
     for store in unseen:
-        if store_digest(store) in searched:
+        if unseen_digests[store.label] in searched.values():
             raise DiscoveryError(f"The store {store.label} was searched on: it cannot be held out.")
 
     scale = Scale.of(seeds)
-    run_leaders(archive, scale, settings, stores, allow_unaudited)
-    ranked = ranking(finalists(archive.tried(), settings, allow_unaudited), scale)
+    run_leaders(archive, history, scale, settings, stores, allow_unaudited)
+    ranked = ranking(finalists(history.tried, settings, allow_unaudited), scale)
     by_heart = [(each, score) for each, score in ranked if each.by_heart]
     able = [(each, score) for each, score in ranked if not each.by_heart]
     if not able:
         raise DiscoveryError(
-            f"Every candidate in {path} that was scored on all seeds knows the recordings by heart, or fails on them: "
-            "go on with more rounds."
+            f"Every candidate in {archive.name} that was scored on all seeds knows the recordings by heart, or fails "
+            "on them: go on with more rounds."
         )
     winner, score = able[0]
     nested = nested_validation([each for each, _ in able], stores, scale)
-    spent = archive.spent()
     document: dict[str, Any] = {
         "winner": winner.name,
         "audited": winner.assessment.audited,
@@ -138,7 +142,7 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
         archive.note_held_out(
             {
                 "store": store.label,
-                "digest": store_digest(store),
+                "digest": unseen_digests[store.label],
                 "winner": winner.name,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }
@@ -153,10 +157,10 @@ def write_report(path: Path, held_out: Sequence[str] = (), allow_unaudited: bool
             "comparisons": _comparisons(own, [each for each in others if each.table is not None]),
         }
     page = _page(document, settings, winner)
-    write_json(path / "report.json", document)
-    write_text(path / "report.md", page)
+    write_json(archive.path / "report.json", document)
+    write_text(archive.path / "report.md", page)
     source = winner.source or ""
-    write_text(path / "winner.py", runnable(source) if winner.assessment.audited else source)
+    write_text(archive.path / "winner.py", runnable(source) if winner.assessment.audited else source)
     return page
 
 
@@ -165,6 +169,11 @@ def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], sca
 
     Folds of the questions are split by their texts, the same for stores of several models on the same questions. For
     each, the candidate with the best score on the other folds is scored on it.
+
+    Args:
+        tried: candidates that may win, all of them scored.
+        stores: what they were scored on.
+        scale: what scores are measured by.
 
     Returns:
         ``score``, the mean over the folds weighted by questions, and ``choices``, how often each candidate was chosen.
@@ -191,7 +200,7 @@ def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], sca
     return {"score": mean, "choices": choices}
 
 
-def _again(tried: Tried, store: ReplayStore, settings: Settings) -> Tried:
+def _again(tried: Tried, store: ReplayStore, settings: DiscoverySettings) -> Tried:
     assert tried.source is not None
     assessment = assess(tried.source, [store], settings, None, tried.round == 0)
     return Tried(tried.round, tried.slot, tried.name, tried.source, assessment)
@@ -228,7 +237,7 @@ def _comparisons(winner: Tried, references: Sequence[Tried]) -> list[dict[str, A
     return found
 
 
-def _page(document: Mapping[str, Any], settings: Settings, winner: Tried) -> str:
+def _page(document: Mapping[str, Any], settings: DiscoverySettings, winner: Tried) -> str:
     dollars = "" if document["dollars"] is None else f", ${document['dollars']:,.2f}"
     chosen = ", ".join(f"{name} {times}" for name, times in document["nested_choices"].items())
     nested = "there are too few questions to say how much."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tts_gym.datasets.catalogue import load_store
+from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DiscoveryError
@@ -19,7 +20,7 @@ ONE_POINT = (0.5,)
 
 
 @dataclass(frozen=True)
-class Settings:
+class DiscoverySettings:
     """What a discovery is told; what may be told otherwise when it goes on is in ``OPEN``.
 
     Attributes:
@@ -96,7 +97,7 @@ class Settings:
 
 
 OPEN = ("rounds", "held_out", "max_usd", "max_tokens", "prices", "timeout", "base_url", "allow_weak_isolation")
-"""Settings that may change when a discovery goes on."""
+"""DiscoverySettings that may change when a discovery goes on."""
 
 
 def load_stores(names: Sequence[str]) -> list[ReplayStore]:
@@ -112,3 +113,8 @@ def load_stores(names: Sequence[str]) -> list[ReplayStore]:
         if labels.count(label) > 1:
             raise DiscoveryError(f"Two stores are called {label}: give each store once, under a name of its own.")
     return stores
+
+
+def store_digests(stores: Sequence[ReplayStore]) -> dict[str, str]:
+    """Hash of each store by its label."""
+    return {store.label: store_digest(store) for store in stores}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tts_gym.discovery.proposers.proposer import Proposer
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 from tts_gym.registry import PROPOSERS
 
 
-def make_proposer(settings: Settings, seeds: Mapping[str, str]) -> Proposer:
+def make_proposer(settings: DiscoverySettings, seeds: Mapping[str, str]) -> Proposer:
     """The proposer that ``settings`` names.
 
     Args:

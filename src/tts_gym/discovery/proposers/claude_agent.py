@@ -10,8 +10,8 @@ from typing import Any
 from tts_gym.discovery.proposers.prices import read_model_prices
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 
 TURNS = 40
@@ -48,11 +48,16 @@ class ClaudeAgent:
         self._timeout = timeout
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> ClaudeAgent:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> ClaudeAgent:
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(settings.needed("model"), read_model_prices(settings), settings.timeout)
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """The prompt, read again at each of a dozen turns, and a long reply."""
         return self._priced({"input_tokens": 12 * prompt_tokens, "output_tokens": 16_000}, None)
 
@@ -63,17 +68,22 @@ class ClaudeAgent:
         try:
             usage = asyncio.run(asyncio.wait_for(self._work(task, transcript), self._timeout))
         except TimeoutError:
-            usage = Usage()
+            usage = ProposalUsage()
             transcript.append({"type": "timeout", "seconds": self._timeout})
         except self._sdk.ClaudeSDKError as error:
             raise DiscoveryError(f"The agent cannot work ({type(error).__name__}: {error}).") from error
         return read_candidate_file(task.workspace, usage, transcript)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
-    async def _work(self, task: Task, transcript: list[dict[str, Any]]) -> Usage:
+    async def _work(self, task: Task, transcript: list[dict[str, Any]]) -> ProposalUsage:
         options = self._sdk.ClaudeAgentOptions(
             cwd=str(task.workspace),
             model=self._model,
@@ -81,18 +91,18 @@ class ClaudeAgent:
             permission_mode="acceptEdits",
             max_turns=TURNS,
         )
-        usage = Usage()
+        usage = ProposalUsage()
         async for message in self._sdk.query(prompt=task.prompt, options=options):
             transcript.append({"type": type(message).__name__, "content": repr(message)})
             if isinstance(message, self._sdk.ResultMessage):
                 usage = self._priced(message.usage or {}, message.total_cost_usd)
         return usage
 
-    def _priced(self, used: Mapping[str, Any], told: float | None) -> Usage:
+    def _priced(self, used: Mapping[str, Any], told: float | None) -> ProposalUsage:
         fresh = int(used.get("input_tokens", 0)) + int(used.get("cache_creation_input_tokens", 0))
         cached, written = int(used.get("cache_read_input_tokens", 0)), int(used.get("output_tokens", 0))
         dollars = told
         if self._prices is not None:
             cost = {"input": fresh, "cached_input": cached, "output": written}
             dollars = sum(self._prices[name] * tokens for name, tokens in cost.items()) / 1e6
-        return Usage(fresh + cached, cached, written, dollars)
+        return ProposalUsage(fresh + cached, cached, written, dollars)

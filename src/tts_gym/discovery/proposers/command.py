@@ -12,8 +12,8 @@ from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 
 LAST_WORDS = 5.0
@@ -51,13 +51,18 @@ class Command:
         self._timeout = timeout
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Command:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Command:
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(settings.needed("command"), settings.timeout)
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """Nothing that is counted."""
-        return Usage()
+        return ProposalUsage()
 
     def propose(self, task: Task) -> Proposal:
         """Run the command."""
@@ -93,7 +98,12 @@ class Command:
         return proposal
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tts_gym.discovery.programs import line_schedule, with_schedule
 from tts_gym.discovery.proposers.proposer import Proposal, Task
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 from tts_gym.sandbox.names import names_of
 
@@ -56,13 +56,18 @@ class Evolution:
         self._per_round = candidates_per_round
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Evolution:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Evolution:
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls(seeds, settings.seed, settings.candidates_per_round, settings.beta)
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """Nothing: no model is asked."""
-        return Usage(dollars=0.0)
+        return ProposalUsage(dollars=0.0)
 
     def propose(self, task: Task) -> Proposal:
         """The candidate of a round and a slot."""
@@ -74,10 +79,15 @@ class Evolution:
             drawn = strategy.ask()
         genes = self._genes[name]
         genome = {"program": name, "genes": [float(value) for value in drawn]}
-        return Proposal(genes.source(drawn), usage=Usage(dollars=0.0), genome=genome)
+        return Proposal(genes.source(drawn), usage=ProposalUsage(dollars=0.0), genome=genome)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Mean, step size and random state of each strategy."""
+        """Mean, step size and random state of each strategy.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         states = {}
         for name in self._names:
             strategy = self._strategy(name, history, scores)

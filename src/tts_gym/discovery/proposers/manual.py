@@ -7,8 +7,8 @@ from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal, Task
 from tts_gym.discovery.proposers.workspace import read_candidate_file
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 
 
 class Manual:
@@ -17,13 +17,18 @@ class Manual:
     metered = False
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> Manual:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> Manual:
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         return cls()
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """Nothing that is counted."""
-        return Usage()
+        return ProposalUsage()
 
     def propose(self, task: Task) -> Proposal | None:
         """The candidate in the workspace, None before it is there."""
@@ -32,5 +37,10 @@ class Manual:
         return read_candidate_file(task.workspace)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}

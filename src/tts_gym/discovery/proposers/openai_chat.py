@@ -13,8 +13,8 @@ import openai
 
 from tts_gym.discovery.proposers.prices import read_model_prices
 from tts_gym.discovery.proposers.proposer import Proposal, Task
-from tts_gym.discovery.records import Tried, Usage
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.records import ProposalUsage, Tried
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.errors import DiscoveryError
 
 RETRIES = 6
@@ -63,14 +63,19 @@ class OpenAIChat:
         self._limit_name = "max_tokens"
 
     @classmethod
-    def begin(cls, settings: Settings, seeds: Mapping[str, str]) -> OpenAIChat:
-        """The proposer of a discovery with ``settings``, which begins at ``seeds``."""
+    def begin(cls, settings: DiscoverySettings, seeds: Mapping[str, str]) -> OpenAIChat:
+        """The proposer of a discovery.
+
+        Args:
+            settings: what the discovery is told.
+            seeds: sources of the seed programs by name.
+        """
         model, prices = settings.needed("model"), read_model_prices(settings)
         if settings.max_usd is not None and prices is None:
             raise DiscoveryError("--max-usd needs a price file: add --prices FILE.")
         return cls(model, prices, settings.timeout, settings.base_url, settings.max_output)
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """The prompt and the longest reply."""
         return self._priced(prompt_tokens, 0, self._max_output)
 
@@ -105,7 +110,12 @@ class OpenAIChat:
         return Proposal(source, failure, self._usage(document), said)
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """Nothing."""
+        """Nothing.
+
+        Args:
+            history: what was tried.
+            scores: a score for each of it, None where it failed.
+        """
         return {}
 
     async def _ask(self, messages: Sequence[Mapping[str, str]]) -> Any:
@@ -123,7 +133,7 @@ class OpenAIChat:
         limit: dict[str, Any] = {self._limit_name: self._max_output}
         return await client.chat.completions.create(model=self._model, messages=list(messages), **limit)
 
-    def _usage(self, document: Any) -> Usage:
+    def _usage(self, document: Any) -> ProposalUsage:
         used = document.get("usage") if isinstance(document, dict) else None
         if not isinstance(used, dict):
             return self._priced(0, 0, 0)
@@ -131,11 +141,13 @@ class OpenAIChat:
         cached = _count(details, "cached_tokens") if isinstance(details, dict) else 0
         return self._priced(_count(used, "prompt_tokens"), cached, _count(used, "completion_tokens"))
 
-    def _priced(self, read: int, cached: int, written: int) -> Usage:
+    def _priced(self, read: int, cached: int, written: int) -> ProposalUsage:
         if self._prices is None:
-            return Usage(read, cached, written)
+            return ProposalUsage(read, cached, written)
         cost = {"input": read - cached, "cached_input": cached, "output": written}
-        return Usage(read, cached, written, sum(self._prices[name] * tokens for name, tokens in cost.items()) / 1e6)
+        return ProposalUsage(
+            read, cached, written, sum(self._prices[name] * tokens for name, tokens in cost.items()) / 1e6
+        )
 
 
 def code_of(text: str) -> str | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tts_gym.discovery.settings import Settings
+from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.llm.prices import read_prices
 
 
-def read_model_prices(settings: Settings) -> dict[str, float] | None:
+def read_model_prices(settings: DiscoverySettings) -> dict[str, float] | None:
     """Dollars a million tokens of the model that ``settings`` names, None without a price file."""
     return None if settings.prices is None else read_prices(settings.prices, settings.needed("model"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tts_gym.discovery.records import NOTHING, Tried, Usage
+from tts_gym.discovery.records import NOTHING, ProposalUsage, Tried
 
 CANDIDATE_FILE = "candidate.py"
 """Name of the file that a proposer leaves in its workspace."""
@@ -51,7 +51,7 @@ class Proposal:
 
     source: str | None
     failure: str | None = None
-    usage: Usage = NOTHING
+    usage: ProposalUsage = NOTHING
     transcript: Sequence[Mapping[str, Any]] = ()
     genome: Mapping[str, Any] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Proposer(Protocol):
     def metered(self) -> bool:
         """Whether it tells the tokens it takes."""
 
-    def estimate(self, prompt_tokens: int) -> Usage:
+    def estimate(self, prompt_tokens: int) -> ProposalUsage:
         """What a proposal may take at most, given the tokens of its prompt."""
 
     def propose(self, task: Task) -> Proposal | None:
@@ -74,7 +74,12 @@ class Proposer(Protocol):
         """
 
     def state(self, history: Sequence[Tried], scores: Sequence[float | None]) -> dict[str, Any]:
-        """What it would go on from after ``history``, random state included, for the archive."""
+        """What it would go on from, random state included, for the archive.
+
+        Args:
+            history: what was tried.
+            scores: a score (mean accuracy in %) for each of it, None where it failed.
+        """
 
 
 def tokens_of(text: str) -> int:

@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.discovery.proposers.proposer import CANDIDATE_FILE, Proposal
-from tts_gym.discovery.records import NOTHING, Usage
+from tts_gym.discovery.records import NOTHING, ProposalUsage
 
 LARGEST = 200_000
 """Bytes of a candidate at most."""
 
 
 def read_candidate_file(
-    workspace: Path, usage: Usage = NOTHING, transcript: Sequence[Mapping[str, Any]] = ()
+    workspace: Path, usage: ProposalUsage = NOTHING, transcript: Sequence[Mapping[str, Any]] = ()
 ) -> Proposal:
-    """The candidate that was left in ``workspace``, or a proposal that says why there is none."""
+    """The candidate that was left in a workspace, or a proposal that says why there is none.
+
+    Args:
+        workspace: the directory.
+        usage: what the work took.
+        transcript: what was said.
+    """
     file = workspace / CANDIDATE_FILE
     if file.is_symlink() or not file.is_file():
         return Proposal(None, f"no file {CANDIDATE_FILE} was left in the workspace", usage, transcript)
