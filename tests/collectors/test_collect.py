@@ -29,6 +29,7 @@ from tts_gym.datasets import read_store
 from tts_gym.datasets.digest import same_recordings
 from tts_gym.datasets.verify import verify_store
 from tts_gym.errors import StoreError
+from tts_gym.files import move
 
 SETTINGS = CollectionSettings("fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2)
 QUESTIONS = [Question(f"q{number}", f"What is {number} + 1?", str(number + 1)) for number in range(4)]
@@ -249,16 +250,15 @@ def test_the_store_appears_at_once(tmp_path, monkeypatch, whole, call):
     """Interrupted before any of its files is moved into place, it is absent."""
     moves = 0
 
-    def interrupted(source, target):
+    def interrupted(draft, path):
         nonlocal moves
         moves += 1
         if moves > call:
             raise KeyboardInterrupt
-        real(source, target)
+        move(draft, path)
 
-    real = os.replace
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "os", type("os", (), {"replace": staticmethod(interrupted)}))
+        patch.setattr(store_module, "move", interrupted)
         if call == 5:
             fill(tmp_path / "out", Model())
         else:
