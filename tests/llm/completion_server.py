@@ -42,6 +42,14 @@ class Script:
         raise ConnectionResetError
 
 
+def until(condition, seconds=5.0):
+    """Wait for ``condition()``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def plain(asked, text="The answer is 42.", **choice):
     """A server with nothing beside text."""
     if asked.keys() - PLAIN:

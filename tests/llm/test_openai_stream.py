@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from completion_server import Script, plain
+from completion_server import Script, plain, until
 from fake_backend import END, FakeTokenizer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,13 +40,6 @@ def collect(backend):
 def going_on(asked, text=TEXT, **options):
     """A server that says what is missing of ``text`` after the prompt."""
     return streaming(asked, text=text[len(asked["prompt"]) - len(PROMPT) :], **options)
-
-
-def until(condition, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_deltas_are_the_beginning_of_the_result():

@@ -25,7 +25,7 @@ def make_backend(kind: str, model: str, **options: Any) -> Backend:
     """Load or reach a language model.
 
     Args:
-        kind: "vllm", "openai", "transformers", or what an installed package adds.
+        kind: "vllm", "openai", "transformers", "chat", or what an installed package adds.
         model: name or path of the model.
         **options: of the backend's class.
 

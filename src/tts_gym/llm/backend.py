@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,14 @@ class Request:
 
     Attributes:
         key: number that comes back with the result; no two pending requests of a backend share one.
-        prompt: token ids.
+        prompt: token ids; none where ``messages`` are given.
         sampling: how tokens are drawn.
         n: number of independent continuations.
         stream: whether what the model generates is wanted as it comes, of a single continuation.
+        messages: turns with ``role`` and ``content`` in place of a prompt, for a backend that has conversations only.
 
     Raises:
-        ValueError: the prompt is empty, no continuation is wanted, or several are to be streamed.
+        ValueError: there is no prompt, no continuation is wanted, or several are to be streamed.
     """
 
     key: int
@@ -73,11 +74,14 @@ class Request:
     sampling: Sampling
     n: int = 1
     stream: bool = False
+    messages: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the attributes."""
-        if not self.prompt:
+        if not self.prompt and not self.messages:
             raise ValueError(f"Request {self.key} has an empty prompt: a model continues at least one token.")
+        if self.prompt and self.messages:
+            raise ValueError(f"Request {self.key} has both a prompt and messages: give one of them.")
         if self.n < 1:
             raise ValueError(f"Request {self.key} asks for {self.n} continuations: ask for at least 1.")
         if self.stream and self.n > 1:
@@ -165,7 +169,7 @@ class Signals:
         cached_tokens: number of prompt tokens found in the prefix cache.
         seeds: draws that a seed of the request repeats.
         probes: it goes on with any token ids, and so with what it said itself up to any token, as forced answers need.
-            A server that has conversations only does not.
+            Otherwise it has conversations only, and takes ``messages``.
     """
 
     token_ids: bool

@@ -57,11 +57,15 @@ class Answer:
     Attributes:
         parts: the continuations by index.
         cached_tokens: tokens of the prompt found in the prefix cache; None where the server does not tell.
+        prompt_tokens: tokens of the prompt, as above.
+        generated_tokens: tokens of all continuations, as above, those included that it does not show.
         documents: number of chunks; 1 where it came whole.
     """
 
     parts: dict[int, Part] = field(default_factory=dict)
     cached_tokens: int | None = None
+    prompt_tokens: int | None = None
+    generated_tokens: int | None = None
     documents: int = 0
 
     def add(self, document: Any) -> None:
@@ -77,10 +81,13 @@ class Answer:
                 raise UselessError(_excerpt(str(error.get("message") if isinstance(error, dict) else error)))
             for choice in document.get("choices") or ():
                 self.parts.setdefault(choice.get("index") or 0, Part()).add(choice)
-            cached = ((document.get("usage") or {}).get("prompt_tokens_details") or {}).get("cached_tokens")
+            usage = document.get("usage") or {}
+            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
         except (AttributeError, TypeError) as error:
             raise UselessError(f"it is no completion: {_excerpt(json.dumps(document))}") from error
         self.cached_tokens = self.cached_tokens if cached is None else cached
+        self.prompt_tokens = usage.get("prompt_tokens", self.prompt_tokens)
+        self.generated_tokens = usage.get("completion_tokens", self.generated_tokens)
 
 
 async def documents(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:

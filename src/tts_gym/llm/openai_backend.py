@@ -6,19 +6,28 @@ import asyncio
 import queue
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import openai
 
 from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Backend, Delta, Request, Result
+from tts_gym.llm.openai_answer import UselessError
 from tts_gym.llm.openai_connection import Connection, LostError
 from tts_gym.llm.openai_pulse import DownError, SilenceError
 from tts_gym.llm.pending import Pending
 from tts_gym.llm.tokenizer import in_a_line
+
+T = TypeVar("T")
+
+STREAMED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+"""What has an answer come in chunks, where the server takes it."""
+
+FIRST = 60.0
+"""Most seconds that the first request may take."""
 
 STREAM_TIMEOUT, WHOLE_TIMEOUT = 120.0, 600.0
 """Seconds that a server may be silent, where it streams and where it does not."""
@@ -124,6 +133,35 @@ class OpenAIBackend(Backend):
             Exception: it failed.
         """
 
+    async def _first(self, create: Any, arguments: dict[str, Any], take: Callable[[Any], None]) -> str | None:
+        """Send a short request, see ``Connection.ask``, with no patience.
+
+        Args:
+            create: what sends it.
+            arguments: of the request.
+            take: is given each document of the answer.
+
+        Returns:
+            The server's refusal, if it does not take the request as it is.
+
+        Raises:
+            BackendError: the server is not reached, or answers with nothing of use.
+        """
+        where = f"The server at {self._url}"
+        try:
+            await asyncio.wait_for(self._connection.ask(create, arguments, take), FIRST)
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            return in_a_line(error)
+        except TimeoutError as error:
+            raise BackendError(f"{where} does not answer a short request within {FIRST:g} s.") from error
+        except openai.APIConnectionError as error:
+            raise BackendError(f"No server answers at {self._url}: start it, or correct the address.") from error
+        except (openai.OpenAIError, LostError) as error:
+            raise BackendError(f"{where} does not take requests: {in_a_line(error)}") from error
+        except UselessError as error:
+            raise BackendError(f"{where} gave no usable answer ({error}): correct the address.") from error
+        return None
+
     def _disconnect(self) -> None:
         self._wait(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -157,3 +195,12 @@ class OpenAIBackend(Backend):
         if isinstance(error, DownError):
             return f"the server at {self._url} is given up: {error}"
         return f"the server at {self._url} gave no usable answer: {in_a_line(error)}"
+
+
+async def together(asked: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The answers to requests that run together; the first error once all have ended."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any
 
@@ -13,11 +12,10 @@ import openai
 from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Delta, Request, Result, Signals
 from tts_gym.llm.openai_answer import Answer, Part, UselessError, completion
-from tts_gym.llm.openai_backend import WHOLE_TIMEOUT, OpenAIBackend
-from tts_gym.llm.openai_connection import LostError
+from tts_gym.llm.openai_backend import FIRST, STREAMED, WHOLE_TIMEOUT, OpenAIBackend, together
 from tts_gym.llm.openai_stream import Stream
 from tts_gym.llm.pending import Pending
-from tts_gym.llm.tokenizer import Tokenizer, in_a_line
+from tts_gym.llm.tokenizer import Tokenizer
 
 VLLM_OPTIONS = {
     "return_token_ids": True,
@@ -37,12 +35,6 @@ PROBES: tuple[tuple[dict[str, Any], int | None], ...] = (
     ({}, None),
 )
 """Further options and numbers of log-probabilities that a server is tried with, until it takes them."""
-
-STREAMED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-"""What has an answer come in chunks, where the server takes it."""
-
-FIRST = 60.0
-"""Most seconds that the first request, for one token, may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -125,31 +117,18 @@ class OpenAIServer(OpenAIBackend):
     async def _probe(self, seeds: bool) -> tuple[Signals, dict[str, Any], bool]:
         """What the server can give, what to send it beside a request, and whether it streams."""
         prompt = self.tokenizer.encode_prompt("The answer is")
-        client = self._client.with_options(max_retries=1)
+        create = self._client.with_options(max_retries=1).completions.with_streaming_response.create
         where = f"The server at {self._url}"
-        refusal: Exception | None = None
         for streaming, (options, top) in product((STREAMED, {}), PROBES):
             told = {**streaming, "extra_body": options}
             wanted = told if top is None else {**told, "logprobs": top}
             request = {"model": self.model, "prompt": prompt, "max_tokens": 1, "temperature": 0, **wanted}
-            try:
-                answer = Answer()
-                create = client.completions.with_streaming_response.create
-                await asyncio.wait_for(self._connection.ask(create, request, answer.add), FIRST)
+            answer = Answer()
+            refusal = await self._first(create, request, answer.add)
+            if refusal is None:
                 break
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                refusal = error
-            except TimeoutError as error:
-                raise BackendError(f"{where} does not answer a request for one token within {FIRST:g} s.") from error
-            except openai.APIConnectionError as error:
-                raise BackendError(f"No server answers at {self._url}: start it, or correct the address.") from error
-            except (openai.OpenAIError, LostError) as error:
-                raise BackendError(f"{where} does not take requests: {in_a_line(error)}") from error
-            except UselessError as error:
-                raise BackendError(f"{where} gave no usable answer ({error}): correct the address.") from error
         else:
-            assert refusal is not None
-            raise BackendError(f"{where} refuses a prompt of token ids: {in_a_line(refusal)}")
+            raise BackendError(f"{where} refuses a prompt of token ids: {refusal}")
         if not answer.parts:
             raise BackendError(f"{where} does not answer with completions: correct the address.")
         part = answer.parts[min(answer.parts)]
@@ -192,7 +171,10 @@ class OpenAIServer(OpenAIBackend):
                 await self._connection.ask(self._create, self._arguments(rest, 1), take)
 
         await self._connection.persist(attempt)
-        return Result(request.key, (stream.completion(),), len(request.prompt), stream.cached_tokens)
+        cached = stream.answer.cached_tokens
+        # The last connection may have found more in the cache, as its prompt was longer.
+        cached = None if cached is None else min(cached, len(request.prompt))
+        return Result(request.key, (stream.completion(),), len(request.prompt), cached)
 
     async def _continuations(self, request: Request) -> tuple[list[Part], int | None]:
         """The continuations of a request, and how much of its prompt was cached; one by one where need be."""
@@ -206,7 +188,7 @@ class OpenAIServer(OpenAIBackend):
                 pass  # Asked for one, it tells whether that was the reason.
         missing = range(len(parts), request.n)
         asked = [self._connection.answer(self._create, self._arguments(request, 1, index)) for index in missing]
-        for answer in await _all(asked):
+        for answer in await together(asked):
             if not answer.parts:
                 raise UselessError(f"{len(parts)} continuations instead of {request.n}")
             parts += answer.parts.values()
@@ -237,15 +219,6 @@ class OpenAIServer(OpenAIBackend):
         if sampling.seed is not None:
             arguments["seed"] = sampling.seed + index
         return arguments
-
-
-async def _all(asked: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
-    """The answers to requests that run together; the first error once all have ended."""
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if isinstance(answer, Answer)]
 
 
 def _tokenizer(model: str, name: str | None) -> Tokenizer:

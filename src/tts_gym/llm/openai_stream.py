@@ -20,6 +20,9 @@ class Stream:
 
     A server that does not tell token ids has its text read back into tokens word by word, as a word is known to be
     whole where the next begins; so what was handed out is the beginning of the whole here, too.
+
+    Attributes:
+        answer: what the server has said.
     """
 
     def __init__(self, request: Request, tokenizer: Tokenizer, token_ids: bool, logprobs: bool) -> None:
@@ -31,18 +34,12 @@ class Stream:
             token_ids: whether the server tells token ids.
             logprobs: whether it tells log-probabilities.
         """
+        self.answer = Answer()
         self._request, self._tokenizer, self._logprobs = request, tokenizer, logprobs
-        self._answer = Answer()
-        self._part = self._answer.parts[0] = Part(read_ids=None if token_ids else [])
+        self._part = self.answer.parts[0] = Part(read_ids=None if token_ids else [])
         self._tokens = 0
         self._characters = 0
         self._last_word = ""
-
-    @property
-    def cached_tokens(self) -> int | None:
-        """Tokens of the prompt that the server found in its prefix cache; None where it does not tell."""
-        cached = self._answer.cached_tokens
-        return None if cached is None else min(cached, len(self._request.prompt))
 
     def rest(self) -> Request | None:
         """The request for what is missing yet; None if nothing is."""
@@ -62,7 +59,7 @@ class Stream:
         Raises:
             UselessError: it is no completion, or tells of an error.
         """
-        self._answer.add(document)
+        self.answer.add(document)
         return self._told() if self._part.read_ids is None else self._read_back()
 
     def completion(self) -> Completion:

@@ -94,6 +94,12 @@ class Pending:
 
     def _check(self, request: Request) -> None:
         sampling = request.sampling
+        if self._signals.probes and request.messages:
+            raise BackendError(f"Request {request.key} has messages, but {self._model} takes token ids: encode them.")
+        if not self._signals.probes and not request.messages:
+            raise BackendError(
+                f"Request {request.key} has token ids, but {self._model} has conversations only: give messages."
+            )
         if sampling.seed is not None and not self._signals.seeds:
             raise BackendError(
                 f"Request {request.key} has a seed, but {self._model} runs where seeds of requests are not supported: "
