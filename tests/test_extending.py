@@ -123,7 +123,7 @@ def test_everything_shipped_is_there(registry):
 
 def test_backends_are_there():
     assert [point.module for point in BACKENDS.shipped.values()] == [
-        f"tts_gym.llm.{name}" for name in ("vllm_engine", "openai_server", "transformers_model")
+        f"tts_gym.llm.{name}" for name in ("vllm_engine", "openai_server", "transformers_model", "chat_server")
     ]
 
 

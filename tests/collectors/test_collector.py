@@ -334,6 +334,13 @@ def test_seeds_fix_the_draws_and_differ_between_units():
     assert once["0", 0] != once["0", 2]
 
 
+def test_a_backend_of_conversations_is_refused():
+    backend = FakeBackend()
+    backend.signals = replace(backend.signals, probes=False)
+    with pytest.raises(CollectionError, match="fake has conversations only"):
+        Collector(backend, plain_settings(), READER)
+
+
 def test_a_backend_that_cannot_seed_refuses_seeds():
     with pytest.raises(CollectionError, match="fake runs where draws cannot be seeded: leave the seed out"):
         Collector(FakeBackend(seeds=False), plain_settings(seed=1), READER)

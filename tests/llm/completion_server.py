@@ -1,6 +1,9 @@
 """A server with the completions interface whose answers a test writes."""
 
 import json
+import select
+import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -24,6 +27,27 @@ class Script:
         self.checks = 0
         self.running = self.most_running = 0
         self.lock = threading.Lock()
+        self.here = threading.local()
+
+    def is_left(self, seconds=5.0):
+        """Whether the client whose request this thread answers closes its connection within some time."""
+        readable, _, _ = select.select([self.here.connection], [], [], seconds)
+        return bool(readable) and self.here.connection.recv(1, socket.MSG_PEEK) == b""
+
+    def break_off(self):
+        """Lose the connection to the client whose request this thread answers, once it has read what was sent."""
+        time.sleep(0.2)
+        self.here.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.here.connection.close()
+        raise ConnectionResetError
+
+
+def until(condition, seconds=5.0):
+    """Wait for ``condition()``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def plain(asked, text="The answer is 42.", **choice):
@@ -59,6 +83,7 @@ def serving(script):
             self.end_headers()
 
         def do_POST(self):  # noqa: N802
+            script.here.connection = self.connection
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with script.lock:
                 script.times.append(time.monotonic())

@@ -36,6 +36,10 @@ def test_wrong_requests_are_refused():
         Request(0, (), Sampling(1))
     with pytest.raises(ValueError, match="at least 1"):
         Request(0, (1,), Sampling(1), n=0)
+    with pytest.raises(ValueError, match="streams 2 continuations"):
+        Request(0, (1,), Sampling(1), n=2, stream=True)
+    with pytest.raises(ValueError, match="both a prompt and messages"):
+        Request(0, (1,), Sampling(1), messages=({"role": "user", "content": "x"},))
 
 
 def test_an_unknown_kind_is_refused():
@@ -76,6 +80,11 @@ def test_every_request_comes_back_once(wanted):
         fits = len(request.prompt) + request.sampling.max_tokens <= 64
         assert (result.error is None) == fits
         assert len(result.completions) == (request.n if fits else 0)
+
+
+def test_a_backend_of_token_ids_takes_no_messages():
+    with pytest.raises(BackendError, match="fake takes token ids"):
+        FakeBackend().submit([Request(0, (), Sampling(1), messages=({"role": "user", "content": "x"},))])
 
 
 def test_one_bad_request_keeps_the_others_out():

@@ -11,7 +11,7 @@ from completion_server import PLAIN, Script, chunk, completion, plain, serving
 from fake_backend import END, FakeTokenizer
 
 from tts_gym.errors import BackendError
-from tts_gym.llm import Request, Sampling, make_backend, openai_pulse, openai_server
+from tts_gym.llm import Request, Sampling, make_backend, openai_backend, openai_pulse, openai_server
 
 pytest.importorskip("openai")
 
@@ -283,8 +283,8 @@ def test_a_server_that_does_not_stream_has_more_time():
 
 
 def test_a_server_that_hangs_at_once_is_told(monkeypatch):
-    monkeypatch.setattr(openai_server, "FIRST", 0.5)
-    with serving(Script(hang)) as url, pytest.raises(BackendError, match="does not answer a request for one token"):
+    monkeypatch.setattr(openai_backend, "FIRST", 0.5)
+    with serving(Script(hang)) as url, pytest.raises(BackendError, match="does not answer a short request"):
         make_backend("openai", "m", base_url=url)
 
 

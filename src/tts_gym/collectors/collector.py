@@ -141,6 +141,11 @@ class Collector:
         Raises:
             CollectionError: the backend cannot give what the settings ask for.
         """
+        if not backend.signals.probes:
+            raise CollectionError(
+                f"{backend.model} has conversations only, so that no answer can be forced within a branch: collect "
+                "from a model that continues token ids."
+            )
         if settings.seed is not None and not backend.signals.seeds:
             raise CollectionError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
         self._backend, self._settings, self._reader, self._concurrency = backend, settings, reader, concurrency

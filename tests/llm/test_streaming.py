@@ -1,0 +1,141 @@
+"""The three backends hand out tokens as they come, and stop what is cancelled."""
+
+import threading
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+from tts_gym.llm import Delta, Request, Result, Sampling
+
+pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
+
+PROMPT = "What is 1 + 1?"
+
+
+@pytest.fixture(params=["transformers_model", "engine", "client"])
+def backend(request):
+    backend = request.getfixturevalue(request.param)
+    yield backend
+    while backend.arrived():
+        pass
+
+
+def stream(backend, keys, tokens=60, **sampling):
+    prompt = backend.tokenizer.encode(PROMPT)
+    backend.submit(Request(key, prompt, Sampling(tokens, **sampling), stream=True) for key in keys)
+
+
+def collect(backend):
+    """All that arrives until nothing is pending: deltas and results by key."""
+    deltas, results = {}, {}
+    while arrived := backend.arrived():
+        for each in arrived:
+            assert each.key not in results
+            if isinstance(each, Delta):
+                deltas.setdefault(each.key, []).append(each)
+            else:
+                results[each.key] = each
+    return deltas, results
+
+
+def come_of(backend, key):
+    """Wait for a delta of a request; returns what came of others."""
+    others = []
+    while True:
+        arrived = backend.arrived()
+        assert arrived
+        others += [each for each in arrived if each.key != key]
+        if len(others) < len(arrived) or any(each.key == key for each in arrived):
+            return others
+
+
+def test_deltas_are_the_beginning_of_the_result(backend):
+    stream(backend, range(4), temperature=1.0, top_logprobs=3)
+    backend.submit([Request(9, backend.tokenizer.encode(PROMPT), Sampling(60, 0.0), n=2)])
+    deltas, results = collect(backend)
+    assert results.keys() == {0, 1, 2, 3, 9} and deltas.keys() <= {0, 1, 2, 3} and deltas
+    for key, come in deltas.items():
+        (whole,) = results[key].completions
+        assert results[key].error is None and all(len(delta.tokens) for delta in come)
+        for name in ("tokens", "logprobs", "top_logprobs", "self_certainty"):
+            values = getattr(whole, name)
+            parts = [getattr(delta, name) for delta in come]
+            if values is None:
+                assert parts == [None] * len(come)
+            else:
+                joined = np.concatenate(parts)
+                assert joined.dtype == values.dtype
+                np.testing.assert_array_equal(joined, values[: len(joined)])
+
+
+def test_streaming_changes_no_token(backend):
+    stream(backend, [0], temperature=0.0, stop=("never seen",))
+    backend.submit([Request(1, backend.tokenizer.encode(PROMPT), Sampling(60, 0.0, stop=("never seen",)))])
+    _, results = collect(backend)
+    (one,), (two,) = results[0].completions, results[1].completions
+    assert one.tokens.tolist() == two.tokens.tolist() and one.text == two.text
+
+
+def test_a_cancelled_request_leaves_its_key_and_the_others_alone(backend):
+    stream(backend, [0, 1], 400, temperature=1.0)
+    others = come_of(backend, 0)
+    backend.cancel([0, 77])
+    stream(backend, [0], 5, temperature=0.0)
+    deltas, results = collect(backend)
+    results |= {each.key: each for each in others if isinstance(each, Result)}
+    assert results.keys() == {0, 1} and results[0].error is results[1].error is None
+    (short,) = results[0].completions
+    assert len(short.tokens) <= 5
+    come = [token for delta in deltas.get(0, ()) for token in delta.tokens]
+    assert come == short.tokens.tolist()[: len(come)]
+
+
+def test_all_is_cancelled_before_the_first_token(backend):
+    prompt = backend.tokenizer.encode(PROMPT)
+    stream(backend, range(100), 400, temperature=1.0)
+    backend.submit(Request(key, prompt, Sampling(400, 1.0), n=4) for key in range(100, 120))
+    backend.cancel(range(200))
+    assert backend.arrived() == []
+    start = time.monotonic()
+    stream(backend, [0], 1)
+    assert collect(backend)[1][0].error is None
+    assert time.monotonic() - start < 20
+
+
+def test_another_thread_wakes_it(backend):
+    prompt = backend.tokenizer.encode(PROMPT)
+    backend.submit([Request(0, prompt, Sampling(450, 1.0), n=64)])
+    threading.Timer(0.2, backend.wake).start()
+    arrived = backend.arrived()
+    backend.cancel([0])
+    assert arrived == [] and backend.arrived() == []
+
+
+def test_a_server_stops_what_is_cancelled(client, server):
+    def running():
+        with urllib.request.urlopen(server.url.replace("/v1", "/metrics"), timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        named = "vllm:num_requests_running", "vllm:num_requests_waiting{"
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(named))
+
+    def until(number):
+        deadline = time.monotonic() + 20
+        while (now := running()) != number:
+            assert time.monotonic() < deadline, now
+            time.sleep(0.02)
+
+    until(0)
+    # Greedy, from this prompt: 450 tokens without an end.
+    stream(client, range(8), 450, temperature=0.0, stop=("never seen",))
+    start = time.monotonic()
+    come_of(client, 3)
+    client.cancel(range(8))
+    until(0)
+    taken = time.monotonic() - start
+    stream(client, range(8), 450, temperature=0.0, stop=("never seen",))
+    start = time.monotonic()
+    _, results = collect(client)
+    assert len(results) == 8
+    assert taken < (time.monotonic() - start) / 2
