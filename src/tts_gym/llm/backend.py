@@ -72,6 +72,7 @@ class Request:
     prompt: tuple[int, ...]
     sampling: Sampling
     n: int = 1
+    stream: bool = False
 
     def __post_init__(self) -> None:
         """Check the attributes."""
@@ -103,6 +104,18 @@ class Completion:
     tokens: NDArray[np.int32]
     text: str
     finish_reason: str
+    logprobs: NDArray[np.float32] | None = None
+    top_logprobs: NDArray[np.float32] | None = None
+    self_certainty: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What has come of a streamed request since its last delta."""
+
+    key: int
+    tokens: NDArray[np.int32]
+    text: str = ""
     logprobs: NDArray[np.float32] | None = None
     top_logprobs: NDArray[np.float32] | None = None
     self_certainty: NDArray[np.float32] | None = None
@@ -148,6 +161,7 @@ class Signals:
     self_certainty: bool
     cached_tokens: bool
     seeds: bool
+    probes: bool = True
 
 
 class Backend(Protocol):
@@ -184,6 +198,9 @@ class Backend(Protocol):
         """
         ...
 
+    def arrived(self) -> list[Delta | Result]: ...
+    def cancel(self, keys: Iterable[int]) -> None: ...
+    def wake(self) -> None: ...
     def close(self) -> None:
         """Stop and release the model; pending requests are dropped."""
         ...
