@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -28,7 +27,7 @@ from tts_gym.collectors.collect import RunUnits, collect
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
-from tts_gym.llm import Completion, Request, Result, Signals
+from tts_gym.llm import BlockingBackend, Completion, Request, Result, Signals
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (1_000, 3_000, 10_000)
@@ -54,30 +53,19 @@ class CharacterTokenizer:
         return self.encode("\n".join(message["content"] for message in messages))
 
 
-class InstantBackend:
+class InstantBackend(BlockingBackend):
     """Draws letters that end with an answer, without a model."""
-
-    model, context = "none", None
-    signals = Signals(True, True, 5, False, True, True)
 
     def __init__(self) -> None:
         """Begin without requests."""
-        self.tokenizer = CharacterTokenizer()
+        super().__init__("none", CharacterTokenizer(), Signals(True, True, 5, False, True, True))
         self._rng = np.random.default_rng(0)
-        self._pending: deque[Request] = deque()
-
-    def submit(self, requests: Iterable[Request]) -> None:
-        """See ``Backend``."""
-        self._pending.extend(requests)
 
     def finished(self) -> list[Result]:
         """See ``Backend``."""
-        request = self._pending.popleft()
+        request = self.pending.requests.pop(min(self.pending.requests))
         drawn = tuple(self._completion(request) for _ in range(request.n))
         return [Result(request.key, drawn, len(request.prompt), 0)]
-
-    def close(self) -> None:
-        """See ``Backend``."""
 
     def _completion(self, request: Request) -> Completion:
         answer = f"{self._rng.integers(10)}"

@@ -1,18 +1,22 @@
 """A backend without a model: a token a character, continuations fixed by prompt, sampling and index."""
 
+import threading
 import zlib
 from collections import OrderedDict
 
 import numpy as np
 
-from tts_gym.llm import Completion, Result, Signals
-from tts_gym.llm.backend import Pending
+from tts_gym.llm import Backend, Completion, Delta, Result, Signals
+from tts_gym.llm.pending import Pending
 
 END = 0
 """Token that ends a continuation."""
 
 BLOCK = 16
 """Tokens that the prefix cache remembers together."""
+
+PIECE = 7
+"""Tokens of a streamed request that come together."""
 
 
 class FakeTokenizer:
@@ -41,8 +45,8 @@ def worked_answer(prompt, rng):
     return "".join(steps) + f"The final answer is {rng.integers(3)}."
 
 
-class FakeBackend:
-    """Answers at once, a few requests at a call and in a mixed order.
+class FakeBackend(Backend):
+    """Answers at once, a few requests at a call and in a mixed order; streamed ones piece by piece.
 
     Args:
         write: text of a continuation, from the text of the prompt and a generator fixed by the request.
@@ -72,19 +76,48 @@ class FakeBackend:
         self._pending = Pending(self.model, self.signals, context)
         self._order = np.random.default_rng(0)
         self._blocks = OrderedDict()
+        self._streams = {}
+        self._woken = threading.Event()
 
     def submit(self, requests):
         self.submitted += len(self._pending.add(requests))
 
-    def finished(self):
-        results = self._pending.take_failed()
-        if not results and self._pending.requests:
+    def arrived(self):
+        arrived = self._pending.take_failed()
+        if not arrived and not self._woken.is_set():
             keys = self._order.permutation(list(self._pending.requests))[: self._at_once]
-            results = [self._result(int(key)) for key in keys]
-        return results
+            arrived = [self._come(int(key)) for key in keys]
+        self._woken.clear()
+        return arrived
+
+    def cancel(self, keys):
+        for key in self._pending.drop(keys):
+            self._streams.pop(key, None)
+
+    def wake(self):
+        self._woken.set()
 
     def close(self):
         self._pending.requests.clear()
+
+    def _come(self, key):
+        """The next piece of a streamed request, or its result."""
+        request = self._pending.requests[key]
+        if not request.stream or self._fail(request) is not None:
+            return self._result(key)
+        if key not in self._streams:
+            whole = self._completion(request, 0)
+            self._streams[key] = whole, iter(range(0, len(whole.tokens), PIECE))
+        whole, starts = self._streams[key]
+        start = next(starts, None)
+        if start is None:
+            del self._streams[key], self._pending.requests[key]
+            return Result(key, (whole,), len(request.prompt), self._cached(request.prompt))
+        new = slice(start, start + PIECE)
+        signals = [
+            None if told is None else told[new] for told in (whole.logprobs, whole.top_logprobs, whole.self_certainty)
+        ]
+        return Delta(key, whole.tokens[new], whole.text[new], *signals)
 
     def _result(self, key):
         request = self._pending.requests[key]

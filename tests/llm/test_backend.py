@@ -36,6 +36,8 @@ def test_wrong_requests_are_refused():
         Request(0, (), Sampling(1))
     with pytest.raises(ValueError, match="at least 1"):
         Request(0, (1,), Sampling(1), n=0)
+    with pytest.raises(ValueError, match="streams 2 continuations"):
+        Request(0, (1,), Sampling(1), n=2, stream=True)
 
 
 def test_an_unknown_kind_is_refused():

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from tts_gym.llm.backend import Backend, Completion, Request, Result, Sampling, Signals
+from tts_gym.llm.backend import Backend, Completion, Delta, Request, Result, Sampling, Signals
+from tts_gym.llm.pending import BlockingBackend
 from tts_gym.registry import BACKENDS
 
-__all__ = ["Backend", "Completion", "Request", "Result", "Sampling", "Signals", "make_backend"]
+__all__ = [
+    "Backend",
+    "BlockingBackend",
+    "Completion",
+    "Delta",
+    "Request",
+    "Result",
+    "Sampling",
+    "Signals",
+    "make_backend",
+]
 
 
 def make_backend(kind: str, model: str, **options: Any) -> Backend:

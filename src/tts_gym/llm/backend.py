@@ -1,4 +1,4 @@
-"""What a text-generation backend takes and gives: requests in, results out as they finish."""
+"""What a text-generation backend takes and gives: requests in, what comes of them out as it arrives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.errors import BackendError
 from tts_gym.llm.tokenizer import Tokenizer
 
 
@@ -63,9 +62,10 @@ class Request:
         prompt: token ids.
         sampling: how tokens are drawn.
         n: number of independent continuations.
+        stream: whether what the model generates is wanted as it comes, of a single continuation.
 
     Raises:
-        ValueError: the prompt is empty, or no continuation is wanted.
+        ValueError: the prompt is empty, no continuation is wanted, or several are to be streamed.
     """
 
     key: int
@@ -80,6 +80,8 @@ class Request:
             raise ValueError(f"Request {self.key} has an empty prompt: a model continues at least one token.")
         if self.n < 1:
             raise ValueError(f"Request {self.key} asks for {self.n} continuations: ask for at least 1.")
+        if self.stream and self.n > 1:
+            raise ValueError(f"Request {self.key} streams {self.n} continuations: make a request of each.")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,16 @@ class Completion:
 
 @dataclass(frozen=True)
 class Delta:
-    """What has come of a streamed request since its last delta."""
+    """What has come of a streamed request since its last delta.
+
+    Attributes:
+        key: that of the request.
+        tokens: [new] int32, ids of the tokens.
+        text: what they add to the text, as far as that is certain; "" where it comes with the result only.
+        logprobs: [new] float32, see ``Completion``; None where they come with the result only, or not at all.
+        top_logprobs: [new, top_logprobs] float32, as above.
+        self_certainty: [new] float32, as above.
+    """
 
     key: int
     tokens: NDArray[np.int32]
@@ -127,7 +138,7 @@ class Result:
 
     Attributes:
         key: that of the request.
-        completions: the ``n`` continuations; none if the request failed.
+        completions: the ``n`` continuations, whole, whatever came of them before; none if the request failed.
         prompt_tokens: length of the prompt in tokens.
         cached_tokens: tokens of the prompt that were found in the prefix cache, where the backend tells; with several
             continuations, those that one of them found.
@@ -153,6 +164,8 @@ class Signals:
         self_certainty: self-certainty at each position.
         cached_tokens: number of prompt tokens found in the prefix cache.
         seeds: draws that a seed of the request repeats.
+        probes: it goes on with any token ids, and so with what it said itself up to any token, as forced answers need.
+            A server that has conversations only does not.
     """
 
     token_ids: bool
@@ -166,6 +179,8 @@ class Signals:
 
 class Backend(Protocol):
     """A language model that continues prompts.
+
+    One thread owns it and calls its methods; only ``wake`` may be called from others.
 
     Attributes:
         model: its name or path.
@@ -190,87 +205,41 @@ class Backend(Protocol):
         """
         ...
 
-    def finished(self) -> list[Result]:
-        """Wait until a request has finished.
+    def arrived(self) -> list[Delta | Result]:
+        """Wait until something has come of any request.
+
+        The tokens of the deltas of a request, one after another, are the beginning of those of its result, which comes
+        after them and may hold more.
 
         Returns:
-            The requests that finished since the last call, in any order; none only if none is pending.
+            Deltas of streamed requests and results of finished ones, in the order in which they came; none only if
+            nothing is pending or ``wake`` was called.
         """
         ...
 
-    def arrived(self) -> list[Delta | Result]: ...
-    def cancel(self, keys: Iterable[int]) -> None: ...
-    def wake(self) -> None: ...
+    def finished(self) -> list[Result]:
+        """Wait until a request has finished; what comes of streamed ones before is dropped.
+
+        Returns:
+            The requests that finished since the last call, in any order; none only if none is pending or ``wake`` was
+            called.
+        """
+        while arrived := self.arrived():
+            if results := [each for each in arrived if isinstance(each, Result)]:
+                return results
+        return []
+
+    def cancel(self, keys: Iterable[int]) -> None:
+        """Stop requests at once, also where nothing has come of them yet.
+
+        Nothing comes of them any more, and their keys may be used anew. Keys of no pending request are ignored.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Let a waiting ``arrived``, or else the next one, return at once, even with nothing."""
+        ...
+
     def close(self) -> None:
         """Stop and release the model; pending requests are dropped."""
         ...
-
-
-class Pending:
-    """The requests that a backend works on, checked as they come.
-
-    Attributes:
-        requests: unfinished requests by key.
-    """
-
-    def __init__(self, model: str, signals: Signals, context: int | None) -> None:
-        """Begin without requests."""
-        self.requests: dict[int, Request] = {}
-        self._model, self._signals, self._context = model, signals, context
-        self._failed: list[Result] = []
-
-    def add(self, requests: Iterable[Request]) -> list[Request]:
-        """Take requests.
-
-        Returns:
-            Those to run: the others exceed the context and have failed.
-
-        Raises:
-            BackendError: see ``Backend.submit``.
-        """
-        added: dict[int, Request] = {}
-        for request in requests:
-            if request.key in self.requests or request.key in added:
-                raise BackendError(f"Request {request.key} is pending already: give every request a key of its own.")
-            self._check(request)
-            added[request.key] = request
-        self.requests |= added
-        for request in added.values():
-            total = len(request.prompt) + request.sampling.max_tokens
-            if self._context is not None and total > self._context:
-                self.fail_later(
-                    request.key,
-                    f"a prompt of {len(request.prompt)} tokens and {request.sampling.max_tokens} new ones exceed the "
-                    f"context of {self._context} tokens",
-                )
-        return [request for key, request in added.items() if key in self.requests]
-
-    def fail(self, key: int, reason: str) -> Result:
-        """The result of a pending request that failed."""
-        return Result(key, (), len(self.requests.pop(key).prompt), error=reason)
-
-    def fail_all(self, reason: str) -> list[Result]:
-        """The results of all pending requests, which failed."""
-        return [self.fail(key, reason) for key in list(self.requests)]
-
-    def fail_later(self, key: int, reason: str) -> None:
-        """Keep the result of a pending request that failed for ``take_failed``."""
-        self._failed.append(self.fail(key, reason))
-
-    def take_failed(self) -> list[Result]:
-        """The results that ``fail_later`` kept."""
-        failed, self._failed = self._failed, []
-        return failed
-
-    def _check(self, request: Request) -> None:
-        sampling = request.sampling
-        if sampling.seed is not None and not self._signals.seeds:
-            raise BackendError(
-                f"Request {request.key} has a seed, but {self._model} runs where seeds of requests are not supported: "
-                f"leave the seed out."
-            )
-        if sampling.top_logprobs > self._signals.top_logprobs:
-            raise BackendError(
-                f"Request {request.key} asks for {sampling.top_logprobs} log-probabilities at each position, but "
-                f"{self._model} gives at most {self._signals.top_logprobs}."
-            )

@@ -14,7 +14,7 @@ from tts_gym.llm.backend import Completion, Request
 from tts_gym.llm.tokenizer import Tokenizer
 
 
-class AnswerError(ValueError):
+class UselessError(ValueError):
     """A server's answer is of no use; the message says why, without naming the server."""
 
 
@@ -28,6 +28,7 @@ class Part:
         logprobs: log-probability of each token; None where the server does not tell.
         top_logprobs: the most likely tokens at each position with their log-probabilities.
         finish_reason: why it ended.
+        read_ids: ids of its tokens as they were read back from the text while it came; None where they were not.
     """
 
     text: str = ""
@@ -35,6 +36,7 @@ class Part:
     logprobs: list[float | None] | None = None
     top_logprobs: list[dict[str, float] | None] = field(default_factory=list)
     finish_reason: str | None = None
+    read_ids: list[int] | None = None
 
     def add(self, choice: dict[str, Any]) -> None:
         """Append what a chunk says, or all that an answer says that comes whole."""
@@ -66,18 +68,18 @@ class Answer:
         """Take a chunk, or an answer that comes whole.
 
         Raises:
-            AnswerError: it is no completion, or tells of an error.
+            UselessError: it is no completion, or tells of an error.
         """
         self.documents += 1
         try:
             if document.get("error"):
                 error = document["error"]
-                raise AnswerError(_excerpt(str(error.get("message") if isinstance(error, dict) else error)))
+                raise UselessError(_excerpt(str(error.get("message") if isinstance(error, dict) else error)))
             for choice in document.get("choices") or ():
                 self.parts.setdefault(choice.get("index") or 0, Part()).add(choice)
             cached = ((document.get("usage") or {}).get("prompt_tokens_details") or {}).get("cached_tokens")
         except (AttributeError, TypeError) as error:
-            raise AnswerError(f"it is no completion: {_excerpt(json.dumps(document))}") from error
+            raise UselessError(f"it is no completion: {_excerpt(json.dumps(document))}") from error
         self.cached_tokens = self.cached_tokens if cached is None else cached
 
 
@@ -85,7 +87,7 @@ async def documents(body: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     """The JSON documents of an answer: each event of a stream, or the one of a body that is no stream.
 
     Raises:
-        AnswerError: something is not JSON.
+        UselessError: something is not JSON.
     """
     rest, whole = b"", b""
     async for piece in body:
@@ -113,50 +115,64 @@ def completion(part: Part, request: Request, tokenizer: Tokenizer, logprobs: boo
         logprobs: whether it was asked for log-probabilities.
 
     Raises:
-        AnswerError: it did not end as continuations end, is empty, or its log-probabilities do not fit its tokens.
+        UselessError: it did not end as continuations end, is empty, or its log-probabilities do not fit its tokens.
     """
     sampling, reason = request.sampling, part.finish_reason
     if reason not in ("stop", "length"):
-        raise AnswerError(f"a continuation ended with finish_reason {reason!r} instead of 'stop' or 'length'")
+        raise UselessError(f"a continuation ended with finish_reason {reason!r} instead of 'stop' or 'length'")
     if part.token_ids is not None:
         ids: Sequence[int] = part.token_ids
         text = tokenizer.continuation(request.prompt, ids, reason, sampling.stop)
     else:
-        ids, text = tokenizer.encode(part.text), part.text
+        ids, text = tokenizer.encode(part.text) if part.read_ids is None else part.read_ids, part.text
     # Without ids the tokens of a stop text are not seen, which may come at once.
     if not ids and not (part.token_ids is None and reason == "stop" and sampling.stop):
-        raise AnswerError(f"a continuation is empty and ended with finish_reason {reason!r}")
+        raise UselessError(f"a continuation is empty and ended with finish_reason {reason!r}")
     values: NDArray[np.float32] | None = None
     top: NDArray[np.float32] | None = None
     if logprobs:
-        given, largest = part.logprobs or [], part.top_logprobs
         # Ids read back from the text lack the token that ended it, and may be split in another way.
         spare = 0 if part.token_ids is not None else 1
-        if 0 <= len(given) - len(ids) <= spare and (not sampling.top_logprobs or len(largest) == len(given)):
-            values = np.array(given[: len(ids)], np.float32)
-            top = _largest(largest[: len(ids)], sampling.top_logprobs) if sampling.top_logprobs else None
+        given, wanted = len(part.logprobs or ()), sampling.top_logprobs
+        if 0 <= given - len(ids) <= spare and (not wanted or len(part.top_logprobs) == given):
+            values, top = logprob_columns(part, 0, len(ids), wanted)
         elif part.token_ids is not None:
-            raise AnswerError(
-                f"log-probabilities do not fit the tokens: {len(given)} and those of the most likely tokens at "
-                f"{len(largest)} positions came with {len(ids)} tokens"
+            raise UselessError(
+                f"log-probabilities do not fit the tokens: {given} and those of the most likely tokens at "
+                f"{len(part.top_logprobs)} positions came with {len(ids)} tokens"
             )
     return Completion(np.array(ids, np.int32), text, reason, values, top)
+
+
+def logprob_columns(
+    part: Part, start: int, end: int, number: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Log-probabilities of the tokens from ``start`` to ``end``, and of the most likely tokens there.
+
+    Args:
+        part: a continuation with log-probabilities.
+        start: its first token that is wanted.
+        end: the token after the last one.
+        number: how many of the most likely tokens are wanted.
+
+    Returns:
+        [length] float32, and [length, number] float32, largest first, NaN where there are fewer; None for 0.
+    """
+    values = np.array((part.logprobs or [])[start:end], np.float32)
+    if not number:
+        return values, None
+    rows = np.full((end - start, number), np.nan, np.float32)
+    for row, told in zip(rows, part.top_logprobs[start:end], strict=True):
+        largest = sorted((told or {}).values(), reverse=True)[:number]
+        row[: len(largest)] = largest
+    return values, rows
 
 
 def _document(data: bytes) -> Any:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise AnswerError(f"it is not JSON: {_excerpt(data.decode(errors='replace'))!r}") from error
-
-
-def _largest(positions: Sequence[dict[str, float] | None], number: int) -> NDArray[np.float32]:
-    """[length, number] float32, the largest values at each position, NaN where there are fewer."""
-    rows = np.full((len(positions), number), np.nan, np.float32)
-    for row, values in zip(rows, positions, strict=True):
-        largest = sorted((values or {}).values(), reverse=True)[:number]
-        row[: len(largest)] = largest
-    return rows
+        raise UselessError(f"it is not JSON: {_excerpt(data.decode(errors='replace'))!r}") from error
 
 
 def _excerpt(text: str) -> str:

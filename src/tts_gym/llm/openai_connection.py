@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import openai
@@ -47,43 +47,63 @@ class Connection:
         self._retries = retries
         self._slots = asyncio.Semaphore(concurrency)
 
-    async def answer(self, arguments: dict[str, Any]) -> Answer:
-        """The answer to a request, which is sent again where that may help, and not before the server is healthy.
+    async def persist(self, attempt: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``attempt``, again where that may help, and not before the server is healthy.
 
         Args:
-            arguments: of ``completions.create``.
+            attempt: sends a request with ``ask``.
 
         Raises:
             openai.OpenAIError: the server refuses it, or is not reached in all attempts.
             SilenceError: it said nothing in the last attempt.
             LostError: it left within the last answer.
             DownError: it is given up.
-            AnswerError: the answer is of no use.
+            UselessError: the answer is of no use.
         """
-        for attempt in range(self._retries + 1):
+        for number in range(self._retries + 1):
             try:
                 async with self._slots:
-                    answer: Answer = await self.pulse.within(self.ask(self.client, arguments))
-                return answer
+                    await self.pulse.within(attempt())
+                return
             except (openai.APIConnectionError, openai.APIStatusError, SilenceError, LostError) as error:
                 status = getattr(error, "status_code", None)
                 if status is not None:
                     self.pulse.heard()
-                if attempt == self._retries or not (status is None or status >= 500 or status in BUSY):
+                if number == self._retries or not (status is None or status >= 500 or status in BUSY):
                     raise
                 if status not in BUSY:
                     await self.pulse.check(isinstance(error, SilenceError))
-                await asyncio.sleep(_delay(attempt, error))
-        raise AssertionError
+                await asyncio.sleep(_delay(number, error))
 
-    async def ask(self, client: openai.AsyncOpenAI, arguments: dict[str, Any]) -> Answer:
-        """The answer to a request that is sent once, see ``answer``."""
+    async def answer(self, create: Any, arguments: dict[str, Any]) -> Answer:
+        """The whole answer to a request, see ``persist``.
+
+        Args:
+            create: what sends it, see ``ask``.
+            arguments: of the request.
+        """
         answer = Answer()
-        async with client.completions.with_streaming_response.create(**arguments) as response:
+
+        async def attempt() -> None:
+            nonlocal answer
+            answer = Answer()
+            await self.ask(create, arguments, answer.add)
+
+        await self.persist(attempt)
+        return answer
+
+    async def ask(self, create: Any, arguments: dict[str, Any], take: Callable[[Any], None]) -> None:
+        """Send a request once; if this is cancelled, the connection is closed, whatever has come.
+
+        Args:
+            create: method of the client that sends it, such as ``client.completions.with_streaming_response.create``.
+            arguments: of the request.
+            take: is given each document of the answer as it comes.
+        """
+        async with create(**arguments) as response:
             self.pulse.heard()
             async for document in documents(self._pieces(response)):
-                answer.add(document)
-        return answer
+                take(document)
 
     async def _pieces(self, response: Any) -> AsyncIterator[bytes]:
         pieces = aiter(response.iter_bytes())

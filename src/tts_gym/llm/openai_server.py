@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from itertools import product
 from typing import Any
 
 import openai
 
 from tts_gym.errors import BackendError
-from tts_gym.llm.backend import Completion, Pending, Request, Result, Signals
-from tts_gym.llm.openai_answer import Answer, AnswerError, Part, completion
-from tts_gym.llm.openai_connection import Connection, LostError
-from tts_gym.llm.openai_pulse import DownError, SilenceError
+from tts_gym.llm.backend import Delta, Request, Result, Signals
+from tts_gym.llm.openai_answer import Answer, Part, UselessError, completion
+from tts_gym.llm.openai_backend import WHOLE_TIMEOUT, OpenAIBackend
+from tts_gym.llm.openai_connection import LostError
+from tts_gym.llm.openai_stream import Stream
+from tts_gym.llm.pending import Pending
 from tts_gym.llm.tokenizer import Tokenizer, in_a_line
 
 VLLM_OPTIONS = {
@@ -41,21 +41,20 @@ PROBES: tuple[tuple[dict[str, Any], int | None], ...] = (
 STREAMED: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 """What has an answer come in chunks, where the server takes it."""
 
-STREAM_TIMEOUT, WHOLE_TIMEOUT = 120.0, 600.0
-"""Seconds that a server may be silent, where it streams and where it does not."""
-
 FIRST = 60.0
 """Most seconds that the first request, for one token, may take."""
 
+_log = logging.getLogger(__name__)
 
-class OpenAIServer:
+
+class OpenAIServer(OpenAIBackend):
     """A model behind ``/v1/completions`` of a vLLM server or any other that takes prompts as token ids.
 
     Requests run concurrently, and their answers are streamed where the server can. One that meets a rate limit, a
     server error, a lost connection or silence is tried again once the server is healthy, after a delay that doubles
     from half a second to eight, less a random part of it. A server that does not get healthy is given up: what is
     pending fails, and nothing further is taken. One that gives fewer continuations than it is asked for is asked for
-    them one by one.
+    them one by one. A streamed request whose connection is lost goes on from what has come.
 
     Attributes:
         model: name of the model on the server.
@@ -93,15 +92,9 @@ class OpenAIServer:
         """
         self.model = model
         self.tokenizer = _tokenizer(model, tokenizer)
-        self._url = base_url
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"requests to {base_url}", daemon=True)
-        self._thread.start()
-        self._connection = Connection(base_url, timeout or STREAM_TIMEOUT, retries, concurrency, api_key)
-        self._client, self._pulse = self._connection.client, self._connection.pulse
-        self._retries = retries
+        super().__init__(base_url, api_key, concurrency, retries, timeout)
         self._one_by_one = False
-        self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
+        self._warned = False
         try:
             self.signals, self._told, streams = self._wait(self._probe(seeds))
             if timeout is None and not streams:
@@ -114,46 +107,20 @@ class OpenAIServer:
 
     def submit(self, requests: Iterable[Request]) -> None:
         """See ``Backend.submit``."""
-        if self._loop.is_closed():
-            raise BackendError(f"The connection to {self._url} is closed: make a new backend.")
-        if self._pulse.down is not None:
-            raise BackendError(f"The server at {self._url} is given up: {self._pulse.down}.")
-        for request in self._pending.add(requests):
-            asyncio.run_coroutine_threadsafe(self._run(request), self._loop)
+        requests = list(requests)
+        super().submit(requests)
+        if not self.signals.token_ids and not self._warned and any(request.stream for request in requests):
+            self._warned = True
+            _log.warning(
+                "The server at %s does not say which tokens it generates. Streamed text is read back into tokens word "
+                "by word: they may not be those that it chose, their number is a little off, and log-probabilities "
+                "come at the end, where they fit. A vLLM server tells the tokens.",
+                self._url,
+            )
 
-    def finished(self) -> list[Result]:
-        """See ``Backend.finished``."""
-        results = self._pending.take_failed()
-        while self._pending.requests and (not results or not self._outcomes.empty()):
-            outcome = self._outcomes.get()
-            if outcome.error is not None:
-                results.append(self._pending.fail(outcome.key, outcome.error))
-            else:
-                length = len(self._pending.requests.pop(outcome.key).prompt)
-                results.append(Result(outcome.key, outcome.completions, length, outcome.cached_tokens))
-        return results
-
-    def close(self) -> None:
-        """See ``Backend.close``."""
-        self._pending.requests.clear()
-        if not self._loop.is_closed():
-            self._disconnect()
-
-    def _disconnect(self) -> None:
-        self._wait(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-    async def _stop(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.close()
+    @property
+    def _create(self) -> Any:
+        return self._client.completions.with_streaming_response.create
 
     async def _probe(self, seeds: bool) -> tuple[Signals, dict[str, Any], bool]:
         """What the server can give, what to send it beside a request, and whether it streams."""
@@ -166,7 +133,9 @@ class OpenAIServer:
             wanted = told if top is None else {**told, "logprobs": top}
             request = {"model": self.model, "prompt": prompt, "max_tokens": 1, "temperature": 0, **wanted}
             try:
-                answer = await asyncio.wait_for(self._connection.ask(client, request), FIRST)
+                answer = Answer()
+                create = client.completions.with_streaming_response.create
+                await asyncio.wait_for(self._connection.ask(create, request, answer.add), FIRST)
                 break
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 refusal = error
@@ -176,7 +145,7 @@ class OpenAIServer:
                 raise BackendError(f"No server answers at {self._url}: start it, or correct the address.") from error
             except (openai.OpenAIError, LostError) as error:
                 raise BackendError(f"{where} does not take requests: {in_a_line(error)}") from error
-            except AnswerError as error:
+            except UselessError as error:
                 raise BackendError(f"{where} gave no usable answer ({error}): correct the address.") from error
         else:
             assert refusal is not None
@@ -202,22 +171,28 @@ class OpenAIServer:
         except (openai.OpenAIError, AttributeError, TypeError, ValueError):
             return None
 
-    async def _run(self, request: Request) -> None:
-        """Send a request and put what it comes to into the queue."""
-        try:
-            parts, cached = await self._continuations(request)
-            logprobs = self.signals.logprobs
-            completions = tuple(completion(part, request, self.tokenizer, logprobs) for part in parts)
-            self._outcomes.put(_Outcome(request.key, completions, cached))
-        except (openai.APIConnectionError, SilenceError, LostError) as error:
-            cause = in_a_line(error.__cause__ or error)
-            reason = f"no answer from {self._url} in {self._retries + 1} attempts: {cause}"
-            self._outcomes.put(_Outcome(request.key, error=reason))
-        except DownError as error:
-            self._outcomes.put(_Outcome(request.key, error=f"the server at {self._url} is given up: {error}"))
-        except Exception as error:  # Whatever a server answers, the caller must not wait for ever.
-            reason = f"the server at {self._url} gave no usable answer: {in_a_line(error)}"
-            self._outcomes.put(_Outcome(request.key, error=reason))
+    async def _result(self, request: Request, give: Callable[[Delta], None]) -> Result:
+        """See ``OpenAIBackend._result``."""
+        if request.stream:
+            return await self._streamed(request, give)
+        parts, cached = await self._continuations(request)
+        completions = tuple(completion(part, request, self.tokenizer, self.signals.logprobs) for part in parts)
+        return Result(request.key, completions, len(request.prompt), cached)
+
+    async def _streamed(self, request: Request, give: Callable[[Delta], None]) -> Result:
+        """The result of a streamed request; what comes before it is given to ``give``."""
+        stream = Stream(request, self.tokenizer, self.signals.token_ids, self.signals.logprobs)
+
+        def take(document: Any) -> None:
+            if (delta := stream.take(document)) is not None:
+                give(delta)
+
+        async def attempt() -> None:
+            if (rest := stream.rest()) is not None:
+                await self._connection.ask(self._create, self._arguments(rest, 1), take)
+
+        await self._connection.persist(attempt)
+        return Result(request.key, (stream.completion(),), len(request.prompt), stream.cached_tokens)
 
     async def _continuations(self, request: Request) -> tuple[list[Part], int | None]:
         """The continuations of a request, and how much of its prompt was cached; one by one where need be."""
@@ -225,19 +200,19 @@ class OpenAIServer:
         cached: int | None = None
         if request.n > 1 and not self._one_by_one:
             try:
-                answer = await self._connection.answer(self._arguments(request, request.n))
+                answer = await self._connection.answer(self._create, self._arguments(request, request.n))
                 parts, cached = [answer.parts[index] for index in sorted(answer.parts)], answer.cached_tokens
             except (openai.BadRequestError, openai.UnprocessableEntityError):
                 pass  # Asked for one, it tells whether that was the reason.
         missing = range(len(parts), request.n)
-        asked = [self._connection.answer(self._arguments(request, 1, index)) for index in missing]
+        asked = [self._connection.answer(self._create, self._arguments(request, 1, index)) for index in missing]
         for answer in await _all(asked):
             if not answer.parts:
-                raise AnswerError(f"{len(parts)} continuations instead of {request.n}")
+                raise UselessError(f"{len(parts)} continuations instead of {request.n}")
             parts += answer.parts.values()
             cached = cached or answer.cached_tokens
         if len(parts) != request.n:
-            raise AnswerError(f"{len(parts)} continuations instead of {request.n}")
+            raise UselessError(f"{len(parts)} continuations instead of {request.n}")
         self._one_by_one |= request.n > 1 and len(missing) > 0
         return parts, cached
 
@@ -262,14 +237,6 @@ class OpenAIServer:
         if sampling.seed is not None:
             arguments["seed"] = sampling.seed + index
         return arguments
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    key: int
-    completions: tuple[Completion, ...] = ()
-    cached_tokens: int | None = None
-    error: str | None = None
 
 
 async def _all(asked: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from tts_gym.errors import BackendError
-from tts_gym.llm.backend import Completion, Pending, Request, Result, Sampling, Signals
+from tts_gym.llm.backend import Backend, Completion, Delta, Request, Result, Signals
+from tts_gym.llm.pending import Pending
 from tts_gym.llm.tokenizer import Tokenizer, in_a_line
 
 RAW_LOGPROBS = "raw_logprobs"
@@ -37,7 +40,22 @@ for pid in map(int, sys.argv[1:]):
 """Waits until its standard input is closed, as it is when the process at the other end ends, however it ends."""
 
 
-class VLLMEngine:
+@dataclass
+class _Job:
+    """A request in the engine.
+
+    Attributes:
+        request: the request.
+        name: what the engine knows it by.
+        given: tokens of it that were handed out.
+    """
+
+    request: Request
+    name: str
+    given: int = 0
+
+
+class VLLMEngine(Backend):
     """A model in a vLLM engine of its own, whose process generates while the caller does other work.
 
     If the engine dies, the pending requests fail and the next requests start it again.
@@ -91,7 +109,9 @@ class VLLMEngine:
             seeds=not current_platform.is_cpu(),
         )
         self._pending = Pending(model, self.signals, self.context)
-        self._done: list[Result] = []
+        self._jobs: dict[int, _Job] = {}
+        self._serial = count()
+        self._woken = threading.Event()
 
     def submit(self, requests: Iterable[Request]) -> None:
         """See ``Backend.submit``."""
@@ -102,21 +122,36 @@ class VLLMEngine:
                 self._add(request)
         except EngineDeadError:
             self._bury()
-        self._done += self._pending.take_failed()
 
-    def finished(self) -> list[Result]:
-        """See ``Backend.finished``."""
+    def arrived(self) -> list[Delta | Result]:
+        """See ``Backend.arrived``."""
+        arrived: list[Delta | Result] = [*self._pending.take_failed()]
         try:
-            while self._pending.requests and not self._done:
-                self._done += [self._result(output) for output in self._engine.step()]
+            while self._pending.requests and not arrived and not self._woken.is_set():
+                arrived += [come for output in self._engine.step() if (come := self._come(output)) is not None]
         except EngineDeadError:
             self._bury()
-        done, self._done = self._done, []
-        return done
+            arrived += self._pending.take_failed()
+        self._woken.clear()
+        return arrived
+
+    def cancel(self, keys: Iterable[int]) -> None:
+        """See ``Backend.cancel``."""
+        names = [self._jobs.pop(key).name for key in self._pending.drop(keys)]
+        if names:
+            try:
+                self._engine.abort_request(names)
+            except EngineDeadError:
+                self._bury()
+
+    def wake(self) -> None:
+        """See ``Backend.wake``."""
+        self._woken.set()
 
     def close(self) -> None:
         """See ``Backend.close``."""
         self._pending.requests.clear()
+        self._jobs.clear()
         self._restarts = 0
         if self._engine is not None:
             self._stop()
@@ -151,40 +186,59 @@ class VLLMEngine:
     def _bury(self) -> None:
         """Fail what is pending in an engine that died."""
         self._stop()
-        self._done += self._pending.fail_all("the vLLM engine died; its log says why")
+        self._jobs.clear()
+        for key in list(self._pending.requests):
+            self._pending.fail_later(key, "the vLLM engine died; its log says why")
 
     def _add(self, request: Request) -> None:
+        # What the engine still says of a cancelled request must not be taken for another one of its key.
+        job = _Job(request, f"{request.key}-{next(self._serial)}")
+        prompt = {"prompt_token_ids": list(request.prompt)}
         try:
-            self._engine.add_request(
-                str(request.key), {"prompt_token_ids": list(request.prompt)}, _parameters(request.sampling, request.n)
-            )
+            self._engine.add_request(job.name, prompt, _parameters(request))
+            self._jobs[request.key] = job
         except EngineDeadError:
             raise
         except Exception as error:  # Versions differ in what they raise for a request that they refuse.
             self._pending.fail_later(request.key, f"vLLM refuses it: {in_a_line(error)}")
 
-    def _result(self, output: Any) -> Result:
-        key = int(output.request_id)
-        request = self._pending.requests[key]
+    def _come(self, output: Any) -> Delta | Result | None:
+        """What a step said of a request; None where it is nothing, or of a cancelled one."""
+        key = int(output.request_id.partition("-")[0])
+        job = self._jobs.get(key)
+        if job is None or job.name != output.request_id:
+            return None
+        if not output.finished:
+            return self._delta(job, output.outputs[0])
+        del self._jobs[key]
         if any(part.finish_reason not in ("stop", "length") for part in output.outputs):
             return self._pending.fail(key, f"vLLM ended it with {output.outputs[0].finish_reason!r}")
         del self._pending.requests[key]
-        completions = tuple(self._completion(request, part) for part in output.outputs)
+        completions = tuple(self._completion(job.request, part) for part in output.outputs)
         cached = output.num_cached_tokens if self.signals.cached_tokens else None
-        return Result(key, completions, len(request.prompt), cached)
+        return Result(key, completions, len(job.request.prompt), cached)
+
+    def _delta(self, job: _Job, part: Any) -> Delta | None:
+        start, job.given = job.given, len(part.token_ids)
+        if start == job.given:
+            return None
+        tokens = np.array(part.token_ids[start:], np.int32)
+        return Delta(job.request.key, tokens, "", *_logprobs(part.logprobs, start, job.request.sampling.top_logprobs))
 
     def _completion(self, request: Request, part: Any) -> Completion:
         sampling = request.sampling
         ids, reason = list(part.token_ids), part.finish_reason
         text = self.tokenizer.continuation(request.prompt, ids, reason, sampling.stop)
-        flat = part.logprobs
-        starts = np.array(flat.start_indices, np.intp)
-        values = np.array(flat.logprobs, np.float32)
-        top: NDArray[np.float32] | None = None
-        if sampling.top_logprobs:
-            # The token generated comes first at each position, then the most likely ones.
-            top = values[starts[:, None] + 1 + np.arange(sampling.top_logprobs)]
-        return Completion(np.array(ids, np.int32), text, reason, values[starts], top)
+        return Completion(np.array(ids, np.int32), text, reason, *_logprobs(part.logprobs, 0, sampling.top_logprobs))
+
+
+def _logprobs(flat: Any, start: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Log-probabilities of the tokens from ``start`` on, and of the ``number`` most likely tokens at each of them."""
+    first = flat.start_indices[start] if start < len(flat.start_indices) else 0
+    starts = np.array(flat.start_indices[start:], np.intp) - first
+    values = np.array(flat.logprobs[first:], np.float32)
+    # The token generated comes first at each position, then the most likely ones.
+    return values[starts], values[starts[:, None] + 1 + np.arange(number)] if number else None
 
 
 def _watch(processes: list[multiprocessing.Process], outputs: queue.Queue[Any]) -> None:
@@ -199,9 +253,10 @@ def _guard(processes: list[multiprocessing.process.BaseProcess]) -> subprocess.P
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
-def _parameters(sampling: Sampling, n: int) -> SamplingParams:
+def _parameters(request: Request) -> SamplingParams:
+    sampling = request.sampling
     return SamplingParams(
-        n=n,
+        n=request.n,
         max_tokens=sampling.max_tokens,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
@@ -212,5 +267,6 @@ def _parameters(sampling: Sampling, n: int) -> SamplingParams:
         flat_logprobs=True,
         # Only stop texts need text token by token; decoding at the end is faster.
         detokenize=bool(sampling.stop),
-        output_kind=RequestOutputKind.FINAL_ONLY,
+        # Cumulative outputs are the engine's own lists, and so cost no more than deltas, which would be put together.
+        output_kind=RequestOutputKind.CUMULATIVE if request.stream else RequestOutputKind.FINAL_ONLY,
     )
