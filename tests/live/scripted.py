@@ -9,7 +9,7 @@ import numpy as np
 
 from tts_gym.llm import Completion, Result, Signals
 from tts_gym.llm.backend import Delta
-from tts_gym.llm.backend import Pending
+from tts_gym.llm.pending import Pending
 
 FIRST = 1_000_000
 SUFFIX = "\n\nThe final answer is \\boxed{"

@@ -156,10 +156,8 @@ class LiveEpisode(ReplayEpisode):
         while len(self.branches) < len(depths):
             self.branches.append(LiveBranch(self._source, len(self.branches), self._changed, self.spent))
             known.append(0)
-        reached = zip(depths, known, strict=True)
-        lacking = {
-            i: depth for i, (depth, intervals) in enumerate(reached) if intervals is not None and intervals < depth
-        }
+        going_on = [(i, intervals) for i, intervals in enumerate(known[: len(depths)]) if intervals is not None]
+        lacking = {i: depths[i] for i, intervals in going_on if intervals < depths[i]}
         read = {self._tables.where(place) for place in sketch.tables.read if self._tables.answers[place] is None}
         return lacking, {(i, depth) for i, depth in read if guesses.get(i) != depth}
 
