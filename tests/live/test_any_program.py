@@ -15,6 +15,7 @@ from tts_gym.episode.recount import log_of
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.episode.transitions import reset
+from tts_gym.live.episode import LiveEpisode
 from tts_gym.live.model import live_model
 from tts_gym.live.settings import LiveSettings
 
@@ -79,9 +80,9 @@ def test_live_is_replay(branches, calls, budget, eager, probe_cost, ahead, seed)
     reset(replay, 0)
     backend = ScriptedBackend({QUESTION.question: branches}, INTERVAL, seed)
     drawn = Settings("scripted", "scripted", len(branches), INTERVAL, max_tokens=100)
-    with live_model(backend, LiveSettings(drawn, ahead, rules)) as model:
-        episode = model.episode(QUESTION)
+    with live_model(backend, LiveSettings(drawn, ahead)) as model:
+        episode = LiveEpisode(model.put(QUESTION), rules)
         assert take(episode, calls) == take(replay, calls)
-        episode.close()
+        episode.question.stop()
     assert log_of(episode) == log_of(replay)
     assert episode.count == replay.count

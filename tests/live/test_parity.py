@@ -11,6 +11,7 @@ from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.transitions import reset
+from tts_gym.live.episode import LiveEpisode
 from tts_gym.live.model import live_model
 from tts_gym.live.record import grouping, recorded_question
 from tts_gym.live.settings import LiveSettings
@@ -23,20 +24,39 @@ STORE = tts_gym.load_store("smollm2-arithmetic")
 def test_x(name, ahead, tmp_path):
     program = PROGRAMS[name]
     arguments = program.arguments(program.resolve({}))
-    drawn = Settings("scripted", "scripted", branches=min(64, int(STORE.branch_counts[0])), interval=STORE.interval, max_tokens=4000)
+    drawn = Settings(
+        "scripted", "scripted", branches=min(64, int(STORE.branch_counts[0])), interval=STORE.interval, max_tokens=4000
+    )
     records, played = [], []
-    questions = [Question(STORE.question_ids[q], STORE.questions[q], STORE.class_texts[q][STORE.gold[q]]) for q in range(4)]
+    questions = [
+        Question(STORE.question_ids[q], STORE.questions[q], STORE.class_texts[q][STORE.gold[q]]) for q in range(4)
+    ]
     backend = ScriptedBackend({q.question: scripts_of(STORE, n) for n, q in enumerate(questions)}, STORE.interval)
     with live_model(backend, LiveSettings(drawn, ahead)) as model:
         for question in questions:
-            episode = model.episode(question)
+            episode = LiveEpisode(model.put(question), EpisodeRules())
             code = program.function(episode, *arguments)
-            episode.close()
-            records.append(recorded_question(question, episode))
+            episode.question.stop()
+            records.append(recorded_question(question, episode.question, episode.width, False))
             played.append((episode, code))
         groups = grouping(model.same)
         from tts_gym.datasets.parquet import write_store
-        write_store(tmp_path / "s", records, {"name": "x", "model": "m", "benchmark": "b", "interval": STORE.interval, "synthetic": False, "license": "x", "sampling": {}, "seeds": []}, groups)
+
+        write_store(
+            tmp_path / "s",
+            records,
+            {
+                "name": "x",
+                "model": "m",
+                "benchmark": "b",
+                "interval": STORE.interval,
+                "synthetic": False,
+                "license": "x",
+                "sampling": {},
+                "seeds": [],
+            },
+            groups,
+        )
     store = tts_gym.load_store(tmp_path / "s")
     for q, (episode, code) in enumerate(played):
         replay = ReplayEpisode(episode_fields(store, EpisodeRules(), drawn.branches, len(episode.log)))
@@ -45,4 +65,4 @@ def test_x(name, ahead, tmp_path):
         assert again == code
         assert log_of(replay) == log_of(episode)
         assert replay.count == episode.count
-        assert replay.codes[:replay.width] == episode.codes[:episode.width]
+        assert replay.codes[: replay.width] == episode.codes[: episode.width]

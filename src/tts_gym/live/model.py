@@ -17,7 +17,7 @@ from tts_gym.errors import LiveError
 from tts_gym.live.branch import Source
 from tts_gym.live.classes import GrowingClasses
 from tts_gym.live.engine import Engine
-from tts_gym.live.episode import LiveEpisode
+from tts_gym.live.question import LiveQuestion
 from tts_gym.live.reading import AnswersOf
 from tts_gym.live.settings import LiveSettings
 from tts_gym.llm.backend import Backend
@@ -41,11 +41,12 @@ class LiveModel:
     same: Callable[[str, str], bool]
     signals: tuple[str, ...]
 
-    def episode(self, question: Question) -> LiveEpisode:
-        """Begin an episode.
+    def put(self, question: Question, deadline: float | None = None) -> LiveQuestion:
+        """Put a question to the model; nothing is drawn yet.
 
         Args:
             question: what is asked; its gold answer is not looked at.
+            deadline: seconds from now on after which it ends; None for no limit.
 
         Raises:
             LiveError: the question leaves no room for an answer.
@@ -67,7 +68,7 @@ class LiveModel:
             prompts.is_open(np.array(prompt, np.int32)),
         )
         source = Source(self.engine, self.settings, prompts, prompt, room, backend.signals.probes)
-        return LiveEpisode(source, answers, GrowingClasses(self.same))
+        return LiveQuestion(source, answers, GrowingClasses(self.same), deadline)
 
 
 @contextmanager
@@ -86,8 +87,6 @@ def live_model(backend: Backend, settings: LiveSettings, concurrency: int = 256)
     drawn = settings.drawn
     if drawn.seed is not None and not backend.signals.seeds:
         raise LiveError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
-    if settings.rules.eager and not backend.signals.probes:
-        raise LiveError(f"{backend.model} cannot be probed: answers are seen where branches end.")
     with answer_reader(drawn.answers) as reader, Equivalence() as equivalence:
         engine = Engine(backend, concurrency)
         try:

@@ -11,23 +11,23 @@ from collections.abc import Callable
 
 from tts_gym.collectors.questions import Question
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
-from tts_gym.episode.state import WIDTH
-from tts_gym.live.episode import LiveEpisode
-from tts_gym.live.reading import Final
+from tts_gym.live.branch import LiveBranch
+from tts_gym.live.question import LiveQuestion
 
 UNFINISHED = "unfinished"
 """Finish reason of a branch that was given up."""
 
 
-def recorded_question(question: Question, episode: LiveEpisode, keep_text: bool = False) -> RecordedQuestion | None:
-    """What an episode wrote, answers as the first ones of their classes; None where it opened no branch.
+def recorded_question(question: Question, live: LiveQuestion, width: int, keep_text: bool) -> RecordedQuestion | None:
+    """What was written of a question, answers as the first ones of their classes; None where no branch was opened.
 
     Args:
         question: what was asked.
-        episode: what came of it; nothing of it runs any more.
+        live: what came of it; nothing of it runs any more.
+        width: branches that were opened.
         keep_text: whether to keep the texts of the branches.
     """
-    branches = [_recorded(episode, i, keep_text) for i in range(episode.count[WIDTH])]
+    branches = [_recorded(live, branch, keep_text) for branch in live.branches[:width]]
     return RecordedQuestion(question.id, question.question, question.gold, branches) if branches else None
 
 
@@ -46,28 +46,22 @@ def grouping(same: Callable[[str, str], bool]) -> Callable[[list[str], str], lis
     return classes
 
 
-def _recorded(episode: LiveEpisode, i: int, keep_text: bool) -> RecordedBranch:
-    branch, read = episode.branches[i], episode.read_answers
-    forced = [episode.forced.get((i, depth)) for depth in range(1, branch.intervals + 1)]
-    final = _final(episode, i)
+def _recorded(live: LiveQuestion, branch: LiveBranch, keep_text: bool) -> RecordedBranch:
+    forced = [live.forced.get((branch.number, depth)) for depth in range(1, branch.intervals + 1)]
+    final = None
+    if branch.ended:
+        final = live.finals.get(branch.number) or live.answers.final(branch)
     signals = {name: values[: branch.intervals] for name, values in branch.signals.items()}
     signals["answer_logprob"] = [0.0 if each is None else each.logprob for each in forced]
     return RecordedBranch(
         tokens=max(1, branch.length),
-        probe_answers=[None if each is None else episode.classes.first(each.answer) for each in forced],
-        final_answer=None if final is None else episode.classes.first(final.answer),
+        probe_answers=[None if each is None else live.classes.first(each.answer) for each in forced],
+        final_answer=None if final is None else live.classes.first(final.answer),
         marker=None if final is None else final.marker,
         finish_reason=branch.finish_reason or UNFINISHED,
-        signals={name: signals[name] for name in read.signals},
+        signals={name: signals.get(name, []) for name in live.answers.signals},
         probe_text=["" if each is None else each.text for each in forced],
         probe_tokens=[0 if each is None else each.tokens for each in forced],
         text=branch.text if keep_text else None,
-        in_reasoning=read.in_reasoning,
+        in_reasoning=live.answers.in_reasoning,
     )
-
-
-def _final(episode: LiveEpisode, i: int) -> Final | None:
-    """The answer of branch ``i``, looked at or not; None where it has not ended."""
-    if i not in episode.finals and episode.branches[i].ended:
-        return episode.read_answers.final(episode.branches[i])
-    return episode.finals.get(i)
