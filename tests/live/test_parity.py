@@ -37,7 +37,7 @@ def test_x(name, ahead, tmp_path):
             episode = LiveEpisode(model.put(question), EpisodeRules())
             code = program.function(episode, *arguments)
             episode.question.stop()
-            records.append(recorded_question(question, episode.question, episode.width, False))
+            records.append(recorded_question(episode.question))
             played.append((episode, code))
         groups = grouping(model.same)
         from tts_gym.datasets.parquet import write_store

@@ -41,6 +41,16 @@ class LiveModel:
     same: Callable[[str, str], bool]
     signals: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Name or path of the model."""
+        return self.engine.backend.model
+
+    @property
+    def has_probes(self) -> bool:
+        """Whether answers can be forced before a branch ends."""
+        return self.engine.backend.signals.probes
+
     def put(self, question: Question, deadline: float | None = None) -> LiveQuestion:
         """Put a question to the model; nothing is drawn yet.
 
@@ -68,7 +78,7 @@ class LiveModel:
             prompts.is_open(np.array(prompt, np.int32)),
         )
         source = Source(self.engine, self.settings, prompts, prompt, room, backend.signals.probes)
-        return LiveQuestion(source, answers, GrowingClasses(self.same), deadline)
+        return LiveQuestion(question, source, answers, GrowingClasses(self.same), deadline)
 
 
 @contextmanager

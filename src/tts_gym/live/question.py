@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tts_gym.collectors.forced import ForcedAnswer
+from tts_gym.collectors.questions import Question
 from tts_gym.datasets.store import SIGNALS
 from tts_gym.live.branch import LiveBranch, Source, Spent
 from tts_gym.live.classes import GrowingClasses
@@ -26,6 +27,7 @@ class LiveQuestion:
     """A question that a model works on.
 
     Attributes:
+        asked: the question.
         source: what branches are drawn from.
         answers: reads answers to the question.
         classes: the answers so far.
@@ -38,18 +40,24 @@ class LiveQuestion:
     """
 
     def __init__(
-        self, source: Source, answers: AnswersOf, classes: GrowingClasses, deadline: float | None = None
+        self,
+        asked: Question,
+        source: Source,
+        answers: AnswersOf,
+        classes: GrowingClasses,
+        deadline: float | None = None,
     ) -> None:
         """Begin; nothing is drawn yet, but the deadline counts from here.
 
         Args:
+            asked: the question.
             source: what branches are drawn from.
             answers: reads answers to the question.
             classes: tells them apart.
             deadline: seconds from now on after which it ends; None for no limit.
         """
         drawn = source.settings.drawn
-        self.source, self.answers, self.classes = source, answers, classes
+        self.asked, self.source, self.answers, self.classes = asked, source, answers, classes
         self.branches: list[LiveBranch] = []
         self.most_depth = -(-source.room // drawn.interval)
         self.tables = LiveTables(drawn.branches, self.most_depth, drawn.interval, answers.signals)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tts_gym.collectors.questions import Question
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.live.branch import LiveBranch
 from tts_gym.live.question import LiveQuestion
@@ -18,16 +17,15 @@ UNFINISHED = "unfinished"
 """Finish reason of a branch that was given up."""
 
 
-def recorded_question(question: Question, live: LiveQuestion, width: int, keep_text: bool) -> RecordedQuestion | None:
-    """What was written of a question, answers as the first ones of their classes; None where no branch was opened.
+def recorded_question(live: LiveQuestion, keep_text: bool = False) -> RecordedQuestion | None:
+    """What was written of a question, answers as the first ones of their classes; None where nothing was.
 
     Args:
-        question: what was asked.
-        live: what came of it; nothing of it runs any more.
-        width: branches that were opened.
+        live: the question; nothing of it runs any more.
         keep_text: whether to keep the texts of the branches.
     """
-    branches = [_recorded(live, branch, keep_text) for branch in live.branches[:width]]
+    question = live.asked
+    branches = [_recorded(live, branch, keep_text) for branch in live.branches if branch.tokens or branch.ended]
     return RecordedQuestion(question.id, question.question, question.gold, branches) if branches else None
 
 
