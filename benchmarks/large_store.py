@@ -57,6 +57,11 @@ class Measured:
         self.directory = directory
         self.controller = parse_spec("cmc")[0]
         self.name, self.parameters, self.upper_bound = "cmc", self.controller.parameters, False
+        self.signals = self.controller.signals
+
+    def identity(self) -> str:
+        """That of ``cmc``."""
+        return self.controller.identity()
 
     def run(self, store: Any, seeds: Any, rules: Any) -> Any:
         """Run ``cmc``."""

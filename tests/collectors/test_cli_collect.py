@@ -14,7 +14,7 @@ from fake_backend import FakeBackend
 
 from collectors.test_collect import Zygote, write
 from tts_gym.datasets import read_store
-from tts_gym.datasets.verify import same_recordings
+from tts_gym.datasets.digest import same_recordings
 from tts_gym.registry import BACKENDS
 
 # Eight and nine characters: two and three tokens.

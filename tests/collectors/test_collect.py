@@ -26,7 +26,8 @@ from tts_gym.collectors.settings import Settings
 from tts_gym.collectors.shards import WORK
 from tts_gym.collectors.units import all_units
 from tts_gym.datasets import read_store
-from tts_gym.datasets.verify import same_recordings, verify_store
+from tts_gym.datasets.digest import same_recordings
+from tts_gym.datasets.verify import verify_store
 from tts_gym.errors import StoreError
 
 SETTINGS = Settings("fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2)

@@ -12,6 +12,7 @@ from tts_gym.collectors.shards import WORK, decode_shard, encode_shard, open_sha
 from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.datasets.store import SIGNALS
+from tts_gym.files import PARTIAL
 
 QUESTION = Question("q", "1 + 1?", "2")
 UNITS = list(all_units([QUESTION, Question("r", "2 + 2?", "4")], branches=4, block=2))
@@ -109,7 +110,7 @@ def test_a_damaged_shard_counts_as_missing(tmp_path, damage, place):
 def test_what_was_left_behind_goes(tmp_path):
     fill(tmp_path)
     kept = files(tmp_path)
-    kept[0].with_suffix(".part").write_bytes(b"half")
+    kept[0].with_suffix(f".0a{PARTIAL}").write_bytes(b"half")
     (tmp_path / WORK / "draft" / ".store-abc").mkdir(parents=True)
     shards = reopened(tmp_path)
     assert (files(tmp_path), shards.damaged, shards.draft.exists()) == (kept, [], False)
@@ -133,7 +134,7 @@ def test_a_full_disk_leaves_nothing_of_a_shard(tmp_path, monkeypatch, call):
             if call == "write_bytes":
                 patch.setattr(Path, "write_bytes", write_half)
             else:
-                patch.setattr(f"tts_gym.collectors.shards.{'os.' * (call == 'replace')}{call}", refuse)
+                patch.setattr(f"tts_gym.files.{'os.' * (call == 'replace')}{call}", refuse)
             shards.keep(UNITS[1].name, encode_shard(result(UNITS[1])))
         assert len(files(tmp_path)) == 1
         assert shards.missing(UNITS) == UNITS[1:]

@@ -14,8 +14,8 @@ from tts_gym.collectors.questions import read_questions, usual_rule
 from tts_gym.collectors.regrade import regrade
 from tts_gym.collectors.tasks import TaskScorer, check_question, scorer_of
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, read_store, write_store
+from tts_gym.datasets.digest import same_recordings
 from tts_gym.datasets.parquet import read_records
-from tts_gym.datasets.verify import same_recordings
 from tts_gym.errors import TTSGymError
 
 pytest.importorskip("reasoning_gym")

@@ -20,8 +20,8 @@ from tts_gym.datasets import (
     verify_store,
     write_store,
 )
-from tts_gym.datasets.files import sha256
 from tts_gym.errors import StoreError
+from tts_gym.files import sha256
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from tts_gym import load_store, synthetic_store
+from tts_gym.agents import identity
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.sources import PACKAGE, package_digest, sources_digest
 from tts_gym.errors import ControllerError
-from tts_gym.evaluation import block_cache
 from tts_gym.evaluation.block_cache import BlockCache
 from tts_gym.evaluation.blocks import Block, BlockResult
 
@@ -122,14 +122,22 @@ def test_every_module_of_the_package_counts(tmp_path):
     assert package_digest(copy) != unchanged
 
 
-@pytest.mark.parametrize("part", ["package", *block_cache.TOOLS])
+@pytest.fixture
+def runner_found_out_again():
+    yield
+    identity.runner.cache_clear()
+
+
+@pytest.mark.usefixtures("runner_found_out_again")
+@pytest.mark.parametrize("part", ["package", *identity.TOOLS])
 def test_the_package_and_the_versions_count(kept, monkeypatch, part):
     def with_another():
         if part == "package":
-            monkeypatch.setattr(block_cache, "package_digest", lambda: "another")
+            monkeypatch.setattr(identity, "package_digest", lambda: "another")
         else:
-            known = block_cache._version
-            monkeypatch.setattr(block_cache, "_version", lambda tool: "0" if tool == part else known(tool))
+            known = identity._version
+            monkeypatch.setattr(identity, "_version", lambda tool: "0" if tool == part else known(tool))
+        identity.runner.cache_clear()
         return block_of()
 
     assert not kept(block_of(), with_another)

@@ -25,15 +25,15 @@ class Marked:
 
     name = "marked"
     upper_bound = False
+    signals = ()
 
     def __init__(self, directory, deadly_runs=0):
         self.directory = directory
         self.deadly_runs = deadly_runs
         self.parameters = {}
-        self.solver = Marked
 
-    def solve(self):
-        """Its file tells what the controller computes."""
+    def identity(self):
+        return "marked"
 
     def run(self, store, seeds, rules):
         from tts_gym.agents.specs import parse_spec
@@ -190,7 +190,10 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
 class Locator:
     """A controller that answers with the file that the store's answers are mapped from."""
 
-    name, parameters, upper_bound = "locator", {}, False
+    name, parameters, upper_bound, signals = "locator", {}, False, ()
+
+    def identity(self):
+        return self.name
 
     def run(self, store, seeds, rules):
         from tts_gym.agents.specs import parse_spec

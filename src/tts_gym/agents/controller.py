@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tts_gym.agents.identity import function_code, identity_of
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
 from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.loop import COLUMNS
+from tts_gym.episode.loop import ANSWER, COUNTED, FIRST_COUNT
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
 
+@runtime_checkable
 class Controller(Protocol):
     """What decides, with its parameters."""
 
@@ -34,15 +36,60 @@ class Controller(Protocol):
     def upper_bound(self) -> bool:
         """Whether it is a bound on what controllers can reach, not one of them."""
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Recorded signals that it reads."""
+
+    def identity(self) -> str:
+        """Hash of everything that its results depend on, beside the store, the seeds and the rules.
+
+        That is its name and parameters, its code with all that it imports or its model, and what runs it; see
+        ``identity_of``.
+
+        Raises:
+            ControllerError: its code is not to be had.
+        """
+
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
-        """Answer every question of ``store`` under every seed.
+        """Answer every question of a store under every seed.
+
+        Args:
+            store: what is answered; it records ``signals``, see ``check_signals``.
+            seeds: one branch order each.
+            rules: spending and accounting.
 
         Returns:
             One row an episode, the seeds of a question together, with the columns of ``episode_rows``.
 
         Raises:
-            ControllerError: if it needs a signal that ``store`` lacks, or fails.
+            ControllerError: if it fails.
         """
+
+
+def missing_signals(controller: Controller, store: ReplayStore) -> list[str]:
+    """Names of the signals that a controller reads and a store does not record.
+
+    Args:
+        controller: the controller.
+        store: the store.
+    """
+    return [signal for signal in controller.signals if signal not in store.signals]
+
+
+def check_signals(controller: Controller, store: ReplayStore) -> None:
+    """Refuse to run a controller on a store that lacks a signal.
+
+    Args:
+        controller: the controller.
+        store: the store.
+
+    Raises:
+        ControllerError: it reads a signal that the store does not record.
+    """
+    for signal in missing_signals(controller, store):
+        raise ControllerError(
+            f"Controller {controller.name} needs the signal {signal}, but store {store.name} does not record it."
+        )
 
 
 @dataclass(frozen=True)
@@ -67,26 +114,37 @@ class ProgramController:
         """Whether the program is graded as an upper bound."""
         return self.program.upper_bound
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Recorded signals that the program reads."""
+        return self.program.signals
+
+    def identity(self) -> str:
+        """See ``Controller.identity``."""
+        function: Any = self.program.function
+        return identity_of(self, (self.program.arguments(self.parameters), function_code(function, self.name)))
+
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """Replay the program; see ``Controller.run``."""
-        for signal in self.program.signals:
-            if signal not in store.signals:
-                raise ControllerError(
-                    f"Controller {self.name} needs the signal {signal}, but store {store.name} does not record it."
-                )
         results = replay(self.program, self.program.arguments(self.parameters), store, seeds, rules)
         return graded_rows(store, seeds, results)
 
 
 def graded_rows(store: ReplayStore, seeds: Sequence[int], results: NDArray[np.int64]) -> pd.DataFrame:
-    """The table of a run, from what ``replay`` returns for it: int64 [episodes, len(COLUMNS)]."""
+    """The table of a run, see ``episode_rows``.
+
+    Args:
+        store: what was answered.
+        seeds: the seeds of each question.
+        results: int64 [questions x seeds, columns], what ``replay`` returns, with the columns ``episode.loop.COLUMNS``.
+    """
     questions = np.repeat(np.arange(len(store)), len(seeds))
-    classes = results[:, 0]
+    classes = results[:, ANSWER]
     texts = [
         store.class_texts[question][answer] if answer >= 0 else None
         for question, answer in zip(questions.tolist(), classes.tolist(), strict=True)
     ]
-    return episode_rows(store, seeds, texts, graded(store.grading, questions, classes), results[:, 1:])
+    return episode_rows(store, seeds, texts, graded(store.grading, questions, classes), results[:, FIRST_COUNT:])
 
 
 def episode_rows(
@@ -101,9 +159,9 @@ def episode_rows(
     Args:
         store: what was answered.
         seeds: the seeds of each question.
-        answers: text of each answer, None for none.
-        correct: bool [episodes].
-        counts: int64 [episodes, 5], tokens, sequential tokens, width, probes, stop step.
+        answers: text of each answer, None for none, the seeds of a question together.
+        correct: bool [questions x seeds].
+        counts: int64 [questions x seeds, counts], what ``episode.loop.COUNTED`` names, in its order.
     """
     rows = pd.DataFrame(
         {
@@ -113,5 +171,5 @@ def episode_rows(
             "correct": correct,
         }
     )
-    rows[list(COLUMNS[1:])] = counts
+    rows[list(COUNTED)] = counts
     return rows

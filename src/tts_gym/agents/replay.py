@@ -19,7 +19,7 @@ from tts_gym.agents.programs.program import Program
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.compiled import compiled_episode
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
-from tts_gym.episode.loop import COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
+from tts_gym.episode.loop import ANSWER, COLUMNS, Logs, compiled_drive, interpreted_drive, room_for_logs
 from tts_gym.episode.recount import longest_log
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DoesNotCompileError
@@ -199,7 +199,7 @@ def replay_episode(
     orders = branch_order(int(store.branch_counts[question]), seed)[np.newaxis]
     inputs = (np.array([question]), orders, arguments, store.grading, program.upper_bound, result, progress)
     interpreted_drive(program.function)(episode, *inputs, room_for_logs(0, 0))
-    return episode, int(result[0, 0])
+    return episode, int(result[0, ANSWER])
 
 
 def _compile(drive: Any, inputs: tuple[Any, ...], program: Program) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.failures import controller_failure
+from tts_gym.agents.identity import class_code, identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import INVALID_TEXT, ReplayStore
 from tts_gym.episode import costs, transitions
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
+from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
-from tts_gym.episode.state import PROBES, PUBLISHED, SEQUENTIAL, STEPS, TOKENS, WIDTH
-
-COUNTED = (TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS)
-"""Places of what is counted in an episode, in the order of the columns of a run."""
+from tts_gym.episode.state import PUBLISHED
 
 
 class BranchesExhaustedError(ValueError, IndexError):
@@ -105,6 +104,14 @@ class PublishedQuestion:
         return INVALID_TEXT if code < 0 else self.text_of(code)
 
 
+@runtime_checkable
+class Solver(Protocol):
+    """What the published interface asks of a class."""
+
+    def solve(self, question: PublishedQuestion) -> str | None:
+        """The text of the answer to ``question``, None for none."""
+
+
 @dataclass(frozen=True)
 class SolveController:
     """A class with the published interface, built anew for every episode as ``solver(config=parameters)``.
@@ -119,6 +126,11 @@ class SolveController:
     solver: Any
     parameters: Mapping[str, Any]
     upper_bound = False
+    signals = ()
+
+    def identity(self) -> str:
+        """See ``Controller.identity``."""
+        return identity_of(self, class_code(self.solver, self.name))
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """Solve every question under every seed; see ``Controller.run``."""
@@ -136,7 +148,7 @@ class SolveController:
                     raise controller_failure(self.name, file, error, store, question, seed) from error
                 answers.append(answer)
                 correct.append(answer in right)
-                counts.append([episode.count[place] for place in COUNTED])
+                counts.append([episode.count[place] for place in COUNTED.values()])
         return episode_rows(store, seeds, answers, np.array(correct), np.array(counts))
 
     def _solve(self, question: PublishedQuestion) -> str | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from numba.core.dispatcher import Dispatcher
 
-from tts_gym.agents.controller import Controller, ProgramController
+from tts_gym.agents.controller import Controller, ProgramController, missing_signals
 from tts_gym.agents.programs import PROGRAMS, Parameter, Program
 from tts_gym.agents.programs.program import Between
-from tts_gym.agents.solve_adapter import SolveController
+from tts_gym.agents.solve_adapter import SolveController, Solver
+from tts_gym.agents.user_file import UserFile
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -29,9 +28,6 @@ ZOO = "zoo"
 
 LEARNED = "rl"
 """Begins the specification of a learned policy."""
-
-_beside: set[str] = set()
-"""Modules that the file loaded last brought in from its directory, which the next file finds anew."""
 
 
 def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> list[Controller]:
@@ -102,8 +98,13 @@ def zoo_on(store: ReplayStore) -> tuple[list[Controller], list[str]]:
     Returns:
         The shipped programs at their defaults, and the names of those left out, whose signals ``store`` lacks.
     """
-    lacking = [name for name in PROGRAMS.shipped if not set(PROGRAMS[name].signals) <= set(store.signals)]
-    return [controller for controller in parse_spec(ZOO) if controller.name not in lacking], lacking
+    found, lacking = [], []
+    for controller in parse_spec(ZOO):
+        if missing_signals(controller, store):
+            lacking.append(controller.name)
+        else:
+            found.append(controller)
+    return found, lacking
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,20 @@ class FileController:
     Attributes:
         spec: its specification, with an absolute path.
         loaded: the controller.
+        file: the file that it is in.
     """
 
     spec: str
     loaded: Controller
+    file: UserFile = field(repr=False)
 
     @classmethod
     def load(cls, spec: str) -> FileController:
         """Load the file and read the parameters of ``FILE.py:NAME[:param=value,...]``."""
-        file, name, text = _split_file_spec(spec)
-        loaded = make_controller(load_object(file, name or ""), **_parse_parameters(text, spec))
-        return cls(f"{file.resolve()}:{name}:{text}", loaded)
+        path, name, text = _split_file_spec(spec)
+        file = UserFile(path)
+        loaded = make_controller(file.get(name or ""), **_parse_parameters(text, spec))
+        return cls(f"{path.resolve()}:{name}:{text}", loaded, file)
 
     def __reduce__(self) -> tuple[Callable[[str], FileController], tuple[str]]:
         """Pickle the specification only."""
@@ -144,9 +148,19 @@ class FileController:
         """Whether it is graded as an upper bound."""
         return self.loaded.upper_bound
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Recorded signals that it reads."""
+        return self.loaded.signals
+
+    def identity(self) -> str:
+        """See ``Controller.identity``."""
+        return self.loaded.identity()
+
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """See ``Controller.run``."""
-        return self.loaded.run(store, seeds, rules)
+        with self.file.importing():
+            return self.loaded.run(store, seeds, rules)
 
 
 def is_file_spec(spec: str) -> bool:
@@ -164,11 +178,12 @@ def make_controller(source: Program | Callable[..., Any] | type, **parameters: A
     Raises:
         ControllerError: if ``source`` is none of these, or a parameter is wrong.
     """
-    if inspect.isclass(source) and inspect.isfunction(getattr(source, "solve", None)):
+    if inspect.isclass(source) and issubclass(source, Solver) and inspect.isfunction(source.solve):
         guess = Parameter(None, inspect.Parameter.empty, Between())
         config = {name: guess.read(value, name, source.__name__) for name, value in parameters.items()}
         return SolveController(source.__name__, source, config)
-    source = getattr(source, "py_func", source)
+    if isinstance(source, Dispatcher):
+        source = source.py_func
     if inspect.isfunction(source):
         if not inspect.signature(source).parameters:
             raise ControllerError(
@@ -180,49 +195,6 @@ def make_controller(source: Program | Callable[..., Any] | type, **parameters: A
             f"{source!r} is no controller: use a function of an episode, a Program, or a class with solve(question)."
         )
     return ProgramController(source, source.resolve(parameters))
-
-
-def load_object(file: Path, name: str) -> Any:
-    """Object ``name`` of the Python file ``file``, which may import modules that lie beside it.
-
-    Raises:
-        ControllerError: if the file is missing, fails on import, or does not define ``name``.
-    """
-    if not file.is_file():
-        raise ControllerError(f"There is no file {file}: check the path.")
-    module = _load_module(file)
-    if not hasattr(module, name):
-        raise ControllerError(f"File {file} does not define {name!r}.")
-    return getattr(module, name)
-
-
-def _load_module(file: Path) -> ModuleType:
-    resolved = file.resolve()
-    module_name = f"tts_gym_user_{resolved.stem}"
-    import_spec = importlib.util.spec_from_file_location(module_name, resolved)
-    assert import_spec is not None and import_spec.loader is not None
-    module = importlib.util.module_from_spec(import_spec)
-    for name in _beside:
-        sys.modules.pop(name, None)
-    _beside.clear()
-    known = set(sys.modules)
-    sys.modules[module_name] = module
-    sys.path.insert(0, str(resolved.parent))
-    # Bytecode tells changes by the second only.
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        import_spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[module_name]
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ControllerError(f"File {file} cannot be imported{line}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.dont_write_bytecode = writes
-        sys.path.remove(str(resolved.parent))
-        new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known}
-        _beside.update(name for name, path in new.items() if path and Path(path).is_relative_to(resolved.parent))
-        _beside.discard(module_name)
-    return module
 
 
 def _parse_parameters(text: str, spec: str) -> Mapping[str, str]:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tts_gym.datasets.files import write_whole
 from tts_gym.errors import TTSGymError
+from tts_gym.files import write_whole
 
 SECONDS_BETWEEN_LINES = 30
 """How often a line tells of the progress where the output is not a terminal."""

@@ -17,7 +17,7 @@ from tts_gym.answers.errors import AnswerError
 from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
-from tts_gym.collectors.errors import CollectionError, naming
+from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Settings
@@ -26,6 +26,7 @@ from tts_gym.collectors.store import holds_store, make_store
 from tts_gym.collectors.tasks import ScoringCounts, TaskScorer, check_question
 from tts_gym.collectors.units import Unit, UnitResult, Usage, all_units
 from tts_gym.errors import BackendError, TTSGymError
+from tts_gym.files import naming
 from tts_gym.llm import Backend, make_backend
 
 PATIENCE = 3

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,14 +25,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
-from tts_gym.collectors.errors import CollectionError, naming
+from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.settings import differences
 from tts_gym.collectors.units import Unit, UnitResult
-from tts_gym.datasets.files import sync
 from tts_gym.datasets.schema import DETAILS, RecordedBranch, probes_schema
 from tts_gym.datasets.store import SIGNALS
+from tts_gym.files import locked, naming, write_whole
 
 WORK = ".collection"
 
@@ -122,15 +120,7 @@ class Shards:
             OSError: it cannot be written.
         """
         file = self._shards / f"{unit}.{_digest(shard)}.parquet"
-        part = file.with_suffix(".part")
-        try:
-            with naming(file):
-                part.write_bytes(shard)
-                sync(part)
-                os.replace(part, file)
-                sync(self._shards)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(file, shard)
         self._files[unit] = file
 
     def branches(self, unit: Unit) -> list[RecordedBranch]:
@@ -173,11 +163,8 @@ def open_shards(directory: Path, settings: dict[str, Any]) -> Iterator[Shards]:
     if directory.exists() and not work.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise CollectionError(f"{directory} exists and is no collection: choose another directory.")
     work.mkdir(parents=True, exist_ok=True)
-    try:
-        held = FileLock(work / "lock").acquire(timeout=0)
-    except Timeout as error:
-        raise CollectionError(f"Another collector is at work on {directory}: wait until it ends.") from error
-    with held:
+    busy = CollectionError(f"Another collector is at work on {directory}: wait until it ends.")
+    with locked(work / "lock", busy):
         _check_settings(directory, settings)
         yield Shards(directory)
 
@@ -185,10 +172,7 @@ def open_shards(directory: Path, settings: dict[str, Any]) -> Iterator[Shards]:
 def _check_settings(directory: Path, settings: dict[str, Any]) -> None:
     file = directory / WORK / "settings.json"
     if not file.exists():
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-        sync(part)
-        os.replace(part, file)
+        write_whole(file, (json.dumps(settings, indent=1) + "\n").encode())
         return
     try:
         begun = json.loads(file.read_text(encoding="utf-8"))

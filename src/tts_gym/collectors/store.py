@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -16,10 +15,10 @@ from tts_gym.collectors.settings import Settings, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.tasks import TaskScorer
 from tts_gym.collectors.units import Unit, all_units
-from tts_gym.datasets.files import sync
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
 from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedQuestion
+from tts_gym.files import move
 
 
 def make_store(
@@ -62,8 +61,7 @@ def make_store(
     files = sorted(draft.iterdir(), key=lambda file: file.name == METADATA_FILE)
     (shards.directory / METADATA_FILE).unlink(missing_ok=True)
     for file in files:
-        os.replace(file, shards.directory / file.name)
-    sync(shards.directory)
+        move(file, shards.directory / file.name)
     shutil.rmtree(shards.draft)
 
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
 from tts_gym.datasets.build import BranchRows, Piece, answer_starts, signal_columns
-from tts_gym.datasets.files import sync
 from tts_gym.datasets.store import SIGNALS, Tables
+from tts_gym.files import locked, move, sync
 
 CACHE = ".cache"
 
@@ -73,7 +72,7 @@ def keep_tables(directory: Path, key: str, rows: BranchRows, pieces: Iterable[Pi
     """
     cache = directory / CACHE
     cache.mkdir(exist_ok=True)
-    with FileLock(cache / "lock"):
+    with locked(cache / "lock"):
         if mapped_tables(directory, key) is not None:
             return
         for other in cache.iterdir():
@@ -82,7 +81,7 @@ def keep_tables(directory: Path, key: str, rows: BranchRows, pieces: Iterable[Pi
         draft = cache / "draft"
         draft.mkdir()
         _write(draft, rows, pieces, signals)
-        draft.rename(cache / key)
+        move(draft, cache / key)
 
 
 def _write(draft: Path, rows: BranchRows, pieces: Iterable[Piece], signals: tuple[str, ...]) -> None:

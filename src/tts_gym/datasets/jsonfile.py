@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tts_gym.datasets.files import read_bytes
 from tts_gym.errors import StoreError
+from tts_gym.files import read_whole
 
 
 def read_json(path: Path) -> Any:
     """The document in the UTF-8 JSON file at ``path``; NaN and Infinity are refused, as JSON has neither."""
-    data = read_bytes(path)
+    data = read_whole(path, StoreError)
     if not data.strip():
         raise StoreError(f"{path} is empty; copy or write it again")
     try:

@@ -26,7 +26,6 @@ from tts_gym.datasets.build import (
 from tts_gym.datasets.cache import cache_key, keep_tables, mapped_tables
 from tts_gym.datasets.card import CARD_FILE, dataset_card
 from tts_gym.datasets.checks import one_line
-from tts_gym.datasets.files import sha256, sync
 from tts_gym.datasets.grading import grading_of
 from tts_gym.datasets.jsonfile import read_json
 from tts_gym.datasets.labels import Labels, read_labels
@@ -46,6 +45,7 @@ from tts_gym.datasets.schema import (
 from tts_gym.datasets.store import ReplayStore, Tables
 from tts_gym.datasets.summary import Finals, summary
 from tts_gym.errors import StoreError
+from tts_gym.files import explaining, move, sha256, sync, write_whole
 
 METADATA_FILE = "metadata.json"
 TABLE_FILES = QUESTIONS_FILE, BRANCHES_FILE, ANSWERS_FILE = "questions.parquet", "branches.parquet", "answers.parquet"
@@ -95,8 +95,7 @@ def write_store(
         _write_card(draft, target)
         sync(draft)
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.rename(target)
-        sync(target.parent)
+        move(draft, target)
 
 
 def read_store(directory: str | PathLike[str]) -> ReplayStore:
@@ -191,7 +190,9 @@ def _open(directory: Path, shown: Path | None = None) -> _Recorded:
     check_provenance(metadata, sources.metadata)
     texts = (TEXTS_FILE,) if TEXTS_FILE in metadata["sha256"] else ()
     for name in (*TABLE_FILES, *texts):
-        digest, expected = sha256(directory / name), metadata["sha256"].get(name)
+        with explaining(directory / name, StoreError):
+            digest = sha256(directory / name)
+        expected = metadata["sha256"].get(name)
         if digest != expected:
             raise StoreError(
                 f"{shown / name}: its SHA-256 is {digest} where {METADATA_FILE} has {expected}; the file was damaged "
@@ -277,10 +278,9 @@ def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -
     }
     try:
         text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False)
-        (directory / METADATA_FILE).write_text(text + "\n", encoding="utf-8")
     except (TypeError, ValueError) as error:
         raise StoreError(f"{source}: the metadata cannot be written as JSON ({error}); correct them") from error
-    sync(directory / METADATA_FILE)
+    write_whole(directory / METADATA_FILE, (text + "\n").encode())
 
 
 def _write_card(directory: Path, shown: Path) -> None:
@@ -293,5 +293,4 @@ def _write_card(directory: Path, shown: Path) -> None:
     right = zip(labels.gold.tolist(), labels.also_right, strict=True)
     grading = grading_of([(gold, *others) for gold, others in right])
     facts = summary(recorded.metadata["name"], recorded.metadata, grading, finals, answers, signals)
-    (directory / CARD_FILE).write_text(dataset_card(facts, recorded.metadata), encoding="utf-8")
-    sync(directory / CARD_FILE)
+    write_whole(directory / CARD_FILE, dataset_card(facts, recorded.metadata).encode())

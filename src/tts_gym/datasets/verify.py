@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from os import PathLike
 
-import numpy as np
-
 from tts_gym.datasets.cache import CACHE
 from tts_gym.datasets.catalogue import load_store
-from tts_gym.datasets.store import ReplayStore, Tables
+from tts_gym.datasets.digest import same_recordings
 from tts_gym.datasets.summary import StoreSummary, summarise
 from tts_gym.errors import StoreError
 
@@ -29,13 +27,3 @@ def verify_store(name_or_path: str | PathLike[str]) -> StoreSummary:
             f"{CACHE} in it"
         )
     return summarise(store)
-
-
-def same_recordings(one: ReplayStore, other: ReplayStore) -> bool:
-    """Whether two stores record the same questions, answers, lengths and signals, whatever their provenance says."""
-    return (
-        (one.interval, one.question_ids, one.questions, one.class_texts, one.also_right)
-        == (other.interval, other.question_ids, other.questions, other.class_texts, other.also_right)
-        and np.array_equal(one.gold, other.gold)
-        and all(np.array_equal(getattr(one.tables, name), getattr(other.tables, name)) for name in Tables._fields)
-    )

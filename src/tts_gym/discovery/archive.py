@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 
 from tts_gym.datasets.digest import store_digest
-from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.proposers.proposer import Proposal
 from tts_gym.discovery.records import Assessment, OnRecordings, Tried, Usage
 from tts_gym.discovery.settings import OPEN, Settings
 from tts_gym.errors import DiscoveryError
+from tts_gym.files import write_whole
 from tts_gym.sandbox.boundary import printable
 
 LONGEST_FAILURE = 400

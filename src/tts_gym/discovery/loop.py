@@ -11,7 +11,6 @@ from typing import Any
 
 import joblib
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from tts_gym.discovery.archive import Archive, write_table, write_text
 from tts_gym.discovery.assess import assess
@@ -26,6 +25,7 @@ from tts_gym.discovery.records import Assessment, Scale, Tried, Usage, audited
 from tts_gym.discovery.settings import Settings, load_stores
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.errors import DiscoveryError
+from tts_gym.files import locked
 from tts_gym.sandbox.candidate import read_candidate
 
 DIAGNOSED_SEEDS = 1
@@ -305,11 +305,8 @@ def _seed_sources(settings: Settings) -> dict[str, str]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other processes out of the directory; the lock of a process that dies is gone."""
-    try:
-        with FileLock(path / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise DiscoveryError(f"Another process works in {path}: wait until it ends.") from error
+    with locked(path / ".lock", DiscoveryError(f"Another process works in {path}: wait until it ends.")):
+        yield
 
 
 def _numbered(slot: int, source: str, *arguments: Any) -> tuple[int, Assessment]:

@@ -20,8 +20,16 @@ from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import COMPLETED, LOGGED, PROBES, REVEALED, SEQUENTIAL, STEPS, TOKENS, WIDTH, kernel
 from tts_gym.episode.transitions import reset
 
-COLUMNS = ("answer", "tokens", "sequential_tokens", "width", "probes", "stop_step")
+COUNTED = {"tokens": TOKENS, "sequential_tokens": SEQUENTIAL, "width": WIDTH, "probes": PROBES, "stop_step": STEPS}
+"""What is counted of an episode: the column, and the place in ``count``."""
+
+COLUMNS = ("answer", *COUNTED)
 """What is kept of an episode: the class of its answer (-1 for none), then counts."""
+
+ANSWER, FIRST_COUNT = 0, 1
+"""Where the answer stands in such a row, and where the counts begin."""
+
+_PLACES = tuple(COUNTED.values())
 
 
 class Logs(NamedTuple):
@@ -76,12 +84,9 @@ def best_finished(e: Any, grading: Grading, question: int, answer: int) -> int:
 @kernel
 def tell(e: Any, answer: int, row: Any) -> None:
     """Fill ``row`` with what is kept of an episode, in the order of ``COLUMNS``."""
-    row[0] = answer
-    row[1] = e.count[TOKENS]
-    row[2] = e.count[SEQUENTIAL]
-    row[3] = e.count[WIDTH]
-    row[4] = e.count[PROBES]
-    row[5] = e.count[STEPS]
+    row[ANSWER] = answer
+    for k in range(len(_PLACES)):
+        row[FIRST_COUNT + k] = e.count[_PLACES[k]]
 
 
 def program(episode: Any, *arguments: Any) -> int:

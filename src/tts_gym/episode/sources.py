@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import tts_gym
+from tts_gym.files import sha256
 
 PACKAGE = Path(tts_gym.__file__).resolve().parent
 """Directory of this package."""
@@ -26,7 +27,7 @@ def package_digest(directory: Path = PACKAGE) -> str:
     """Hash of every source file of this package, or of one in ``directory``."""
     digest = hashlib.sha256()
     for file in sorted(directory.rglob("*.py")):
-        digest.update(f"{file.relative_to(directory)} {_hash(file)}\n".encode())
+        digest.update(f"{file.relative_to(directory)} {sha256(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -40,7 +41,7 @@ def sources_digest(file: Path) -> str:
         OSError: it cannot be read.
     """
     if is_installed(file):
-        return _hash(file)
+        return sha256(file)
     found: dict[Path, str] = {}
     others: set[str] = set()
     waiting = [file.resolve()]
@@ -48,7 +49,7 @@ def sources_digest(file: Path) -> str:
         source = waiting.pop()
         if source in found:
             continue
-        found[source] = _hash(source)
+        found[source] = sha256(source)
         for relative, names in _imports(source):
             base = relative or _root(names[0], file.resolve().parent)
             if base is None:
@@ -109,7 +110,7 @@ def _installed(name: str) -> str:
     except PackageNotFoundError:
         spec = None if name in sys.stdlib_module_names or name == tts_gym.__name__ else _spec(name)
         origin = None if spec is None or spec.origin is None else Path(spec.origin)
-        return f"{name} {_hash(origin)}" if origin is not None and origin.is_file() else name
+        return f"{name} {sha256(origin)}" if origin is not None and origin.is_file() else name
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -117,7 +118,3 @@ def _spec(name: str) -> ModuleSpec | None:
         return find_spec(name)
     except (ImportError, ValueError):
         return None
-
-
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
-import uuid
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pyarrow import ArrowInvalid
 
-from tts_gym.agents.controller import Controller
 from tts_gym.datasets.digest import store_digest
-from tts_gym.episode.fingerprint import class_fingerprint, fingerprint
-from tts_gym.episode.sources import package_digest, sources_digest
-from tts_gym.errors import ControllerError
 from tts_gym.evaluation.blocks import Block, BlockResult
-
-TOOLS = ("tts-gym", "numba", "numpy", "torch", "stable-baselines3", "sb3-contrib")
-"""Packages whose versions the rows depend on."""
+from tts_gym.files import write_whole
 
 
 class BlockCache:
     """A directory with one Parquet file a block, named by a hash of all that its rows depend on.
 
-    That is the block itself (controller with its code or model, store, seeds, rules), the sources of this package, and
-    the versions of Python and of ``TOOLS``.
+    That is the identity of the controller, which tells its code or model and what runs it, the digest of the store, the
+    seeds and the rules.
 
     Any number of evaluations may use it at the same time. A damaged file counts as absent.
     """
@@ -43,7 +34,6 @@ class BlockCache:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._identities: dict[int, tuple[Any, str]] = {}
-        self._code = (package_digest(), platform.python_version(), *map(_version, TOOLS))
 
     def find(self, block: Block) -> BlockResult | None:
         """The result of ``block`` if it was kept."""
@@ -58,19 +48,13 @@ class BlockCache:
         """Write the result of ``block``, whole or not at all."""
         rows = result.rows.copy(deep=False)
         rows.attrs |= {"seconds": result.seconds, "messages": list(result.messages)}
-        file = self._file(block)
-        part = file.with_suffix(f".{uuid.uuid4().hex}.part")
-        try:
-            rows.to_parquet(part)
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)
+        # A block that a crash takes is run again.
+        write_whole(self._file(block), rows.to_parquet(), lasting=False)
 
     def _file(self, block: Block) -> Path:
         parts = (
-            self._code,
             self._known(block.store, store_digest),
-            self._known(block.controller, _identity),
+            self._known(block.controller, lambda controller: controller.identity()),
             list(block.seeds),
             block.rules,
         )
@@ -81,34 +65,3 @@ class BlockCache:
         if id(value) not in self._identities:
             self._identities[id(value)] = (value, identity(value))
         return self._identities[id(value)][1]
-
-
-def _identity(controller: Controller) -> str:
-    """What ``controller`` computes: its parameters and its code.
-
-    Raises:
-        ControllerError: its code is not to be had.
-    """
-    loaded: Any = getattr(controller, "loaded", controller)
-    named = (loaded.name, sorted(loaded.parameters.items()), loaded.upper_bound)
-    if hasattr(loaded, "digest"):
-        return repr((*named, loaded.digest))
-    try:
-        if hasattr(loaded, "program"):
-            function = loaded.program.function
-            file = Path(function.__code__.co_filename)
-            code = fingerprint(function), sources_digest(file) if file.is_file() else ""
-            return repr((*named, loaded.program.arguments(loaded.parameters), code))
-        return repr((*named, class_fingerprint(getattr(loaded, "solver", type(loaded)))))
-    except OSError as error:
-        raise ControllerError(
-            f"The blocks of controller {loaded.name} cannot be kept because its code is not in a file: "
-            "evaluate it without resuming."
-        ) from error
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

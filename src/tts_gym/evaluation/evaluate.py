@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.controller import Controller
+from tts_gym.agents.controller import Controller, check_signals
 from tts_gym.agents.programs import Program
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.datasets.catalogue import load_store
@@ -124,6 +124,8 @@ def evaluate_many(
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
     if rules not in RULES:
         raise ValueError(f"Unknown rules {rules!r}: use exact or published.")
+    for controller, store in pairs:
+        check_signals(controller, store)
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
@@ -190,9 +192,7 @@ def _as_controller(controller: str | Controller | Program | Callable[..., Any]) 
                 f"{controller!r} stands for {len(controllers)} controllers: evaluate them one by one."
             )
         return controllers[0]
-    if hasattr(controller, "run"):
-        return controller  # type: ignore[return-value]
-    return make_controller(controller)
+    return controller if isinstance(controller, Controller) else make_controller(controller)
 
 
 def _in_order(parts: Sequence[pd.DataFrame], store: ReplayStore) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tts_gym.agents.identity import identity_of
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
@@ -80,6 +81,7 @@ class JailedController:
     beta: float
     limits: Limits = LIMITS
     upper_bound = False
+    signals = ()
 
     @classmethod
     def load(
@@ -120,10 +122,9 @@ class JailedController:
         """The knob."""
         return {"beta": self.beta}
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the source."""
-        return self.candidate.digest
+    def identity(self) -> str:
+        """See ``Controller.identity``."""
+        return identity_of(self, self.candidate.digest)
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """See ``Controller.run``; ``attrs["isolation"]`` of the table tells the layers of the jail."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tts_gym.agents.controller import graded_rows
 from tts_gym.agents.recount import Recounter
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.loop import COLUMNS, Logs
+from tts_gym.episode.loop import ANSWER, COLUMNS, Logs
 from tts_gym.sandbox.anonymise import AnonymisedStore, MalformedError
 from tts_gym.sandbox.boundary import are_parameters, printable
 from tts_gym.sandbox.messages import FailedError, Read, read_message
@@ -109,7 +109,7 @@ def read_outcome(message: bytes, parameters: int) -> Schedule:
 def grade(results: NDArray[np.int64], block: Block, seeds: Sequence[int]) -> pd.DataFrame:
     """The rows of a recounted run under its first ``seeds``: the answers graded, and the knob's value as ``beta``."""
     graded = results.reshape(len(block.store), -1, len(COLUMNS))[:, : len(seeds)].copy()
-    graded[:, :, 0] = block.anonymised.classes(graded[:, :, 0])
+    graded[:, :, ANSWER] = block.anonymised.classes(graded[:, :, ANSWER])
     rows = graded_rows(block.store, seeds, graded.reshape(-1, len(COLUMNS)))
     rows["beta"] = block.beta
     return rows

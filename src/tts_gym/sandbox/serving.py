@@ -21,11 +21,11 @@ import pandas as pd
 
 from tts_gym.agents.controller import graded_rows
 from tts_gym.agents.replay import branch_order
-from tts_gym.agents.solve_adapter import COUNTED, PublishedQuestion
+from tts_gym.agents.solve_adapter import PublishedQuestion
 from tts_gym.datasets.store import INVALID, INVALID_TEXT, ReplayStore
 from tts_gym.episode import transitions
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
-from tts_gym.episode.loop import COLUMNS
+from tts_gym.episode.loop import COLUMNS, COUNTED
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import REVEALED
 from tts_gym.sandbox.anonymise import MalformedError
@@ -188,7 +188,7 @@ class _Player:
                 answer = self._question.class_of(text)
             case _:
                 raise MalformedError(f"its answer is no text of at most {LONGEST_ANSWER} characters")
-        return (answer, *(self._episode.count[place] for place in COUNTED))
+        return (answer, *(self._episode.count[place] for place in COUNTED.values()))
 
 
 class _AnonymousQuestion(PublishedQuestion):

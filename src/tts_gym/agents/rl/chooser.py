@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.qrdqn.policies import QRDQNPolicy
+from stable_baselines3.dqn.policies import DQNPolicy
 
 
 class Chooser:
@@ -40,15 +43,16 @@ class Chooser:
 
     def _preferences(self, observations: Any, begun: NDArray[np.bool_]) -> torch.Tensor:
         policy = self._policy
-        if hasattr(policy, "quantile_net"):
+        if isinstance(policy, QRDQNPolicy):
             return policy.quantile_net(observations).mean(1)
-        if hasattr(policy, "q_net"):
+        if isinstance(policy, DQNPolicy):
             return policy.q_net(observations)
-        if not hasattr(policy, "lstm_actor"):
+        if not isinstance(policy, RecurrentActorCriticPolicy):
             return policy.get_distribution(observations).distribution.logits
         if self._memory is None:
             shape = (policy.lstm_actor.num_layers, len(begun), policy.lstm_actor.hidden_size)
             self._memory = (torch.zeros(shape), torch.zeros(shape))
         starts = torch.as_tensor(begun, dtype=torch.float32)
+        distribution: Any
         distribution, self._memory = policy.get_distribution(observations, self._memory, starts)
         return distribution.distribution.logits

@@ -19,7 +19,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.agents.controller import ProgramController
+from tts_gym.agents.controller import ProgramController, check_signals
 from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.atomic import take
@@ -79,7 +79,8 @@ def demonstrate(
     Raises:
         ControllerError: the program needs a signal that a store lacks, or the environment shows less than it sees.
     """
-    _check_signals(controller, stores)
+    for store in stores:
+        check_signals(controller, store)
     number = len(examples)
     make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
     envs: Any = make(
@@ -165,16 +166,6 @@ def _log(controller: ProgramController, store: ReplayStore, example: Example, se
 
 def _most_branches(store: ReplayStore, settings: Settings) -> int:
     return min(int(store.branch_counts.max()), int(settings.max_branches))
-
-
-def _check_signals(controller: ProgramController, stores: Sequence[ReplayStore]) -> None:
-    for store in stores:
-        lacking = [signal for signal in controller.program.signals if signal not in store.signals]
-        if lacking:
-            raise ControllerError(
-                f"Controller {controller.name} needs the signal {lacking[0]}, but store {store.name} does not record "
-                "it."
-            )
 
 
 def _stack(observations: Sequence[Any]) -> Any:

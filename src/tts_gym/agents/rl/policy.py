@@ -22,11 +22,12 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 
 from tts_gym.agents.controller import episode_rows
+from tts_gym.agents.identity import identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
-from tts_gym.episode.state import PROBES, SEQUENTIAL, STEPS, TOKENS, WIDTH
 from tts_gym.errors import ControllerError
 from tts_gym.registry import ALGORITHMS
 
@@ -76,6 +77,7 @@ class PolicyController:
 
     name = "rl"
     upper_bound = False
+    signals = ()
 
     @classmethod
     def load(cls, path: Path, parameters: Mapping[str, str] | None = None) -> PolicyController:
@@ -98,6 +100,10 @@ class PolicyController:
             raise ControllerError(f"Controller rl has no parameter {', '.join(sorted(unknown))}: it has cost_weight.")
         weight = _read_weight((parameters or {}).get("cost_weight"), training)
         return cls(path, {"path": str(path), "cost_weight": weight}, hashlib.sha256(content).hexdigest())
+
+    def identity(self) -> str:
+        """See ``Controller.identity``."""
+        return identity_of(self, self.digest)
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """Play the policy; see ``Controller.run``."""
@@ -135,7 +141,7 @@ def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore,
     )
     choose = Chooser(model)
     answers: list[str | None] = [None] * len(episodes)
-    correct, counts = np.zeros(len(episodes), np.bool_), np.zeros((len(episodes), 5), np.int64)
+    correct, counts = np.zeros(len(episodes), np.bool_), np.zeros((len(episodes), len(COUNTED)), np.int64)
     playing = np.full(number, -1)
     begun = np.ones(number, np.bool_)
     waiting = iter(range(len(episodes)))
@@ -161,7 +167,7 @@ def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore,
             for n in np.flatnonzero(begun & (playing >= 0)).tolist():
                 answers[playing[n]] = infos["answer"][n] or None
                 correct[playing[n]] = infos["correct"][n]
-                counts[playing[n]] = spent[n, [TOKENS, SEQUENTIAL, WIDTH, PROBES, STEPS]]
+                counts[playing[n]] = spent[n, list(COUNTED.values())]
                 left -= 1
     finally:
         torch.set_num_threads(threads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import platform
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from tts_gym.agents.rl.config import Config
-from tts_gym.datasets.files import write_whole
+from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
+from tts_gym.files import locked, write_whole
 
 PACKAGES = ("tts-gym", "stable-baselines3", "sb3-contrib", "torch", "gymnasium", "numpy", "numba", "tensorboard")
 
@@ -73,11 +73,9 @@ class RunDirectory:
         Raises:
             ControllerError: another one trains in it.
         """
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise ControllerError(f"Another process trains in {self.path}: wait until it ends.") from error
+        busy = ControllerError(f"Another process trains in {self.path}: wait until it ends.")
+        with locked(self.path / ".lock", busy):
+            yield
 
     @property
     def finished(self) -> bool:
@@ -91,7 +89,7 @@ class RunDirectory:
     def keep_checkpoint(self, model: Any) -> None:
         """Write a checkpoint of ``model`` and remove old ones."""
         file = self.path / "checkpoints" / f"{model.num_timesteps:012d}.zip"
-        if getattr(model, "replay_buffer", None) is not None:
+        if isinstance(model, OffPolicyAlgorithm):
             buffer = io.BytesIO()
             model.save_replay_buffer(buffer)
             write_whole(replay_file(file), buffer.getvalue())
@@ -159,19 +157,9 @@ def _described(name: str, role: str, store: ReplayStore) -> dict[str, Any]:
         "name": name,
         "role": role,
         "store": store.name,
-        "sha256": _digest(store),
+        "sha256": store_digest(store),
         "questions": list(store.question_ids),
     }
-
-
-def _digest(store: ReplayStore) -> str:
-    """SHA-256 of what a store holds, in hexadecimal."""
-    digest = hashlib.sha256(repr((store.interval, store.question_ids, store.questions, store.class_texts)).encode())
-    for array in (*store.tables, store.gold):
-        digest.update(array.tobytes())
-    if any(store.also_right):
-        digest.update(repr(store.also_right).encode())
-    return digest.hexdigest()
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

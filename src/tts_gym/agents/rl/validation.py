@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.agents.rl.policy import play
-from tts_gym.datasets.files import write_whole
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.files import write_whole
 
 COST_WEIGHTS = 5
 """Cost weights that a policy is judged at, evenly spread on a log scale over the range that it learns with."""
