@@ -208,11 +208,9 @@ def _solve(question: Question, solving: Solving, model: LiveModel, open_question
 def _best(episode: LiveEpisode) -> str | None:
     """The answer that leads among finished branches, else among those that go on, else among all."""
     counted: Any = episode
-    for pool in (FINISHED, ACTIVE, ALL):
-        leader = counted.leader(pool)
-        if leader >= 0:
-            return episode.question.classes.texts[counted.class_of[leader]]
-    return None
+    leaders = (counted.leader(pool) for pool in (FINISHED, ACTIVE, ALL))
+    found: list[int] = [counted.class_of[leader] for leader in leaders if leader >= 0]
+    return episode.question.classes.texts[found[0]] if found else None
 
 
 def _answer(episode: LiveEpisode, text: str | None, seconds: float) -> Answer:
@@ -241,6 +239,7 @@ def _text_of(episode: LiveEpisode, answer: str | None) -> str | None:
     """The text of the first branch that ended with ``answer``."""
     ended: Any = episode
     for i in ended.completions[: ended.count[COMPLETED]]:
-        if answer is not None and episode.question.classes.texts[ended.class_of[ended.codes[i]]] == answer:
-            return episode.question.branches[i].text
+        branch, said = episode.question.branches[i], episode.question.classes.texts[ended.class_of[ended.codes[i]]]
+        if said == answer:
+            return branch.text
     return None

@@ -78,6 +78,7 @@ class PolicyController:
     name = "rl"
     upper_bound = False
     signals = ()
+    probes = True
 
     @classmethod
     def load(cls, path: Path, parameters: Mapping[str, str] | None = None) -> PolicyController:
