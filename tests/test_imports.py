@@ -22,7 +22,8 @@ BELOW = {
     "llm": set(),
     "collectors": {"answers", "llm", "datasets"},
     "discovery": {"evaluation", "llm"},
-    "cli": {"discovery", "collectors"},
+    "live": {"agents", "collectors"},
+    "cli": {"discovery", "live"},
 }
 """What each package stands on directly."""
 

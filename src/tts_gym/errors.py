@@ -23,3 +23,7 @@ class BackendError(TTSGymError):
 
 class DiscoveryError(TTSGymError):
     """A discovery cannot be begun, gone on with or reported, or its proposer cannot propose."""
+
+
+class LiveError(TTSGymError):
+    """A question cannot be answered live, or live answering is asked for what it cannot do."""

@@ -11,14 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tts_gym.agents.failures import episode_failure
 from tts_gym.agents.identity import function_code, identity_of
 from tts_gym.agents.programs.program import Program
 from tts_gym.agents.replay import replay
 from tts_gym.datasets.grading import graded
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.episode.loop import ANSWER, COUNTED, FIRST_COUNT
+from tts_gym.episode.episode import ReplayEpisode
+from tts_gym.episode.loop import ANSWER, COUNTED, FIRST_COUNT, answer_class
 from tts_gym.episode.rules import EpisodeRules
-from tts_gym.errors import ControllerError
+from tts_gym.errors import ControllerError, TTSGymError
 
 
 @runtime_checkable
@@ -45,6 +47,10 @@ class Controller(Protocol):
     def signals(self) -> tuple[str, ...]:
         """Recorded signals that it reads."""
 
+    @property
+    def probes(self) -> bool:
+        """Whether it looks at answers of branches that have not ended."""
+
     def identity(self) -> str:
         """Hash of everything that its results depend on, beside the store, the seeds and the rules.
 
@@ -68,6 +74,20 @@ class Controller(Protocol):
 
         Raises:
             ControllerError: if it fails.
+        """
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """Answer the question of one episode, in plain Python.
+
+        Args:
+            episode: a fresh episode, replayed or live.
+            texts: the text of each answer class, which may become more as the episode goes.
+
+        Returns:
+            The text of the answer, None for none.
+
+        Raises:
+            ControllerError: if it fails, or runs in no such way.
         """
 
 
@@ -130,6 +150,11 @@ class ProgramController:
         """Recorded signals that the program reads."""
         return self.program.signals
 
+    @property
+    def probes(self) -> bool:
+        """Whether the program looks at answers of branches that have not ended."""
+        return self.program.probes
+
     def identity(self) -> str:
         """See ``Controller.identity``."""
         function: Any = self.program.function
@@ -139,6 +164,17 @@ class ProgramController:
         """Replay the program; see ``Controller.run``."""
         results = replay(self.program, self.program.arguments(self.parameters), store, seeds, rules)
         return graded_rows(store, seeds, results)
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """Run the program; see ``Controller.answer``."""
+        function = self.program.function
+        try:
+            found = answer_class(episode, function(episode, *self.program.arguments(self.parameters)))
+        except TTSGymError:
+            raise
+        except Exception as error:
+            raise episode_failure(self.name, function.__code__.co_filename, error) from error
+        return texts[found] if found >= 0 else None
 
 
 def graded_rows(store: ReplayStore, seeds: Sequence[int], results: NDArray[np.int64]) -> pd.DataFrame:

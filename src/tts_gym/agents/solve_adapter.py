@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.agents.controller import episode_rows
-from tts_gym.agents.failures import controller_failure
+from tts_gym.agents.failures import controller_failure, episode_failure
 from tts_gym.agents.identity import class_code, identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import INVALID_TEXT, ReplayStore
@@ -19,6 +19,7 @@ from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import PUBLISHED
+from tts_gym.errors import TTSGymError
 
 
 class BranchesExhaustedError(ValueError, IndexError):
@@ -128,6 +129,7 @@ class SolveController:
     defaults: ClassVar[Mapping[str, Any]] = {}
     upper_bound = False
     signals = ()
+    probes = True
 
     def identity(self) -> str:
         """See ``Controller.identity``."""
@@ -151,6 +153,15 @@ class SolveController:
                 correct.append(answer in right)
                 counts.append([episode.count[place] for place in COUNTED.values()])
         return episode_rows(store, seeds, answers, np.array(correct), np.array(counts))
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """Solve the question; see ``Controller.answer``."""
+        try:
+            return self._solve(PublishedQuestion(episode, texts))
+        except TTSGymError:
+            raise
+        except Exception as error:
+            raise episode_failure(self.name, self.solver.solve.__code__.co_filename, error) from error
 
     def _solve(self, question: PublishedQuestion) -> str | None:
         answer = self.solver(config=dict(self.parameters)).solve(question)

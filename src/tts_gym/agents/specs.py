@@ -17,6 +17,7 @@ from tts_gym.agents.programs.program import Between
 from tts_gym.agents.solve_adapter import SolveController, Solver
 from tts_gym.agents.user_file import UserFile
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 
@@ -158,9 +159,18 @@ class FileController:
         """Recorded signals that it reads."""
         return self.loaded.signals
 
+    @property
+    def probes(self) -> bool:
+        """Whether it looks at answers of branches that have not ended."""
+        return self.loaded.probes
+
     def identity(self) -> str:
         """See ``Controller.identity``."""
         return self.loaded.identity()
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """See ``Controller.answer``."""
+        return self.loaded.answer(episode, texts)
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """See ``Controller.run``."""

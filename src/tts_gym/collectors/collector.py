@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.forced import ForcedAnswer, read_forced
 from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import CollectionSettings
-from tts_gym.collectors.signals import answer_logprob, interval_signals, recordable_signals
+from tts_gym.collectors.signals import interval_signals, recordable_signals
 from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.llm.backend import Backend, Completion, Request, Result, Sampling
@@ -31,23 +32,6 @@ FORCED = "forced"
 
 TRIES = 3
 """How often a request is made before its unit fails: once beside others, then alone."""
-
-
-@dataclass(frozen=True)
-class ForcedAnswer:
-    """What the model answered when it was made to.
-
-    Attributes:
-        answer: the answer, None if it is invalid.
-        text: what the model said.
-        tokens: tokens that it took.
-        logprob: mean log-probability of the tokens up to the end of the answer; 0 where the backend does not tell.
-    """
-
-    answer: str | None
-    text: str
-    tokens: int
-    logprob: float
 
 
 @dataclass(frozen=True)
@@ -268,22 +252,10 @@ class Collector:
             usage.told += result.prompt_tokens
             usage.cached += result.cached_tokens
         usage.probe += len(completion.tokens)
-        suffix = self._settings.probing.suffix
-        answer = self._reader.probe(suffix, completion.text, job.work.unit.question.question).answer
-        logprob = 0.0
-        if completion.logprobs is not None:
-            logprob = answer_logprob(completion.logprobs[: self._answer_length(completion, answer)])
-        job.work.answers[job.digest] = ForcedAnswer(answer, completion.text, len(completion.tokens), logprob)
+        suffix, question = self._settings.probing.suffix, job.work.unit.question.question
+        forced = read_forced(completion, question, suffix, self._reader, self._backend.tokenizer)
+        job.work.answers[job.digest] = forced
         job.work.awaited.remove(job.digest)
-
-    def _answer_length(self, completion: Completion, answer: str | None) -> int:
-        """Tokens of a forced answer up to its end; all of them where it is invalid."""
-        tokens, suffix = completion.tokens.tolist(), self._settings.probing.suffix
-        lengths = range(1, len(tokens)) if answer is not None else ()
-        decode = self._backend.tokenizer.decode
-        return next(
-            (n for n in lengths if self._reader.probe(suffix, decode(tokens[:n])).answer == answer), len(tokens)
-        )
 
     def _failed(self, job: _Job, reason: str) -> None:
         if job.tries < TRIES:

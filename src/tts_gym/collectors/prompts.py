@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,9 @@ class Tokenizer(Protocol):
 
     def encode_prompt(self, text: str) -> tuple[int, ...]:
         """Token ids of the beginning of an input."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids."""
 
     def chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> tuple[int, ...]:
         """Token ids of a conversation.

@@ -6,7 +6,7 @@ keeps a trace; ``compiled`` runs them in compiled code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -218,6 +218,18 @@ class ReplayEpisode:
             value = fields[name]
             setattr(self, name, value if name in ("tables", "confidences") else value.tolist())
         self.notes: list[Note] = []
+
+    def take(self, kernel: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a kernel on the episode as a call of its own; on a live one it needs what the model has yet to give.
+
+        Args:
+            kernel: a kernel that takes an episode first.
+            *arguments: its further arguments.
+
+        Returns:
+            What the kernel returns.
+        """
+        return kernel(self, *arguments)
 
     def note(self, name: str, value: float) -> None:
         """See ``Episode.note``."""

@@ -12,6 +12,7 @@ import pandas as pd
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
 from tts_gym.sandbox.candidate import Candidate, read_candidate
@@ -82,6 +83,7 @@ class JailedController:
     limits: Limits = LIMITS
     upper_bound = False
     signals = ()
+    probes = True
 
     @classmethod
     def load(
@@ -142,3 +144,10 @@ class JailedController:
         rows = rows.drop(columns="beta")
         rows.attrs["isolation"] = run.isolation
         return rows
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """Refuse: a jail holds recordings, and what is live is not recorded; see ``Controller.answer``."""
+        raise ControllerError(
+            f"Controller {self.name} is a candidate that runs in a jail, over recordings alone: read it, and run it as "
+            "your own code with --trust."
+        )

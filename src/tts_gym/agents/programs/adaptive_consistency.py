@@ -29,4 +29,4 @@ def adaptive_consistency(
     return episode.leader(FINISHED)
 
 
-PROGRAM = Program("asc", adaptive_consistency)
+PROGRAM = Program("asc", adaptive_consistency, probes=False)

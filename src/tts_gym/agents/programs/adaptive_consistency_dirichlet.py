@@ -84,4 +84,4 @@ def adaptive_consistency_dirichlet(
     return episode.leader(FINISHED)
 
 
-PROGRAM = Program("asc-dirichlet", adaptive_consistency_dirichlet)
+PROGRAM = Program("asc-dirichlet", adaptive_consistency_dirichlet, probes=False)

@@ -92,4 +92,4 @@ def adaptive_consistency_weighted(
     return weighted_leader(episode, with_mean_one(confidences))
 
 
-PROGRAM = Program("asc-weighted", adaptive_consistency_weighted, signals=("topk_confidence",))
+PROGRAM = Program("asc-weighted", adaptive_consistency_weighted, signals=("topk_confidence",), probes=False)

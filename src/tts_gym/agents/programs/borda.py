@@ -48,4 +48,4 @@ def borda(episode: Episode, n: Annotated[int, Between(1)] = 64, p: Annotated[flo
     return weighted_leader(episode, borda_votes(voter_confidences(episode, "self_certainty", "mean", 1), p))
 
 
-PROGRAM = Program("borda", borda, signals=("self_certainty",))
+PROGRAM = Program("borda", borda, signals=("self_certainty",), probes=False)

@@ -38,4 +38,4 @@ def deepconf(
     return weighted_leader(episode, np.where(confidences >= threshold, confidences, np.nan))
 
 
-PROGRAM = Program("deepconf", deepconf, signals=("topk_confidence",))
+PROGRAM = Program("deepconf", deepconf, signals=("topk_confidence",), probes=False)

@@ -89,4 +89,4 @@ def deepconf_online(
     return weighted_leader(episode, weights)
 
 
-PROGRAM = Program("deepconf-online", deepconf_online, signals=("topk_confidence",))
+PROGRAM = Program("deepconf-online", deepconf_online, signals=("topk_confidence",), probes=False)

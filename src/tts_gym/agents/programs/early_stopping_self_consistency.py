@@ -37,4 +37,4 @@ def early_stopping_self_consistency(
     return episode.leader(FINISHED)
 
 
-PROGRAM = Program("esc", early_stopping_self_consistency)
+PROGRAM = Program("esc", early_stopping_self_consistency, probes=False)

@@ -94,6 +94,7 @@ class Program:
         function: ``function(episode, **parameters) -> int``, see ``tts_gym.episode.episode.Episode``.
         schedule: turns the public parameters into those of ``function``; None where they are the same.
         signals: recorded signals that it reads.
+        probes: whether it looks at answers of branches that have not ended.
         upper_bound: whether it is graded by the best of its finished branches, which no real controller can be.
     """
 
@@ -102,6 +103,7 @@ class Program:
     schedule: Callable[..., dict[str, Any]] | None = None
     signals: tuple[str, ...] = ()
     upper_bound: bool = False
+    probes: bool = True
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:

@@ -20,4 +20,4 @@ def self_consistency(episode: Episode, n: Annotated[int, Between(1)] = 64) -> in
     return episode.leader(FINISHED)
 
 
-PROGRAM = Program("sc", self_consistency)
+PROGRAM = Program("sc", self_consistency, probes=False)

@@ -17,4 +17,4 @@ def single(episode: Episode) -> int:
     return episode.leader(FINISHED)
 
 
-PROGRAM = Program("single", single)
+PROGRAM = Program("single", single, probes=False)

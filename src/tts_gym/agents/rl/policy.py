@@ -1,4 +1,4 @@
-"""Learned policies as controllers: ``rl:PATH[:cost_weight=…]``."""
+"""Learned policies as controllers: ``rl:PATH[:cost_weight=…,like=STORE]``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
+from tts_gym.agents.rl.one_episode import Scale, play_one
+from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.config import DEFAULT_COST_WEIGHT
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT, AtomicConfig, RoundsConfig
+from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -68,7 +71,8 @@ class PolicyController:
 
     Attributes:
         path: file of the model.
-        parameters: "path", and "cost_weight", the price of tokens that the policy is shown.
+        parameters: "path", "cost_weight", the price of tokens that the policy is shown, and "like", where it is given:
+            the store that tells how long branches are where none are recorded.
         digest: hash of the file.
         defaults: "cost_weight" where nobody gives one.
     """
@@ -81,6 +85,7 @@ class PolicyController:
     name = "rl"
     upper_bound = False
     signals = ()
+    probes = True
 
     @classmethod
     def load(cls, path: Path, parameters: Mapping[str, str] | None = None) -> PolicyController:
@@ -88,7 +93,8 @@ class PolicyController:
 
         Args:
             path: the file, ``.zip``.
-            parameters: "cost_weight" as text; by default the geometric mean of the range that the model learned with.
+            parameters: "cost_weight" as text, by default the geometric mean of the range that the model learned with;
+                and "like", the name or path of a store.
 
         Raises:
             ControllerError: there is no such file, it holds no model of ``tts-gym train``, or a parameter is wrong.
@@ -98,12 +104,15 @@ class PolicyController:
         except OSError as error:
             raise ControllerError(f"Cannot read the model {path}: {error.strerror}.") from error
         training = read_training(content, path)
-        unknown = set(parameters or ()) - {"cost_weight"}
+        told: dict[str, Any] = dict(parameters or {})
+        unknown = set(told) - {"cost_weight", "like"}
         if unknown:
-            raise ControllerError(f"Controller rl has no parameter {', '.join(sorted(unknown))}: it has cost_weight.")
-        weight = _read_weight((parameters or {}).get("cost_weight"), training)
+            raise ControllerError(
+                f"Controller rl has no parameter {', '.join(sorted(unknown))}: it has cost_weight and like."
+            )
+        told = {"path": str(path), **told, "cost_weight": _read_weight(told.get("cost_weight"), training)}
         defaults = {"cost_weight": _read_weight(None, training)}
-        return cls(path, {"path": str(path), "cost_weight": weight}, hashlib.sha256(content).hexdigest(), defaults)
+        return cls(path, told, hashlib.sha256(content).hexdigest(), defaults)
 
     def identity(self) -> str:
         """See ``Controller.identity``."""
@@ -123,17 +132,33 @@ class PolicyController:
         Raises:
             ControllerError: the file of the model has changed.
         """
-        content = self.path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != self.digest:
-            raise ControllerError(f"The model {self.path} has changed since it was loaded: load it again.")
-        training = read_training(content, self.path)
+        model, training = self._model()
         _tell_seen(training, store, self.path)
-        model = _load_model(content, training.algorithm)
         arguments = dict(training.arguments) | {
             "rules": "published" if rules.published else "exact",
             "cost_weight": self.parameters["cost_weight"],
         }
         return play(model, training.env, arguments, store, seeds)
+
+    def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
+        """Play the policy in one episode, with lengths measured by the store "like"; see ``Controller.answer``."""
+        if "like" not in self.parameters:
+            raise ControllerError(
+                f"The policy {self.path} measures lengths by what is recorded: name a store of the same model and kind "
+                "of questions, rl:PATH:like=STORE."
+            )
+        model, training = self._model()
+        kinds = {config.env_id: config for config in (AtomicConfig, RoundsConfig)}
+        config = kinds[training.env](**training.arguments)
+        found = play_one(model, config, self.parameters["cost_weight"], _scale(self.parameters["like"]), episode)
+        return texts[found] if found >= 0 else None
+
+    def _model(self) -> tuple[Any, Training]:
+        content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise ControllerError(f"The model {self.path} has changed since it was loaded: load it again.")
+        training = read_training(content, self.path)
+        return _load_model(content, training.algorithm), training
 
 
 def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore, seeds: Sequence[int]) -> pd.DataFrame:
@@ -207,6 +232,13 @@ def read_training(content: bytes, path: Path) -> Training:
         raise ControllerError(
             f"{path} is not a model of tts-gym train: train one, or attach a Training before model.save."
         ) from error
+
+
+@lru_cache(maxsize=8)
+def _scale(store: str) -> Scale:
+    """What the branches of a store measure."""
+    like = load_store(store)
+    return Scale(like.mean_branch_tokens, like.most_probes + 1)
 
 
 @lru_cache(maxsize=8)

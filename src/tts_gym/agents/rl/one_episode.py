@@ -1,0 +1,103 @@
+"""Playing a trained model in one episode, replayed or live, over the kernels of the environments."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.agents.rl.chooser import Chooser
+from tts_gym.envs.atomic import action_mask, answer_at, take
+from tts_gym.envs.config import AtomicConfig, RoundsConfig
+from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.replays import POOLS
+from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
+from tts_gym.episode import votes
+from tts_gym.episode.actions import STOP, action_count
+from tts_gym.episode.episode import ReplayEpisode
+from tts_gym.episode.state import EAGER, MAX_WIDTH, PROBE_COST
+
+Config = AtomicConfig | RoundsConfig
+
+
+class Scale(NamedTuple):
+    """What the lengths in observations are measured by.
+
+    Attributes:
+        branch_tokens: a mean branch, in tokens.
+        longest: intervals of the longest branch, the finishing one included.
+    """
+
+    branch_tokens: float
+    longest: int
+
+
+def play_one(model: Any, config: Config, cost_weight: float, scale: Scale, episode: ReplayEpisode) -> int:
+    """Play a model in one episode.
+
+    Args:
+        model: an algorithm of Stable-Baselines3 or sb3-contrib.
+        config: the environment that it was trained in.
+        cost_weight: price of tokens that it is shown.
+        scale: what lengths are measured by.
+        episode: a fresh episode, replayed or live.
+
+    Returns:
+        Class of the answer, -1 for none.
+    """
+    _set_up(episode, config)
+    seat = _Rounds(config, cost_weight, scale) if isinstance(config, RoundsConfig) else _Atomic(config, scale)
+    choose, begun = Chooser(model), np.ones(1, np.bool_)
+    while True:
+        observation, mask = seat.look(episode)
+        action = int(choose(observation, mask[np.newaxis], begun)[0])
+        if action == STOP:
+            return answer_at(episode, STOP, POOLS[config.aggregator])
+        seat.act(episode, action)
+        begun = np.zeros(1, np.bool_)
+
+
+def _set_up(episode: Any, config: Config) -> None:
+    """Have an episode go by the rules of an environment."""
+    episode.setup[MAX_WIDTH] = min(config.max_branches, episode.setup[MAX_WIDTH])
+    episode.setup[PROBE_COST] = config.probe_cost
+    episode.setup[EAGER] = config.reveal == "advance"
+
+
+class _Atomic:
+    """Decisions of ``TTSWidthDepth-v0``."""
+
+    def __init__(self, config: Config, scale: Scale) -> None:
+        self._pool, self._scale, self._width = POOLS[config.aggregator], scale, config.max_branches
+
+    def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
+        branches = np.zeros((self._width, len(BRANCH_FEATURES)), np.float32)
+        summary = np.zeros(len(SUMMARY_FEATURES), np.float32)
+        mask = np.zeros(action_count(self._width), np.bool_)
+        observe(episode, self._pool, *self._scale, branches, summary)
+        action_mask(episode, mask)
+        return {"branches": branches[np.newaxis], "summary": summary[np.newaxis]}, mask
+
+    def act(self, episode: ReplayEpisode, action: int) -> None:
+        episode.take(take, action)
+
+
+class _Rounds:
+    """Decisions of ``TTSWidthDepthRounds-v0``."""
+
+    def __init__(self, config: Config, cost_weight: float, scale: Scale) -> None:
+        self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
+        self._memory = np.zeros(MEMORY_SIZE)
+        forget(self._memory)
+
+    def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
+        features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(ROUNDS), np.bool_)
+        observe_round(episode, self._pool, *self._scale, self._memory, self._cost_weight, features)
+        round_mask(episode, self._pool, mask)
+        return features[np.newaxis], mask
+
+    def act(self, episode: Any, action: int) -> None:
+        episode.take(take_round, action, votes.leader(episode, self._pool))
+        remember_round(episode, self._pool, self._memory)

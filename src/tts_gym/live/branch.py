@@ -1,0 +1,329 @@
+"""A branch that a model is writing, and the answers that it is made to give on the way.
+
+What comes from the model is taken in by the engine's thread; whoever waits for it is notified.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.collectors.prompts import ProbePrompts
+from tts_gym.collectors.signals import interval_signals
+from tts_gym.errors import BackendError, LiveError
+from tts_gym.live.engine import Engine, Ticket
+from tts_gym.live.settings import LiveSettings
+from tts_gym.llm.backend import Completion, Delta, Result, Sampling
+
+TRIES = 3
+"""How often a request is made before its episode fails."""
+
+
+@dataclass
+class Spent:
+    """Tokens that an episode took, whatever its controller was charged.
+
+    Attributes:
+        generated: tokens of the branches, with those beyond the controller's reach.
+        forced: tokens of the forced answers.
+        prompt: tokens of all prompts and prefixes.
+        told: those of them of which the backend told whether they were in the prefix cache.
+        cached: those of them that were.
+        requests: requests made.
+    """
+
+    generated: int = 0
+    forced: int = 0
+    prompt: int = 0
+    told: int = 0
+    cached: int = 0
+    requests: int = 0
+
+    def add_prompt(self, result: Result) -> None:
+        """Count the prompt of a request that has finished."""
+        self.prompt += result.prompt_tokens
+        if result.cached_tokens is not None:
+            self.told += result.prompt_tokens
+            self.cached += result.cached_tokens
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the branches of an episode are drawn from.
+
+    Attributes:
+        engine: the model.
+        settings: how they are drawn.
+        prompts: makes the prompts of probes.
+        prompt: token ids that every branch continues.
+        room: most tokens of a branch.
+        probes: whether answers are forced on the way.
+    """
+
+    engine: Engine
+    settings: LiveSettings
+    prompts: ProbePrompts
+    prompt: tuple[int, ...]
+    room: int
+    probes: bool
+
+
+@dataclass(eq=False)
+class LiveBranch:
+    """A branch and its probes.
+
+    Attributes:
+        source: what it is drawn from.
+        number: its number in the episode.
+        changed: guards it, and is notified when something has come.
+        spent: what the episode took.
+        tokens: its token ids so far.
+        text: what they say, once it has ended.
+        finish_reason: why it ended; None while it has not.
+        signals: of its whole intervals so far, by name.
+        forced: what it said when it was made to answer, by depth in intervals.
+        error: why it cannot go on.
+    """
+
+    source: Source
+    number: int
+    changed: threading.Condition
+    spent: Spent
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    finish_reason: str | None = None
+    signals: dict[str, list[float]] = field(default_factory=dict)
+    forced: dict[int, Completion] = field(default_factory=dict)
+    error: str | None = None
+    _wanted: int = 0
+    _asked: set[int] = field(default_factory=set)
+    _drawing: Ticket | None = None
+    _probing: dict[int, Ticket] = field(default_factory=dict)
+    _goes_on: bool = False
+    _from: int = 0
+    _tries: int = 0
+    _rest: list[Completion] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the model has come to its end, or to the longest that a branch may be."""
+        return self.finish_reason is not None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it was ended by its length."""
+        return self.finish_reason == "length"
+
+    @property
+    def length(self) -> int:
+        """Its tokens so far, at least 1 at the end: not every backend tells of the token that ended it."""
+        return max(1, len(self.tokens)) if self.ended else len(self.tokens)
+
+    @property
+    def intervals(self) -> int:
+        """Whole intervals so far after which it goes on."""
+        interval = self.source.settings.drawn.interval
+        return len(self.tokens) // interval if self._goes_on else max(0, self.length - 1) // interval
+
+    @property
+    def last_depth(self) -> int:
+        """Advances that finish it; known once it has ended."""
+        return self.intervals + 1
+
+    def has_reached(self, depth: int) -> bool:
+        """Whether it is written to ``depth``, or ended."""
+        return self.ended or self.intervals >= depth
+
+    def has_shown(self, depth: int) -> bool:
+        """Whether the answer that replay would reveal at ``depth`` is known."""
+        if not self.source.probes:
+            return True
+        if not self.ended or depth < self.last_depth:
+            return depth in self.forced
+        return not self.is_cut_off or self.last_depth in self.forced
+
+    def want(self, depth: int, shown: bool) -> None:
+        """Have it written further.
+
+        Args:
+            depth: how far, in intervals; or to its end, where that comes first.
+            shown: whether its answer there is wanted, which is forced where the branch goes on.
+        """
+        with self.changed:
+            self._wanted = max(self._wanted, depth)
+            if shown:
+                self._asked.add(depth)
+            self._go_on()
+
+    def stop(self) -> None:
+        """Cancel what is still running."""
+        with self.changed:
+            running = [ticket for ticket in (self._drawing, *self._probing.values()) if ticket is not None]
+            self._drawing, self._probing = None, {}
+            self._asked.clear()
+            self._wanted = 0
+        self.source.engine.cancel(*running)
+
+    def _go_on(self) -> None:
+        """Draw and probe what is wanted and not there."""
+        try:
+            if not self.has_reached(self._wanted) and self._drawing is None:
+                self._draw()
+            for depth in sorted(self._asked):
+                if self.has_shown(depth):
+                    self._asked.discard(depth)
+                elif self.has_reached(depth):
+                    self._probe(min(depth, self.last_depth) if self.ended else depth)
+        except BackendError as error:
+            self.error = str(error)
+
+    def _draw(self) -> None:
+        source, drawn = self.source, self.source.settings.drawn
+        ahead = source.settings.ahead
+        end = source.room if ahead else min(source.room, self._wanted * drawn.interval)
+        sampling = Sampling(
+            max_tokens=end - len(self.tokens),
+            temperature=drawn.temperature,
+            top_p=drawn.top_p,
+            top_k=drawn.top_k,
+            stop=drawn.stop,
+            seed=None if drawn.seed is None else drawn.seed + (self.number << 20) + len(self.tokens),
+            top_logprobs=min(drawn.top_logprobs, source.engine.backend.signals.top_logprobs),
+        )
+        self._from = len(self.tokens)
+        self._drawing = self._hand_in((*source.prompt, *self.tokens), sampling, self._drawn, stream=ahead > 0)
+
+    def _probe(self, depth: int) -> None:
+        if depth in self._probing:
+            return
+        probing, interval = self.source.settings.drawn.probing, self.source.settings.drawn.interval
+        prefix = np.array([*self.source.prompt, *self.tokens[: depth * interval]], np.int32)
+        prompt = (*prefix.tolist(), *self.source.prompts.suffix(prefix))
+        sampling = Sampling(max_tokens=probing.max_tokens, temperature=0.0, stop=probing.stop)
+        self._probing[depth] = self._hand_in(
+            prompt, sampling, lambda event: self._answered(depth, event), stream=False, first=True
+        )
+
+    def _hand_in(
+        self,
+        prompt: tuple[int, ...],
+        sampling: Sampling,
+        listener: Callable[[Delta | Result], None],
+        stream: bool,
+        first: bool = False,
+    ) -> Ticket:
+        self.spent.requests += 1
+        return self.source.engine.submit(prompt, sampling, listener, stream, first)
+
+    def _drawn(self, event: Delta | Result) -> None:
+        with self.changed:
+            if self._drawing is None or self._drawing.request.key != event.key:
+                return
+            if isinstance(event, Delta):
+                self._take(_piece(event))
+                settings = self.source.settings
+                if self.intervals >= self._wanted + settings.ahead:
+                    self.source.engine.cancel(self._drawing)
+                    self._drawing = None
+            else:
+                self._drawing = None
+                self._end(event)
+            if self.error is None:
+                self._go_on()
+            self.changed.notify_all()
+
+    def _end(self, result: Result) -> None:
+        """Take what a request for tokens came to."""
+        if result.error is not None:
+            self._failed(result.error)
+            return
+        self.spent.add_prompt(result)
+        (completion,) = result.completions
+        self._tries = 0
+        self._take(_after(completion, len(self.tokens) - self._from))
+        if completion.finish_reason == "stop" or len(self.tokens) >= self.source.room:
+            before = self.tokens[: self._from]
+            decoded = self.source.engine.backend.tokenizer.decode_after(self.source.prompt, before) if before else ""
+            self.text = decoded + completion.text
+            self.finish_reason = completion.finish_reason
+            self._goes_on = False
+        else:
+            self._goes_on = True
+
+    def _answered(self, depth: int, event: Delta | Result) -> None:
+        assert isinstance(event, Result)
+        with self.changed:
+            ticket = self._probing.pop(depth, None)
+            if ticket is None:
+                return
+            if event.error is not None:
+                self._failed(event.error)
+            else:
+                self.spent.add_prompt(event)
+                self._tries = 0
+                (self.forced[depth],) = event.completions
+                self.spent.forced += len(self.forced[depth].tokens)
+            if self.error is None:
+                self._go_on()
+            self.changed.notify_all()
+
+    def _failed(self, reason: str) -> None:
+        self._tries += 1
+        if self._tries == TRIES:
+            self.error = f"a request failed {TRIES} times, the last time because {reason}"
+
+    def _take(self, new: Completion) -> None:
+        """Take tokens that came, and reduce what is known of whole intervals to signals."""
+        if not len(new.tokens):
+            return
+        self.tokens += new.tokens.tolist()
+        self.spent.generated += len(new.tokens)
+        self._goes_on = False
+        self._rest.append(new)
+        interval = self.source.settings.drawn.interval
+        if sum(len(part.tokens) for part in self._rest) >= interval:
+            rest = _joined(self._rest)
+            whole = len(rest.tokens) // interval
+            for name, values in interval_signals(rest, whole, interval).items():
+                self.signals.setdefault(name, []).extend(values)
+            self._rest = [_after(rest, whole * interval)]
+
+    def check(self) -> None:
+        """Refuse to go on with a branch that cannot.
+
+        Raises:
+            LiveError: it failed; the message says why.
+        """
+        if self.error is not None:
+            raise LiveError(f"Branch {self.number} cannot go on: {self.error}.")
+
+
+def _piece(delta: Delta) -> Completion:
+    return Completion(delta.tokens, "", "", delta.logprobs, delta.top_logprobs, delta.self_certainty)
+
+
+def _after(completion: Completion, tokens: int) -> Completion:
+    """What is left of a completion after so many of its tokens."""
+    parts = (completion.logprobs, completion.top_logprobs, completion.self_certainty)
+    rest = (None if part is None else part[tokens:] for part in parts)
+    return Completion(completion.tokens[tokens:], completion.text, completion.finish_reason, *rest)
+
+
+def _joined(parts: list[Completion]) -> Completion:
+    """Consecutive pieces of a completion as one; what one of them lacks is lacking."""
+
+    def joined(pieces: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+        return None if any(piece is None for piece in pieces) else np.concatenate([p for p in pieces if p is not None])
+
+    return Completion(
+        np.concatenate([part.tokens for part in parts]),
+        "",
+        "",
+        joined([part.logprobs for part in parts]),
+        joined([part.top_logprobs for part in parts]),
+        joined([part.self_certainty for part in parts]),
+    )

@@ -1,0 +1,154 @@
+"""One backend that many episodes share: a thread of its own calls it, whoever waits is told what comes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from tts_gym.errors import BackendError
+from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling
+
+Listener = Callable[[Delta | Result], None]
+"""Is told in the engine's thread what has come of a request: any number of deltas, then a result."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A request that was handed in, for cancelling it.
+
+    Attributes:
+        request: the request.
+        listener: who is told.
+    """
+
+    request: Request
+    listener: Listener
+
+
+class Engine:
+    """Hands requests to a backend, at most ``concurrency`` at a time, those with precedence first.
+
+    Its methods may be called from any thread.
+    """
+
+    def __init__(self, backend: Backend, concurrency: int = 256) -> None:
+        """Start the thread; from now on nobody else calls ``backend``.
+
+        Args:
+            backend: the model.
+            concurrency: most requests at a time.
+        """
+        self.backend = backend
+        self._concurrency = concurrency
+        self._keys = count()
+        self._changed = threading.Condition()
+        self._waiting: deque[Ticket] = deque()
+        self._running: dict[int, Ticket] = {}
+        self._cancelled: list[int] = []
+        self._closing = False
+        self._down: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"live {backend.model}", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, prompt: tuple[int, ...], sampling: Sampling, listener: Listener, stream: bool = False, first: bool = False
+    ) -> Ticket:
+        """Hand in a request.
+
+        Args:
+            prompt: token ids.
+            sampling: how tokens are drawn.
+            listener: is told what comes of it.
+            stream: whether partial results are wanted.
+            first: whether it takes precedence over those that wait.
+
+        Raises:
+            BackendError: the engine is closed, or its backend cannot go on.
+        """
+        ticket = Ticket(Request(next(self._keys), prompt, sampling, stream=stream), listener)
+        with self._changed:
+            if self._closing or self._down is not None:
+                raise BackendError(self._down or f"The engine of {self.backend.model} is closed: make a new one.")
+            (self._waiting.appendleft if first else self._waiting.append)(ticket)
+            self._changed.notify()
+        self.backend.wake()
+        return ticket
+
+    def cancel(self, *tickets: Ticket) -> None:
+        """Stop requests; their listeners are told nothing more, but for what is on its way to them already."""
+        with self._changed:
+            for ticket in tickets:
+                if self._running.pop(ticket.request.key, None) is not None:
+                    self._cancelled.append(ticket.request.key)
+                elif ticket in self._waiting:
+                    self._waiting.remove(ticket)
+            self._changed.notify()
+        self.backend.wake()
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait or run."""
+        with self._changed:
+            return len(self._waiting) + len(self._running)
+
+    def close(self) -> None:
+        """Drop every request and end the thread; the backend stays open."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self.backend.wake()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._take_orders():
+            try:
+                arrived = self.backend.arrived()
+            except BackendError as error:
+                self._fail(error)
+                continue
+            for event in arrived:
+                self._tell(event)
+
+    def _take_orders(self) -> bool:
+        """Wait for something to do, and hand it to the backend; return whether there will be more."""
+        with self._changed:
+            while not (self._waiting or self._running or self._cancelled or self._closing):
+                self._changed.wait()
+            cancelled, self._cancelled = self._cancelled, []
+            if self._closing:
+                cancelled += self._running
+                self._running.clear()
+                self._waiting.clear()
+            added: list[Ticket] = []
+            while self._waiting and len(self._running) < self._concurrency:
+                ticket = self._waiting.popleft()
+                self._running[ticket.request.key] = ticket
+                added.append(ticket)
+        try:
+            if cancelled:
+                self.backend.cancel(cancelled)
+            if added:
+                self.backend.submit([ticket.request for ticket in added])
+        except BackendError as error:
+            self._fail(error)
+        return not self._closing
+
+    def _tell(self, event: Delta | Result) -> None:
+        with self._changed:
+            get = self._running.get if isinstance(event, Delta) else self._running.pop
+            ticket = get(event.key, None)
+        if ticket is not None:
+            ticket.listener(event)
+
+    def _fail(self, error: BackendError) -> None:
+        """Let every request fail, as the backend cannot go on."""
+        with self._changed:
+            self._down = str(error)
+            failed = [*self._running.values(), *self._waiting]
+            self._running.clear()
+            self._waiting.clear()
+        for ticket in failed:
+            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=str(error)))
