@@ -139,9 +139,9 @@ def test_manual_waits_for_the_file_and_goes_on_with_it(tmp_path, store_file, run
     assert "opened=" in "".join(cases["timeline"][0])
     status, out, _ = run("discover", "report", here)
     assert "# The winner: r02-1" in out
-    status, out, _ = run("evaluate", "synthetic-small", "-c", f"{here / 'winner.py'}:PROGRAM:beta=0.5", "--seeds", 2)
+    status, out, _ = run("evaluate", "synthetic-small", "-c", f"{here / 'winner.py'}:PROGRAM:beta=0.25", "--seeds", 2)
     assert status == 0
-    assert "winner:beta=0.5" in out
+    assert "winner:beta=0.25" in out
 
 
 def test_a_language_model_is_asked_until_the_rounds_are_done(tmp_path, told, chat_server, monkeypatch):
