@@ -7,8 +7,9 @@ recorded order, the controller that made the record decides as it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.live.branch import LiveBranch
 from tts_gym.live.question import LiveQuestion
@@ -29,14 +30,14 @@ def recorded_question(live: LiveQuestion, keep_text: bool = False) -> RecordedQu
     return RecordedQuestion(question.id, question.question, question.gold, branches) if branches else None
 
 
-def grouping(same: Callable[[str, str], bool]) -> Callable[[list[str], str], list[int]]:
+def grouping(same: Callable[[str, str], bool]) -> Grouping:
     """Classes of recorded answers: each is one of its own, but the gold answer joins the first that it equals.
 
     Args:
         same: whether an answer is the gold answer.
     """
 
-    def classes(answers: list[str], gold: str) -> list[int]:
+    def classes(answers: Sequence[str], gold: str) -> list[int]:
         twin = next((answer for answer in answers if answer != gold and same(answer, gold)), gold)
         numbers: dict[str, int] = {}
         return [numbers.setdefault(twin if answer == gold else answer, len(numbers) + 1) for answer in answers]

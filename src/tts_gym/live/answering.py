@@ -131,7 +131,9 @@ class Solved:
     record: RecordedQuestion | None
 
 
-def solve(questions: Iterable[Question], solving: Solving, model: LiveModel, at_once: int = 64) -> Iterator[Solved]:
+def answer_all(
+    questions: Iterable[Question], solving: Solving, model: LiveModel, at_once: int = 64
+) -> Iterator[Solved]:
     """Answer questions, each in an episode of its own.
 
     Args:
