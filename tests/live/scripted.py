@@ -70,7 +70,8 @@ class ScriptedBackend:
         for request in self._pending.add(requests):
             self.requests.append(request)
             self._sent[request.key] = 0
-            self._left[request.key] = self._completion(request)
+            reason = self._fail(request)
+            self._left[request.key] = reason or self._completion(request)
         self.most_pending = max(self.most_pending, len(self._pending.requests))
 
     def arrived(self):
@@ -96,9 +97,8 @@ class ScriptedBackend:
 
     def _next(self, key):
         request, whole, sent = self._pending.requests[key], self._left[key], self._sent[key]
-        reason = self._fail(request)
-        if reason is not None:
-            return self._pending.fail(key, reason)
+        if isinstance(whole, str):
+            return self._pending.fail(key, whole)
         if request.stream and self._rng.random() < 0.8:
             end = min(len(whole.tokens), sent + int(self._rng.integers(1, self._longest)))
             self._sent[key] = end

@@ -71,7 +71,7 @@ class Engine:
         ticket = Ticket(Request(next(self._keys), prompt, sampling, stream=stream), listener)
         with self._changed:
             if self._closing or self._down is not None:
-                raise BackendError(self._down or f"The engine of {self.backend.model} is closed: make a new one.")
+                raise BackendError(self._down or f"the engine of {self.backend.model} is closed")
             (self._waiting.appendleft if first else self._waiting.append)(ticket)
             self._changed.notify()
         self.backend.wake()
@@ -103,38 +103,33 @@ class Engine:
         self._thread.join()
 
     def _run(self) -> None:
-        while self._take_orders():
-            try:
-                arrived = self.backend.arrived()
-            except BackendError as error:
-                self._fail(error)
-                continue
-            for event in arrived:
-                self._tell(event)
+        try:
+            while self._take_orders():
+                for event in self.backend.arrived():
+                    self._tell(event)
+            self.backend.cancel([*self._running, *self._cancelled])
+            self._fail(f"the engine of {self.backend.model} is closed")
+        except Exception as error:  # Whatever a backend raises, nobody must wait for it for ever.
+            self._fail(f"{self.backend.model} cannot go on: {error or type(error).__name__}")
 
     def _take_orders(self) -> bool:
         """Wait for something to do, and hand it to the backend; return whether there will be more."""
         with self._changed:
             while not (self._waiting or self._running or self._cancelled or self._closing):
                 self._changed.wait()
-            cancelled, self._cancelled = self._cancelled, []
             if self._closing:
-                cancelled += self._running
-                self._running.clear()
-                self._waiting.clear()
+                return False
+            cancelled, self._cancelled = self._cancelled, []
             added: list[Ticket] = []
             while self._waiting and len(self._running) < self._concurrency:
                 ticket = self._waiting.popleft()
                 self._running[ticket.request.key] = ticket
                 added.append(ticket)
-        try:
-            if cancelled:
-                self.backend.cancel(cancelled)
-            if added:
-                self.backend.submit([ticket.request for ticket in added])
-        except BackendError as error:
-            self._fail(error)
-        return not self._closing
+        if cancelled:
+            self.backend.cancel(cancelled)
+        if added:
+            self.backend.submit([ticket.request for ticket in added])
+        return True
 
     def _tell(self, event: Delta | Result) -> None:
         with self._changed:
@@ -143,12 +138,12 @@ class Engine:
         if ticket is not None:
             ticket.listener(event)
 
-    def _fail(self, error: BackendError) -> None:
-        """Let every request fail, as the backend cannot go on."""
+    def _fail(self, reason: str) -> None:
+        """Let every request fail, and take no others, as the backend cannot go on."""
         with self._changed:
-            self._down = str(error)
+            self._down = reason
             failed = [*self._running.values(), *self._waiting]
             self._running.clear()
             self._waiting.clear()
         for ticket in failed:
-            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=str(error)))
+            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ def run(
     left = [question for question in questions if question.id not in rows]
     progress = RunProgress(len(questions), len(questions) - len(left))
     watch(progress)
-    with TaskScorer() as tasks:
-        for solved in answer_all(left, solving, model, at_once):
+    with TaskScorer() as tasks, closing(answer_all(left, solving, model, at_once)) as answered:
+        for solved in answered:
             row = _row(solved.question, solved.answer, model, tasks)
             if recording is not None and solved.record is not None:
                 recording.add(solved.record)
