@@ -141,8 +141,8 @@ class Collector:
         """
         if not backend.signals.probes:
             raise CollectionError(
-                f"{backend.model} has conversations only, so that no answer can be forced within a branch: collect from "
-                f"a model that continues token ids."
+                f"{backend.model} has conversations only, so that no answer can be forced within a branch: collect "
+                f"from a model that continues token ids."
             )
         if settings.seed is not None and not backend.signals.seeds:
             raise CollectionError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")

@@ -16,6 +16,10 @@ PRICES = ("input", "cached_input", "output")
 def read_prices(path: str, model: str) -> dict[str, float]:
     """The prices of ``model`` in a JSON file, an object of ``PRICES`` for each model.
 
+    Args:
+        path: the file.
+        model: name of the model in it.
+
     Raises:
         BackendError: the file is missing or damaged, or lacks the model or a price.
     """

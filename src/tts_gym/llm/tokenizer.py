@@ -55,7 +55,12 @@ class Tokenizer:
         return text
 
     def decode_after(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
-        """What token ids add to the text of ``prompt``, without special tokens."""
+        """What token ids add to the text of a prompt, without special tokens.
+
+        Args:
+            prompt: token ids before them.
+            ids: the token ids.
+        """
         before = list(prompt[-CONTEXT:])
         return self.decode(before + list(ids)).removeprefix(self.decode(before))
 
