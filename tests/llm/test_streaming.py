@@ -7,7 +7,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-from tts_gym.llm import Delta, Request, Result, Sampling
+from tts_gym.llm import Delta, Request, Result, Sampling, make_backend
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 
@@ -139,3 +139,19 @@ def test_a_server_stops_what_is_cancelled(client, server):
     _, results = collect(client)
     tokens = sum(len(result.completions[0].tokens) for result in results.values())
     assert settled("generation_tokens_total") - generated == tokens
+
+
+def test_conversations_with_a_real_server(server):
+    chat = make_backend("chat", server.model, base_url=server.url, tokenizer=server.model)
+    asked = ({"role": "user", "content": PROMPT},)
+    chat.submit(Request(key, (), Sampling(60, 1.0), stream=True, messages=asked) for key in range(4))
+    deltas, results = collect(chat)
+    for key, result in results.items():
+        (whole,) = result.completions
+        assert result.error is None and result.prompt_tokens == len(chat.tokenizer.chat(asked))
+        come = [token for delta in deltas.get(key, ()) for token in delta.tokens]
+        assert come == whole.tokens.tolist()[: len(come)]
+        assert whole.text.startswith("".join(delta.text for delta in deltas.get(key, ())))
+        assert whole.finish_reason == "stop" or len(whole.tokens) >= 60
+    chat.close()
+    assert results.keys() == set(range(4))
