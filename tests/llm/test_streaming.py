@@ -126,19 +126,16 @@ def test_a_server_stops_what_is_cancelled(client, server):
             value = now
         return value
 
-    generated = settled("generation_tokens_total")
+    before = settled("generation_tokens_total")
     for begun in True, False:
-        stream(client, range(8), 450, temperature=1.0)
-        if begun:
-            come_of(client, 3)
-        client.cancel(range(8))
+        # Some 200 tokens each, if they were let go on; the client asks for 64 at a time.
+        stream(client, range(200), 450, temperature=1.0)
+        assert not begun or client.arrived()
+        client.cancel(range(200))
         assert client.arrived() == []
-    assert settled("generation_tokens_total") - generated < 8 * 450 / 4
-    generated = metric("generation_tokens_total")
-    stream(client, range(8), 450, temperature=1.0)
-    _, results = collect(client)
-    tokens = sum(len(result.completions[0].tokens) for result in results.values())
-    assert settled("generation_tokens_total") - generated == tokens
+    assert settled("generation_tokens_total") - before < 2 * 200 * 200 / 4
+    stream(client, range(8), 40, temperature=1.0)
+    assert collect(client)[1].keys() == set(range(8))
 
 
 def test_conversations_with_a_real_server(server):
