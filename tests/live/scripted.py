@@ -111,8 +111,9 @@ class ScriptedBackend:
     def _completion(self, request):
         if request.sampling.temperature == 0:
             return self._forced(request)
-        question = tuple(token for token in request.prompt if token < FIRST)
-        written = [token for token in request.prompt if token >= FIRST]
+        asked = self.tokenizer.chat(request.messages) if request.messages else request.prompt
+        question = tuple(token for token in asked if token < FIRST)
+        written = [token for token in asked if token >= FIRST]
         if written:
             branch = written[0] - FIRST
         else:

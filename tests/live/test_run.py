@@ -152,10 +152,11 @@ def test_what_is_given_up_is_cancelled():
         episode.finish(0)
         return episode.leader(FINISHED)
 
-    backend = ScriptedBackend(BRANCHES, INTERVAL, longest=3)
-    rows = solve(make_controller(hasty), backend, ASKED[:1], ahead=2)
-    assert rows[0]["width"] == 4 and not backend._pending.requests
-    assert rows[0]["generated"] < 4 * 25
+    slow = [Script(95, ["9"] * 9, "9")] * 7
+    backend = ScriptedBackend({ASKED[0].question: [Script(25, ["9", "1"], "1"), *slow]}, INTERVAL, longest=3)
+    (row,) = solve(make_controller(hasty), backend, ASKED[:1], ahead=2)
+    assert (row["width"], row["answer"]) == (4, "1") and not backend._pending.requests
+    assert 25 + 3 * 10 <= row["generated"] <= 25 + 3 * (3 * INTERVAL + 3)
 
 
 def test_a_shadow_fills_the_record_and_leaves_the_answer(tmp_path):
@@ -188,11 +189,13 @@ def test_a_record_goes_on_where_it_was_interrupted(tmp_path):
     assert not list(tmp_path.glob("*.recording.jsonl"))
 
 
-def test_without_gold_nothing_is_right_or_wrong(tmp_path):
+def test_without_gold_nothing_is_right_or_wrong_and_the_majority_is_recorded_for_it(tmp_path):
     asked = [Question("q", ASKED[0].question, "")]
     (row,) = solve(questions=asked, record=tmp_path / "store")
     assert (row["answer"], row["gold"], row["correct"]) == ("1", None, None)
-    assert load_store(tmp_path / "store").branch_counts.tolist() == [4]
+    store = load_store(tmp_path / "store")
+    assert store.class_texts[0][store.gold[0]] == "1"
+    assert store.metadata["live"]["gold_by_majority"] == 1
 
 
 def test_a_bound_is_no_controller():

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling
 
 Listener = Callable[[Delta | Result], None]
 """Is told in the engine's thread what has come of a request: any number of deltas, then a result."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a model with conversations only goes on with.
+
+    Attributes:
+        messages: turns with ``role`` and ``content``.
+    """
+
+    messages: tuple[Mapping[str, Any], ...]
+
+
+Prompt = tuple[int, ...] | Conversation
 
 
 @dataclass(eq=False)
@@ -54,12 +69,12 @@ class Engine:
         self._thread.start()
 
     def submit(
-        self, prompt: tuple[int, ...], sampling: Sampling, listener: Listener, stream: bool = False, first: bool = False
+        self, prompt: Prompt, sampling: Sampling, listener: Listener, stream: bool = False, first: bool = False
     ) -> Ticket:
         """Hand in a request.
 
         Args:
-            prompt: token ids.
+            prompt: token ids, or a conversation where the backend has conversations only.
             sampling: how tokens are drawn.
             listener: is told what comes of it.
             stream: whether partial results are wanted.
@@ -68,7 +83,9 @@ class Engine:
         Raises:
             BackendError: the engine is closed, or its backend cannot go on.
         """
-        ticket = Ticket(Request(next(self._keys), prompt, sampling, stream=stream), listener)
+        key = next(self._keys)
+        ids, messages = ((), prompt.messages) if isinstance(prompt, Conversation) else (prompt, ())
+        ticket = Ticket(Request(key, ids, sampling, stream=stream, messages=messages), listener)
         with self._changed:
             if self._closing or self._down is not None:
                 raise BackendError(self._down or f"the engine of {self.backend.model} is closed")

@@ -7,6 +7,7 @@ recorded order, the controller that made the record decides as it did.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tts_gym.datasets.records import Grouping
@@ -21,13 +22,20 @@ UNFINISHED = "unfinished"
 def recorded_question(live: LiveQuestion, keep_text: bool = False) -> RecordedQuestion | None:
     """What was written of a question, answers as the first ones of their classes; None where nothing was.
 
+    Where nobody knows the gold answer, the answer of most branches that ended stands for it; where none ended with one,
+    there is no record.
+
     Args:
         live: the question; nothing of it runs any more.
         keep_text: whether to keep the texts of the branches.
     """
     question = live.asked
     branches = [_recorded(live, branch, keep_text) for branch in live.branches if branch.tokens or branch.ended]
-    return RecordedQuestion(question.id, question.question, question.gold, branches) if branches else None
+    given = Counter(branch.final_answer for branch in branches if branch.final_answer is not None)
+    gold = question.gold or next((answer for answer, _ in given.most_common(1)), None)
+    if not branches or gold is None:
+        return None
+    return RecordedQuestion(question.id, question.question, gold, branches)
 
 
 def grouping(same: Callable[[str, str], bool]) -> Grouping:

@@ -95,7 +95,7 @@ def run(
             progress.generated += solved.answer.generated + solved.answer.forced
             watch(progress)
     if recording is not None:
-        recording.finish(_provenance(model), model.same)
+        recording.finish(_provenance(model, questions), model.same)
     return [rows[question.id] for question in questions]
 
 
@@ -120,7 +120,7 @@ def _identity(solving: Solving, model: LiveModel) -> str:
     return digest(told)
 
 
-def _provenance(model: LiveModel) -> dict[str, Any]:
+def _provenance(model: LiveModel, questions: Sequence[Question]) -> dict[str, Any]:
     drawn = model.settings.drawn
     plain = drawn.as_dict()
     return {
@@ -132,5 +132,9 @@ def _provenance(model: LiveModel) -> dict[str, Any]:
         "synthetic": False,
         "sampling": {name: plain[name] for name in ("temperature", "top_p", "top_k", "max_tokens", "stop")},
         "seeds": [] if drawn.seed is None else [drawn.seed],
-        "live": {"settings": plain, "ahead": model.settings.ahead},
+        "live": {
+            "settings": plain,
+            "ahead": model.settings.ahead,
+            "gold_by_majority": sum(not question.gold for question in questions),
+        },
     }
