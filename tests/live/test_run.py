@@ -153,7 +153,7 @@ def test_what_is_given_up_is_cancelled():
         return episode.leader(FINISHED)
 
     slow = [Script(95, ["9"] * 9, "9")] * 7
-    backend = ScriptedBackend({ASKED[0].question: [Script(25, ["9", "1"], "1"), *slow]}, INTERVAL, longest=3)
+    backend = ScriptedBackend({ASKED[0].question: [Script(25, ["9", "1"], "1"), *slow]}, INTERVAL, longest=3, sudden=0)
     (row,) = solve(make_controller(hasty), backend, ASKED[:1], ahead=2)
     assert (row["width"], row["answer"]) == (4, "1") and not backend._pending.requests
     assert 25 + 3 * 10 <= row["generated"] <= 25 + 3 * (3 * INTERVAL + 3)
