@@ -10,6 +10,7 @@ from tts_gym.cli import answers, discover, stores
 from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.help import App
+from tts_gym.cli.serve import serve
 from tts_gym.cli.train import train
 from tts_gym.errors import TTSGymError
 
@@ -21,6 +22,7 @@ app = App(
 app.command()(evaluate)
 app.command()(collect)
 app.command()(train)
+app.command()(serve)
 app.add_typer(stores.app, name="stores")
 app.add_typer(answers.app, name="answers")
 app.add_typer(discover.app, name="discover")

@@ -61,9 +61,22 @@ class LiveModel:
         Raises:
             LiveError: the question leaves no room for an answer.
         """
+        prompt = prompt_tokens(question, self.settings.drawn.prompting, self.engine.backend.tokenizer)
+        return self.begin(question, prompt, deadline)
+
+    def begin(self, question: Question, prompt: tuple[int, ...], deadline: float | None = None) -> LiveQuestion:
+        """Put a question whose prompt is ready to the model; nothing is drawn yet.
+
+        Args:
+            question: what is asked; its text is what answers are read by.
+            prompt: token ids that every branch continues.
+            deadline: seconds from now on after which it ends; None for no limit.
+
+        Raises:
+            LiveError: the prompt leaves no room for an answer.
+        """
         drawn, backend = self.settings.drawn, self.engine.backend
         prompts = ProbePrompts(drawn.probing, backend.tokenizer)
-        prompt = prompt_tokens(question, drawn.prompting, backend.tokenizer)
         room = drawn.max_tokens
         if backend.context is not None:
             room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
