@@ -61,7 +61,11 @@ def read_choice(headers: Mapping[str, str], body: Any, alias: str | None, offer:
             if name in given:
                 raise RequestError(f"The {name} is given twice: give it once.", param=name)
             given[name] = value
-    controller, parameters = _spec(given.get("controller"))
+    spec = given.get("controller")
+    if not isinstance(spec, str | None):
+        raise RequestError("controller is no text.", param="controller")
+    name, _, text = (None, "", "") if spec is None else spec.partition(":")
+    controller, parameters = offer.named(name), _parameters(text)
     if "beta" in given:
         if "beta" in parameters:
             raise RequestError("The beta is given twice: give it once.", param="beta")
@@ -72,17 +76,12 @@ def read_choice(headers: Mapping[str, str], body: Any, alias: str | None, offer:
     deadline = _number(given.get("deadline", limits.deadline), "deadline")
     if deadline <= 0:
         raise RequestError(f"deadline is {deadline:g}: it is a number of seconds above 0.", param="deadline")
-    chosen = offer.choose(controller, parameters)
+    chosen = offer.tuned(controller, parameters)
     return Choice(chosen, min(int(budget), limits.budget), min(deadline, limits.deadline))
 
 
-def _spec(spec: Any) -> tuple[str | None, dict[str, Any]]:
-    """Name and parameters of ``NAME[:param=value,…]``."""
-    if spec is None:
-        return None, {}
-    if not isinstance(spec, str):
-        raise RequestError("controller is no text.", param="controller")
-    name, _, text = spec.partition(":")
+def _parameters(text: str) -> dict[str, Any]:
+    """Parameters of ``param=value,…``."""
     parameters: dict[str, Any] = {}
     for item in filter(None, text.split(",")):
         key, equals, value = item.partition("=")
@@ -92,7 +91,7 @@ def _spec(spec: Any) -> tuple[str | None, dict[str, Any]]:
                 param="controller",
             )
         parameters[key] = value
-    return name, parameters
+    return parameters
 
 
 def _number(value: Any, name: str) -> float | int:

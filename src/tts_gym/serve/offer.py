@@ -57,20 +57,30 @@ class Offer:
         for controller in self.controllers.values():
             Solving(controller).check(model)
 
-    def choose(self, name: str | None, parameters: Mapping[str, Any]) -> Controller:
-        """The controller that a request chooses.
+    def named(self, name: str | None) -> Controller:
+        """A listed controller.
 
         Args:
-            name: that of a listed controller; None for the first one.
-            parameters: values that differ from those that the operator listed, as text or as numbers.
+            name: its name; None for the first one.
 
         Raises:
-            RequestError: it is not listed, takes no parameters from requests, or has no such ones.
+            RequestError: it is not listed.
         """
         if name is not None and name not in self.controllers:
             known = ", ".join(self.controllers)
             raise RequestError(f"There is no controller {name[:60]!r} here: use one of {known}.", param="controller")
-        controller = next(iter(self.controllers.values())) if name is None else self.controllers[name]
+        return next(iter(self.controllers.values())) if name is None else self.controllers[name]
+
+    def tuned(self, controller: Controller, parameters: Mapping[str, Any]) -> Controller:
+        """A listed controller with parameters of a request.
+
+        Args:
+            controller: as it is listed.
+            parameters: values that differ from those that the operator listed, as text or as numbers.
+
+        Raises:
+            RequestError: it takes no parameters from requests, or has no such ones.
+        """
         if not parameters:
             return controller
         if not isinstance(controller, ProgramController) or controller.name not in PROGRAMS.shipped:

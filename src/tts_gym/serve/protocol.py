@@ -56,8 +56,15 @@ class PatientProtocol(H11Protocol):
         self._late = None
         if self.transport.is_closing() or self._is_at_work:
             return
-        body = json.dumps(error_body(f"The request did not come within {self.patience:g} seconds.", 408)).encode()
-        head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self._refuse("408 Request Timeout", f"The request did not come within {self.patience:g} seconds.", 408)
+
+    def send_400_response(self, msg: str) -> None:
+        """See ``H11Protocol``: told as other errors are."""
+        self._refuse("400 Bad Request", msg, 400)
+
+    def _refuse(self, line: str, message: str, status: int) -> None:
+        body = json.dumps(error_body(message, status)).encode()
+        head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(f"{head}connection: close\r\n\r\n".encode() + body)
         self.transport.close()
 
