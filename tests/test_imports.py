@@ -23,7 +23,8 @@ BELOW = {
     "collectors": {"answers", "llm", "datasets"},
     "discovery": {"evaluation", "llm"},
     "live": {"agents", "collectors"},
-    "cli": {"discovery", "live"},
+    "serve": {"live"},
+    "cli": {"discovery", "serve"},
 }
 """What each package stands on directly."""
 

@@ -10,6 +10,7 @@ from tts_gym.cli import answers, discover, stores
 from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.help import App
+from tts_gym.cli.serve import serve
 from tts_gym.cli.solve import solve
 from tts_gym.cli.train import train
 from tts_gym.errors import TTSGymError
@@ -23,6 +24,7 @@ app.command()(evaluate)
 app.command()(collect)
 app.command()(train)
 app.command()(solve)
+app.command()(serve)
 app.add_typer(stores.app, name="stores")
 app.add_typer(answers.app, name="answers")
 app.add_typer(discover.app, name="discover")

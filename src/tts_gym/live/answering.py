@@ -38,7 +38,7 @@ class Answer:
         probes: answers looked at on the way.
         generated: tokens of the branches, with those beyond the controller's reach.
         forced: tokens of the forced answers.
-        prompt: tokens of the prompts and prefixes of all requests that finished.
+        prompt: tokens of the prompts and prefixes of all requests that finished, or were cancelled as they generated.
         cached: those of them that were found in the prefix cache; None where the backend does not tell.
         requests: requests made.
         seconds: from the question to its answer.

@@ -30,7 +30,7 @@ class Spent:
     Attributes:
         generated: tokens of the branches, with those beyond the controller's reach.
         forced: tokens of the forced answers.
-        prompt: tokens of all prompts and prefixes.
+        prompt: tokens of the prompts and prefixes of all requests that finished, or were cancelled as they generated.
         told: those of them of which the backend told whether they were in the prefix cache.
         cached: those of them that were.
         requests: requests made.
@@ -171,6 +171,7 @@ class LiveBranch:
         """Cancel what is still running."""
         with self.changed:
             running = [ticket for ticket in (self._drawing, *self._probing.values()) if ticket is not None]
+            self._count_cancelled()
             self._drawing, self._probing = None, {}
             self._asked.clear()
             self._wanted = 0
@@ -238,6 +239,7 @@ class LiveBranch:
                 settings = self.source.settings
                 if self.source.probes and self.intervals >= self._wanted + settings.ahead:
                     self.source.engine.cancel(self._drawing)
+                    self._count_cancelled()
                     self._drawing = None
             else:
                 self._drawing = None
@@ -245,6 +247,11 @@ class LiveBranch:
             if self.error is None:
                 self._go_on()
             self.changed.notify_all()
+
+    def _count_cancelled(self) -> None:
+        """Count the prompt of what is being drawn, which is cancelled, if the model has come past it."""
+        if self._drawing is not None and len(self.tokens) > self._from:
+            self.spent.prompt += len(self._drawing.request.prompt)
 
     def _end(self, result: Result) -> None:
         """Take what a request for tokens came to."""

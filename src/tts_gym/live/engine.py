@@ -111,6 +111,11 @@ class Engine:
         with self._changed:
             return len(self._waiting) + len(self._running)
 
+    @property
+    def down(self) -> str | None:
+        """Why the backend cannot go on; None while it can."""
+        return self._down
+
     def close(self) -> None:
         """Drop every request and end the thread; the backend stays open."""
         with self._changed:

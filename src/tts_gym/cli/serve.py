@@ -1,0 +1,145 @@
+"""``tts-gym serve``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from tts_gym.cli.options import read_option
+from tts_gym.collectors.settings import CollectionSettings, Probing
+from tts_gym.episode.state import NO_BUDGET
+from tts_gym.errors import LiveError
+from tts_gym.live.settings import LiveSettings
+from tts_gym.registry import BACKENDS
+
+DEFAULTS = CollectionSettings(backend="vllm", model="", branches=64)
+
+DRAWS = "Branches"
+ANSWERS = "Probes and answers"
+LIMITS = "Limits of a request"
+"""Panels of the help."""
+
+
+def serve(
+    controller: Annotated[
+        list[str],
+        typer.Option(
+            "-c",
+            "--controller",
+            metavar="SPEC",
+            help="Controller that requests may choose; may be repeated, and the first one is theirs by default.",
+        ),
+    ],
+    upstream: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Server with the OpenAI interface that runs the model, up to and with /v1."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or path of the model; with --upstream that of the server by default.")
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help=f"What runs the model: {', '.join(BACKENDS)}; with --upstream openai by default, else vllm."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--option", metavar="NAME=VALUE", help="Option of the backend, such as tokenizer=PATH."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8001,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="TTS_GYM_API_KEY", help="What clients must give as their API key; anybody may by default."),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run candidates in files as your own code, without a jail.")
+    ] = False,
+    interval: Annotated[
+        int, typer.Option(min=1, help="Tokens between two probes (Δ).", rich_help_panel=DRAWS)
+    ] = DEFAULTS.interval,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Where a request gives none.", rich_help_panel=DRAWS)
+    ] = DEFAULTS.temperature,
+    top_p: Annotated[float, typer.Option(help="Where a request gives none.", rich_help_panel=DRAWS)] = DEFAULTS.top_p,
+    top_k: Annotated[
+        int, typer.Option(min=0, help="Where a request gives none; 0 for all tokens.", rich_help_panel=DRAWS)
+    ] = DEFAULTS.top_k,
+    top_logprobs: Annotated[
+        int,
+        typer.Option(min=0, help="Most likely tokens behind topk_confidence; 0 leaves it out.", rich_help_panel=DRAWS),
+    ] = DEFAULTS.top_logprobs,
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Requests to the backend at a time.", rich_help_panel=DRAWS)
+    ] = 256,
+    probe_suffix: Annotated[
+        str, typer.Option(help="What the model is made to say before it answers.", rich_help_panel=ANSWERS)
+    ] = DEFAULTS.probing.suffix,
+    probe_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens of a probe.", rich_help_panel=ANSWERS)
+    ] = DEFAULTS.probing.max_tokens,
+    answers: Annotated[
+        str,
+        typer.Option(
+            help="How answers are found: auto, boxed, final-answer, choice, regex:PATTERN or the name of a benchmark.",
+            rich_help_panel=ANSWERS,
+        ),
+    ] = DEFAULTS.answers,
+    branches: Annotated[
+        int, typer.Option("-n", "--branches", min=1, help="Most branches.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.branches,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens of a branch.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.max_tokens,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of all its branches.", rich_help_panel=LIMITS)
+    ] = None,
+    deadline: Annotated[
+        float, typer.Option(min=0.001, help="Seconds until the best answer so far is given.", rich_help_panel=LIMITS)
+    ] = 600.0,
+    requests: Annotated[int, typer.Option(min=1, help="Requests at a time.", rich_help_panel=LIMITS)] = 256,
+    body: Annotated[int, typer.Option(min=1, help="Most bytes of a request.", rich_help_panel=LIMITS)] = 4 << 20,
+) -> None:
+    """Serve controllers over a language model, with the OpenAI interface."""
+    try:
+        from tts_gym.serve.gateway import Gateway
+        from tts_gym.serve.limits import Limits
+        from tts_gym.serve.offer import Offer
+        from tts_gym.serve.plain import Plain
+        from tts_gym.serve.server import backend_maker, listening, only_model
+        from tts_gym.serve.server import serve as run
+        from tts_gym.serve.upstream import Upstream
+    except ImportError as error:
+        raise LiveError(f"The gateway needs {error.name}: install tts-gym with extra serve.") from error
+    if upstream is None and model is None:
+        raise typer.BadParameter("give one of them, or both", param_hint="--upstream, --model")
+    kind = backend or ("vllm" if upstream is None else "openai")
+    BACKENDS.check(kind)
+    options = dict(map(read_option, option or ()))
+    key = options.get("api_key", os.environ.get("OPENAI_API_KEY"))
+    if upstream is not None:
+        options.setdefault("concurrency", concurrency)
+    name = model or only_model(str(upstream), key)
+    drawn = CollectionSettings(
+        backend=kind,
+        model=name,
+        branches=branches,
+        interval=interval,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        max_tokens=max_tokens,
+        top_logprobs=top_logprobs,
+        answers=answers,
+        probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens),
+    )
+    settings = LiveSettings(drawn)
+    offer = Offer.of(controller, trust)
+    limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)
+    plain = None if upstream is None else Plain(upstream, key)
+    with (
+        listening(host, port) as at,
+        Upstream(backend_maker(settings, upstream, options), settings, concurrency) as reached,
+    ):
+        run(Gateway(name, reached, plain, offer, limits), at, api_key)

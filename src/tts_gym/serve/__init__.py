@@ -1,0 +1,1 @@
+"""The gateway: controllers behind an OpenAI-compatible server (extra ``serve``)."""
