@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from tts_gym.collectors.questions import Question
 from tts_gym.errors import BackendError, LiveError, TTSGymError
+from tts_gym.live.answering import Answer, Solving, answer_question
 from tts_gym.live.question import LiveQuestion
-from tts_gym.live.solve import Answer, Solving, answer_question
 from tts_gym.serve.asked import Asked
 from tts_gym.serve.errors import RequestError
 from tts_gym.serve.limits import Limits
