@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -54,6 +53,7 @@ def gateway_process(*arguments):
     environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     said = []
+    reading = threading.Thread(target=process.stderr.read, daemon=True)
     try:
         for line in process.stderr:
             said.append(line)
@@ -61,11 +61,14 @@ def gateway_process(*arguments):
                 break
         else:
             raise AssertionError("".join(said))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        reading.start()
         yield found[1], process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(30)
+        if reading.ident is not None:
+            reading.join()
+        process.stderr.close()
 
 
 def memory(process):

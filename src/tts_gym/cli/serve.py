@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -138,6 +140,7 @@ def serve(
     offer = Offer.of(controller, trust)
     limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)
     plain = None if upstream is None else Plain(upstream, key)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         listening(host, port) as at,
         Upstream(backend_maker(settings, upstream, options), settings, concurrency) as reached,
