@@ -226,8 +226,8 @@ class LiveBranch:
                 return
             if isinstance(event, Delta):
                 self._take(_piece(event))
-                settings = self.source.settings
-                if self.intervals >= self._wanted + settings.ahead:
+                has_room = len(self.tokens) < self.source.room
+                if has_room and self.intervals >= self._wanted + self.source.settings.ahead:
                     self.source.engine.cancel(self._drawing)
                     self._count_cancelled()
                     self._drawing = None
