@@ -17,7 +17,7 @@ QUESTION = Question("q", "How many?", "1")
 @pytest.mark.parametrize("ahead", [0, 1, 3])
 @pytest.mark.parametrize("seed", range(10))
 def test_a_branch_is_cut_off_where_there_is_no_more_room(ahead, seed):
-    backend = ScriptedBackend({QUESTION.question: [Script(200, ["1"] * 19, "1")]}, INTERVAL, seed)
+    backend = ScriptedBackend({QUESTION.question: [Script(200, ["1"] * 19, "1")]}, INTERVAL, seed, longest=100)
     drawn = CollectionSettings("scripted", "scripted", 1, INTERVAL, max_tokens=ROOM)
     with live_model(backend, LiveSettings(drawn, ahead)) as model:
         episode = LiveEpisode(model.put(QUESTION), EpisodeRules(eager=True))
