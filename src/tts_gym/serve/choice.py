@@ -74,15 +74,17 @@ def _settings(headers: Mapping[str, str], body: Any, alias: str | None) -> dict[
     """What is given by any way, each once, by name."""
     if body is not None and not isinstance(body, dict):
         raise RequestError("tts is no object.", param="tts")
-    by_header = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
+    # A header may come twice.
+    settings = [(name.removeprefix(PREFIX), value) for name, value in headers.items() if name.startswith(PREFIX)]
+    settings += (body or {}).items()
+    settings += [] if alias is None else [("controller", alias)]
     given: dict[str, Any] = {}
-    for source in (by_header, body or {}, {} if alias is None else {"controller": alias}):
-        for name, value in source.items():
-            if name not in NAMES:
-                raise RequestError(f"There is no setting {name[:60]!r}: there are {', '.join(NAMES)}.", param=name[:60])
-            if name in given:
-                raise RequestError(f"The {name} is given twice: give it once.", param=name)
-            given[name] = value
+    for name, value in settings:
+        if name not in NAMES:
+            raise RequestError(f"There is no setting {name[:60]!r}: there are {', '.join(NAMES)}.", param=name[:60])
+        if name in given:
+            raise RequestError(f"The {name} is given twice: give it once.", param=name)
+        given[name] = value
     return given
 
 

@@ -59,7 +59,8 @@ class Gateway:
         self._in_flight = 0
 
     async def close(self) -> None:
-        """Leave the server for plain requests."""
+        """Leave the threads, and the server for plain requests."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self.plain is not None:
             await self.plain.close()
 
