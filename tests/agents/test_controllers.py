@@ -105,7 +105,7 @@ def test_the_signals_of_a_program_are_those_of_its_controllers(tmp_path):
 class Counting:
     """A controller of somebody's own."""
 
-    name, parameters, upper_bound, signals = "counting", {}, False, ()
+    name, parameters, defaults, upper_bound, signals, probes = "counting", {}, {}, False, (), True
 
     def __init__(self):
         self.runs = 0
@@ -117,13 +117,16 @@ class Counting:
         self.runs += 1
         return only("single").run(store, seeds, rules)
 
+    def answer(self, episode, texts):
+        return only("single").answer(episode, texts)
+
 
 def test_what_has_everything_that_a_controller_has_is_one(store_file):
     mine = Counting()
     assert len(evaluate(mine, store_file, seeds=2).rows) == 4 and mine.runs == 1
 
 
-@pytest.mark.parametrize("missing", ["identity", "signals", "run"])
+@pytest.mark.parametrize("missing", ["identity", "signals", "run", "answer"])
 def test_what_lacks_something_is_none(store_file, missing):
     kept = {name: value for name, value in vars(Counting).items() if name != missing}
     with pytest.raises(ControllerError, match="is no controller: .* everything that tts_gym.agents.Controller names"):

@@ -91,7 +91,7 @@ def test_each_runs_with_its_own_modules_in_workers(folders, name):
 
 def test_what_is_kept_of_one_is_not_taken_for_the_other(folders, tmp_path):
     for _ in range(2):
-        found = [evaluate(spec, "synthetic-small", 2, resume=tmp_path / "kept") for spec in specs(folders, "Solver")]
+        found = [evaluate(spec, "synthetic-small", 2, cache=tmp_path / "kept") for spec in specs(folders, "Solver")]
         assert [set(evaluation.rows["width"]) for evaluation in found] == [{1}, {2}]
     assert len(list((tmp_path / "kept").iterdir())) == 2
 

@@ -50,15 +50,17 @@ class ScriptedBackend:
         interval: tokens between two probes.
         seed: of the order in which answers arrive, and of their pieces.
         longest: most tokens of a piece.
+        sudden: probability that all the rest of a branch is the next piece.
         fail: why a request fails, or None, from the request.
         probes: as in ``Signals``.
     """
 
-    def __init__(self, scripts, interval, seed=0, longest=None, fail=lambda request: None, probes=True):
+    def __init__(self, scripts, interval, seed=0, longest=None, sudden=0.2, fail=lambda request: None, probes=True):
         self.model, self.tokenizer, self.context = "scripted", ScriptedTokenizer(), None
         self.signals = Signals(True, True, 3, True, True, False, probes)
         self._scripts = {self.tokenizer.encode(question + "\n"): list(each) for question, each in scripts.items()}
         self._interval, self._longest, self._fail = interval, longest or 2 * interval, fail
+        self._sudden = sudden
         self._begun = dict.fromkeys(self._scripts, 0)
         self._rng = np.random.default_rng(seed)
         self._pending = Pending(self.model, self.signals, None)
@@ -70,7 +72,8 @@ class ScriptedBackend:
         for request in self._pending.add(requests):
             self.requests.append(request)
             self._sent[request.key] = 0
-            self._left[request.key] = self._completion(request)
+            reason = self._fail(request)
+            self._left[request.key] = reason or self._completion(request)
         self.most_pending = max(self.most_pending, len(self._pending.requests))
 
     def arrived(self):
@@ -96,10 +99,9 @@ class ScriptedBackend:
 
     def _next(self, key):
         request, whole, sent = self._pending.requests[key], self._left[key], self._sent[key]
-        reason = self._fail(request)
-        if reason is not None:
-            return self._pending.fail(key, reason)
-        if request.stream and self._rng.random() < 0.8:
+        if isinstance(whole, str):
+            return self._pending.fail(key, whole)
+        if request.stream and sent < len(whole.tokens) and self._rng.random() >= self._sudden:
             end = min(len(whole.tokens), sent + int(self._rng.integers(1, self._longest)))
             self._sent[key] = end
             here = slice(sent, end)
@@ -111,8 +113,9 @@ class ScriptedBackend:
     def _completion(self, request):
         if request.sampling.temperature == 0:
             return self._forced(request)
-        question = tuple(token for token in request.prompt if token < FIRST)
-        written = [token for token in request.prompt if token >= FIRST]
+        asked = self.tokenizer.chat(request.messages) if request.messages else request.prompt
+        question = tuple(token for token in asked if token < FIRST)
+        written = [token for token in asked if token >= FIRST]
         if written:
             branch = written[0] - FIRST
         else:

@@ -116,6 +116,7 @@ def test_a_lost_connection_goes_on_from_what_has_come(ids):
     assert [asked["prompt"] for asked in asked_for] == [[*PROMPT, *tokens[:number]] for number in given]
     assert [asked["max_tokens"] for asked in asked_for] == [40 - number for number in given]
     assert results[0].prompt_tokens == len(PROMPT)
+    assert (whole.logprobs is not None) == ids
 
 
 def test_nothing_is_asked_for_where_all_had_come():

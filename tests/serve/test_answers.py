@@ -9,6 +9,7 @@ from fake_backend import FakeBackend
 from scripted_upstream import PLAIN, Thinker, ask, events, served, thinking, thought
 
 from tts_gym.collectors.settings import CollectionSettings
+from tts_gym.errors import LiveError
 from tts_gym.live.settings import LiveSettings
 from tts_gym.serve.app import make_app
 from tts_gym.serve.gateway import Gateway
@@ -215,3 +216,16 @@ def test_a_model_of_this_process_needs_no_server(monkeypatch):
             assert ask(client, model="fake", seed=3).json()["choices"] == seeded.json()["choices"]
             refused = ask(client, model="fake", n=2)
     assert refused.status_code == 400 and "n needs a server" in refused.json()["error"]["message"]
+
+
+def test_a_model_with_conversations_only_is_voted_on(monkeypatch):
+    with thinking(monkeypatch, kind="chat") as (client, script, _):
+        response = ask(client, temperature=1.25)
+        assert response.status_code == 200 and response.headers["x-tts-width"] == "3"
+        assert response.json()["choices"][0]["message"]["content"].replace(" ", "") == PLAIN.replace(" ", "")
+        assert [each["temperature"] for each in script.chats] == [1.25] * 3
+        assert [each["messages"] for each in script.chats] == [[{"role": "user", "content": "What is 6 * 7?"}]] * 3
+        refused = client.post("/completions", json={"model": "m", "prompt": "6 * 7 is"})
+        assert refused.status_code == 400 and "conversations only" in refused.json()["error"]["message"]
+    with pytest.raises(LiveError, match="cmc looks at answers"), thinking(monkeypatch, specs=["cmc"], kind="chat"):
+        pass

@@ -46,6 +46,7 @@ def test_a_gateway_serves_until_it_is_told_to_end(upstream, tokenizer):
         (["--upstream", "http://127.0.0.1:9/v1"], "does not list its models"),
         (["--upstream", "http://127.0.0.1:9/v1", "--model", "m", "-o", "tokenizer=/nowhere"], "tokenizer"),
         (["--model", "m", "--backend", "none"], "Unknown backend"),
+        (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "-o", "colour=red"], "does not take its options"),
         (["--upstream", "UPSTREAM", "-c", "sc"], "listed twice"),
         (["--upstream", "UPSTREAM", "-c", "nobody"], "Unknown controller"),
         (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "-c", "oracle"], "no controller but a bound"),

@@ -11,17 +11,19 @@ from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.help import App
 from tts_gym.cli.serve import serve
+from tts_gym.cli.solve import solve
 from tts_gym.cli.train import train
 from tts_gym.errors import TTSGymError
 
 app = App(
-    "Evaluate and train test-time-scaling controllers on replayed reasoning trajectories, and record these.",
+    "Evaluate and train test-time-scaling controllers on replayed reasoning trajectories, record these, and solve.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(evaluate)
 app.command()(collect)
 app.command()(train)
+app.command()(solve)
 app.command()(serve)
 app.add_typer(stores.app, name="stores")
 app.add_typer(answers.app, name="answers")

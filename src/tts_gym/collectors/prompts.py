@@ -51,10 +51,23 @@ def prompt_tokens(question: Question, prompting: Prompting, tokenizer: Tokenizer
         turns = [f"{text}\n{answer}\n\n" for text, answer in zip(asked, answers, strict=False)]
         system = f"{prompting.system}\n\n" if prompting.system else ""
         return tokenizer.encode_prompt(f"{system}{''.join(turns)}{asked[-1]}\n")
+    return tokenizer.chat(conversation(question, prompting))
+
+
+def conversation(question: Question, prompting: Prompting) -> list[dict[str, str]]:
+    """The turns that the model continues to answer a question.
+
+    Args:
+        question: what is asked.
+        prompting: how it is put.
+    """
     messages = [{"role": "system", "content": prompting.system}] if prompting.system else []
-    for text, answer in zip(asked, answers, strict=False):
-        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
-    return tokenizer.chat([*messages, {"role": "user", "content": asked[-1]}])
+    for text, answer in (*prompting.examples, *question.examples):
+        messages += [
+            {"role": "user", "content": prompting.template.replace("{question}", text)},
+            {"role": "assistant", "content": answer},
+        ]
+    return [*messages, {"role": "user", "content": prompting.template.replace("{question}", question.question)}]
 
 
 class ProbePrompts:

@@ -40,7 +40,7 @@ class Question:
     Attributes:
         id: a name that no other question has.
         question: its text.
-        gold: the correct answer.
+        gold: the correct answer; empty where a question is asked whose answer nobody knows.
         examples: worked examples, (question, answer) each, that come before it.
         scorer: what decides which answers are right, see ``tasks``; the rules of ``answers`` where there is none.
     """
@@ -68,13 +68,14 @@ def usual_rule(source: str) -> str:
     return source.partition("?")[0] if source.startswith(REASONING_GYM) else "auto"
 
 
-def read_questions(source: str, columns: Columns | None = None) -> list[Question]:
+def read_questions(source: str, columns: Columns | None = None, gold_needed: bool = True) -> list[Question]:
     """Read questions.
 
     Args:
         source: a ``.jsonl``, ``.csv`` or ``.parquet`` file; ``reasoning-gym:TASK?size=50&seed=1`` with the arguments of
             the task; or ``OWNER/NAME?split=train&name=CONFIG``, a dataset on the Hugging Face hub.
         columns: names of the columns.
+        gold_needed: whether every question has a gold answer; else it is empty where there is none.
 
     Raises:
         CollectionError: the source is missing or damaged, has no questions, or one without text or correct answer.
@@ -90,7 +91,7 @@ def read_questions(source: str, columns: Columns | None = None) -> list[Question
         rows = _hub_rows(source)
     else:
         raise CollectionError(f"{source} does not exist: give a file, {REASONING_GYM}TASK, or a dataset OWNER/NAME.")
-    questions = [_question(row, number, source, columns) for number, row in enumerate(rows)]
+    questions = [_question(row, number, source, columns, gold_needed) for number, row in enumerate(rows)]
     if not questions:
         raise CollectionError(f"{source} holds no questions: give at least one.")
     seen: set[str] = set()
@@ -101,7 +102,7 @@ def read_questions(source: str, columns: Columns | None = None) -> list[Question
     return questions
 
 
-def _question(row: Any, number: int, source: str, columns: Columns) -> Question:
+def _question(row: Any, number: int, source: str, columns: Columns, gold_needed: bool) -> Question:
     place = f"{source}, question {number}"
     if not isinstance(row, Mapping):
         raise CollectionError(f"{place} is {short(row)}: it must be an object.")
@@ -115,7 +116,7 @@ def _question(row: Any, number: int, source: str, columns: Columns) -> Question:
     return Question(
         id=_text(row, columns.id, place) if columns.id in row else str(number),
         question=_text(row, columns.question, place),
-        gold=_text(row, columns.gold, place),
+        gold=_text(row, columns.gold, place) if gold_needed or row.get(columns.gold) else "",
         examples=pairs,
         scorer=row[columns.scorer] if columns.scorer else None,
     )

@@ -6,7 +6,7 @@ What comes from the model is taken in by the engine's thread; whoever waits for 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tts_gym.collectors.prompts import ProbePrompts
 from tts_gym.collectors.signals import interval_signals
 from tts_gym.errors import BackendError, LiveError
-from tts_gym.live.engine import Engine, Ticket
+from tts_gym.live.engine import Conversation, Engine, Prompt, Ticket
 from tts_gym.live.settings import LiveSettings
 from tts_gym.llm.backend import Completion, Delta, Result, Sampling
 
@@ -59,17 +59,25 @@ class Source:
         engine: the model.
         settings: how they are drawn.
         prompts: makes the prompts of probes.
-        prompt: token ids that every branch continues.
+        prompt: what every branch continues; of a conversation, branches are drawn in one request each, without pauses.
         room: most tokens of a branch.
-        probes: whether answers are forced on the way.
     """
 
     engine: Engine
     settings: LiveSettings
     prompts: ProbePrompts
-    prompt: tuple[int, ...]
+    prompt: Prompt
     room: int
-    probes: bool
+
+    @property
+    def probes(self) -> bool:
+        """Whether a branch can be gone on with from any token, so that answers can be forced on the way."""
+        return not isinstance(self.prompt, Conversation)
+
+    def prefix(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Token ids of the prompt with the first tokens of a branch."""
+        assert not isinstance(self.prompt, Conversation)
+        return (*self.prompt, *tokens)
 
 
 @dataclass(eq=False)
@@ -185,7 +193,8 @@ class LiveBranch:
     def _draw(self) -> None:
         source, drawn = self.source, self.source.settings.drawn
         ahead = source.settings.ahead
-        end = source.room if ahead else min(source.room, self._wanted * drawn.interval)
+        streams = ahead > 0 or not source.probes
+        end = source.room if streams else min(source.room, self._wanted * drawn.interval)
         sampling = Sampling(
             max_tokens=end - len(self.tokens),
             temperature=drawn.temperature,
@@ -196,13 +205,14 @@ class LiveBranch:
             top_logprobs=min(drawn.top_logprobs, source.engine.backend.signals.top_logprobs),
         )
         self._from = len(self.tokens)
-        self._drawing = self._hand_in((*source.prompt, *self.tokens), sampling, self._drawn, stream=ahead > 0)
+        prompt = source.prefix(self.tokens) if source.probes else source.prompt
+        self._drawing = self._hand_in(prompt, sampling, self._drawn, streams)
 
     def _probe(self, depth: int) -> None:
         if depth in self._probing:
             return
         probing, interval = self.source.settings.drawn.probing, self.source.settings.drawn.interval
-        prefix = np.array([*self.source.prompt, *self.tokens[: depth * interval]], np.int32)
+        prefix = np.array(self.source.prefix(self.tokens[: depth * interval]), np.int32)
         prompt = (*prefix.tolist(), *self.source.prompts.suffix(prefix))
         sampling = Sampling(max_tokens=probing.max_tokens, temperature=0.0, stop=probing.stop)
         self._probing[depth] = self._hand_in(
@@ -211,7 +221,7 @@ class LiveBranch:
 
     def _hand_in(
         self,
-        prompt: tuple[int, ...],
+        prompt: Prompt,
         sampling: Sampling,
         listener: Callable[[Delta | Result], None],
         stream: bool,
@@ -226,8 +236,9 @@ class LiveBranch:
                 return
             if isinstance(event, Delta):
                 self._take(_piece(event))
-                has_room = len(self.tokens) < self.source.room
-                if has_room and self.intervals >= self._wanted + self.source.settings.ahead:
+                source = self.source
+                has_room = source.probes and len(self.tokens) < source.room
+                if has_room and self.intervals >= self._wanted + source.settings.ahead:
                     self.source.engine.cancel(self._drawing)
                     self._count_cancelled()
                     self._drawing = None
@@ -241,7 +252,9 @@ class LiveBranch:
     def _count_cancelled(self) -> None:
         """Count the prompt of what is being drawn, which is cancelled, if the model has come past it."""
         if self._drawing is not None and len(self.tokens) > self._from:
-            self.spent.prompt += len(self._drawing.request.prompt)
+            request = self._drawing.request
+            prompt = request.prompt or self.source.engine.backend.tokenizer.chat(request.messages)
+            self.spent.prompt += len(prompt)
 
     def _end(self, result: Result) -> None:
         """Take what a request for tokens came to."""
@@ -253,8 +266,8 @@ class LiveBranch:
         self._tries = 0
         self._take(_after(completion, len(self.tokens) - self._from))
         if completion.finish_reason == "stop" or len(self.tokens) >= self.source.room:
-            before = self.tokens[: self._from]
-            decoded = self.source.engine.backend.tokenizer.decode_after(self.source.prompt, before) if before else ""
+            before, tokenizer = self.tokens[: self._from], self.source.engine.backend.tokenizer
+            decoded = tokenizer.decode_after(self.source.prefix(()), before) if before else ""
             self.text = decoded + completion.text
             self.finish_reason = completion.finish_reason
             self._goes_on = False
@@ -280,7 +293,9 @@ class LiveBranch:
 
     def _failed(self, reason: str) -> None:
         self._tries += 1
-        if self._tries == TRIES:
+        if not self.source.probes and self.tokens:
+            self.error = f"it was broken off, and a conversation cannot be gone on with within an answer: {reason}"
+        elif self._tries == TRIES:
             self.error = f"a request failed {TRIES} times, the last time because {reason}"
 
     def _take(self, new: Completion) -> None:

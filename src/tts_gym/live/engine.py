@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling
 
 Listener = Callable[[Delta | Result], None]
 """Is told in the engine's thread what has come of a request: any number of deltas, then a result."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a model with conversations only goes on with.
+
+    Attributes:
+        messages: turns with ``role`` and ``content``.
+    """
+
+    messages: tuple[Mapping[str, Any], ...]
+
+
+Prompt = tuple[int, ...] | Conversation
 
 
 @dataclass(eq=False)
@@ -54,12 +69,12 @@ class Engine:
         self._thread.start()
 
     def submit(
-        self, prompt: tuple[int, ...], sampling: Sampling, listener: Listener, stream: bool = False, first: bool = False
+        self, prompt: Prompt, sampling: Sampling, listener: Listener, stream: bool = False, first: bool = False
     ) -> Ticket:
         """Hand in a request.
 
         Args:
-            prompt: token ids.
+            prompt: token ids, or a conversation where the backend has conversations only.
             sampling: how tokens are drawn.
             listener: is told what comes of it.
             stream: whether partial results are wanted.
@@ -68,10 +83,12 @@ class Engine:
         Raises:
             BackendError: the engine is closed, or its backend cannot go on.
         """
-        ticket = Ticket(Request(next(self._keys), prompt, sampling, stream=stream), listener)
+        key = next(self._keys)
+        ids, messages = ((), prompt.messages) if isinstance(prompt, Conversation) else (prompt, ())
+        ticket = Ticket(Request(key, ids, sampling, stream=stream, messages=messages), listener)
         with self._changed:
             if self._closing or self._down is not None:
-                raise BackendError(self._down or f"The engine of {self.backend.model} is closed: make a new one.")
+                raise BackendError(self._down or f"the engine of {self.backend.model} is closed")
             (self._waiting.appendleft if first else self._waiting.append)(ticket)
             self._changed.notify()
         self.backend.wake()
@@ -108,38 +125,33 @@ class Engine:
         self._thread.join()
 
     def _run(self) -> None:
-        while self._take_orders():
-            try:
-                arrived = self.backend.arrived()
-            except BackendError as error:
-                self._fail(error)
-                continue
-            for event in arrived:
-                self._tell(event)
+        try:
+            while self._take_orders():
+                for event in self.backend.arrived():
+                    self._tell(event)
+            self.backend.cancel([*self._running, *self._cancelled])
+            self._fail(f"the engine of {self.backend.model} is closed")
+        except Exception as error:  # Whatever a backend raises, nobody must wait for it for ever.
+            self._fail(f"{self.backend.model} cannot go on: {error or type(error).__name__}")
 
     def _take_orders(self) -> bool:
         """Wait for something to do, and hand it to the backend; return whether there will be more."""
         with self._changed:
             while not (self._waiting or self._running or self._cancelled or self._closing):
                 self._changed.wait()
-            cancelled, self._cancelled = self._cancelled, []
             if self._closing:
-                cancelled += self._running
-                self._running.clear()
-                self._waiting.clear()
+                return False
+            cancelled, self._cancelled = self._cancelled, []
             added: list[Ticket] = []
             while self._waiting and len(self._running) < self._concurrency:
                 ticket = self._waiting.popleft()
                 self._running[ticket.request.key] = ticket
                 added.append(ticket)
-        try:
-            if cancelled:
-                self.backend.cancel(cancelled)
-            if added:
-                self.backend.submit([ticket.request for ticket in added])
-        except BackendError as error:
-            self._fail(error)
-        return not self._closing
+        if cancelled:
+            self.backend.cancel(cancelled)
+        if added:
+            self.backend.submit([ticket.request for ticket in added])
+        return True
 
     def _tell(self, event: Delta | Result) -> None:
         with self._changed:
@@ -148,12 +160,12 @@ class Engine:
         if ticket is not None:
             ticket.listener(event)
 
-    def _fail(self, error: BackendError) -> None:
-        """Let every request fail, as the backend cannot go on."""
+    def _fail(self, reason: str) -> None:
+        """Let every request fail, and take no others, as the backend cannot go on."""
         with self._changed:
-            self._down = str(error)
+            self._down = reason
             failed = [*self._running.values(), *self._waiting]
             self._running.clear()
             self._waiting.clear()
         for ticket in failed:
-            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=str(error)))
+            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=reason))

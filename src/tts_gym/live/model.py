@@ -10,13 +10,13 @@ import numpy as np
 
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import AnswerReader, answer_reader
-from tts_gym.collectors.prompts import ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import ProbePrompts, conversation, prompt_tokens
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.signals import recordable_signals
 from tts_gym.errors import LiveError
 from tts_gym.live.branch import Source
 from tts_gym.live.classes import GrowingClasses
-from tts_gym.live.engine import Engine
+from tts_gym.live.engine import Conversation, Engine, Prompt
 from tts_gym.live.question import LiveQuestion
 from tts_gym.live.reading import AnswersOf
 from tts_gym.live.settings import LiveSettings
@@ -61,15 +61,18 @@ class LiveModel:
         Raises:
             LiveError: the question leaves no room for an answer.
         """
-        prompt = prompt_tokens(question, self.settings.drawn.prompting, self.engine.backend.tokenizer)
+        prompting, tokenizer = self.settings.drawn.prompting, self.engine.backend.tokenizer
+        prompt: Prompt = Conversation(tuple(conversation(question, prompting)))
+        if self.has_probes:
+            prompt = prompt_tokens(question, prompting, tokenizer)
         return self.begin(question, prompt, deadline)
 
-    def begin(self, question: Question, prompt: tuple[int, ...], deadline: float | None = None) -> LiveQuestion:
-        """Put a question whose prompt is ready to the model; nothing is drawn yet.
+    def begin(self, question: Question, prompt: Prompt, deadline: float | None = None) -> LiveQuestion:
+        """Have a prompt gone on with; nothing is drawn yet.
 
         Args:
-            question: what is asked; its text is what answers are read by.
-            prompt: token ids that every branch continues.
+            question: what is asked; its text tells what a forced answer may look like.
+            prompt: what every branch continues.
             deadline: seconds from now on after which it ends; None for no limit.
 
         Raises:
@@ -77,20 +80,17 @@ class LiveModel:
         """
         drawn, backend = self.settings.drawn, self.engine.backend
         prompts = ProbePrompts(drawn.probing, backend.tokenizer)
-        room = drawn.max_tokens
-        if backend.context is not None:
-            room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
-        if room < 1:
-            raise LiveError(f"Question {question.id!r} has {len(prompt)} tokens and leaves no room in the context.")
+        room, in_reasoning = drawn.max_tokens, False
+        if not isinstance(prompt, Conversation):
+            in_reasoning = prompts.is_open(np.array(prompt, np.int32))
+            if backend.context is not None:
+                room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
+            if room < 1:
+                raise LiveError(f"Question {question.id!r} has {len(prompt)} tokens and leaves no room in the context.")
         answers = AnswersOf(
-            question.question,
-            self.reader,
-            backend.tokenizer,
-            drawn.probing.suffix,
-            self.signals,
-            prompts.is_open(np.array(prompt, np.int32)),
+            question.question, self.reader, backend.tokenizer, drawn.probing.suffix, self.signals, in_reasoning
         )
-        source = Source(self.engine, self.settings, prompts, prompt, room, backend.signals.probes)
+        source = Source(self.engine, self.settings, prompts, prompt, room)
         return LiveQuestion(question, source, answers, GrowingClasses(self.same), deadline)
 
 

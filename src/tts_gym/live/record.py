@@ -7,8 +7,10 @@ recorded order, the controller that made the record decides as it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
+from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.live.branch import LiveBranch
 from tts_gym.live.question import LiveQuestion
@@ -20,23 +22,30 @@ UNFINISHED = "unfinished"
 def recorded_question(live: LiveQuestion, keep_text: bool = False) -> RecordedQuestion | None:
     """What was written of a question, answers as the first ones of their classes; None where nothing was.
 
+    Where nobody knows the gold answer, the answer of most branches that ended stands for it; where none ended with one,
+    there is no record.
+
     Args:
         live: the question; nothing of it runs any more.
         keep_text: whether to keep the texts of the branches.
     """
     question = live.asked
     branches = [_recorded(live, branch, keep_text) for branch in live.branches if branch.tokens or branch.ended]
-    return RecordedQuestion(question.id, question.question, question.gold, branches) if branches else None
+    given = Counter(branch.final_answer for branch in branches if branch.final_answer is not None)
+    gold = question.gold or next((answer for answer, _ in given.most_common(1)), None)
+    if not branches or gold is None:
+        return None
+    return RecordedQuestion(question.id, question.question, gold, branches)
 
 
-def grouping(same: Callable[[str, str], bool]) -> Callable[[list[str], str], list[int]]:
+def grouping(same: Callable[[str, str], bool]) -> Grouping:
     """Classes of recorded answers: each is one of its own, but the gold answer joins the first that it equals.
 
     Args:
         same: whether an answer is the gold answer.
     """
 
-    def classes(answers: list[str], gold: str) -> list[int]:
+    def classes(answers: Sequence[str], gold: str) -> list[int]:
         twin = next((answer for answer in answers if answer != gold and same(answer, gold)), gold)
         numbers: dict[str, int] = {}
         return [numbers.setdefault(twin if answer == gold else answer, len(numbers) + 1) for answer in answers]

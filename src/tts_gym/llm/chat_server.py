@@ -43,7 +43,7 @@ class ChatServer(OpenAIBackend):
     def __init__(
         self,
         model: str,
-        base_url: str = "https://api.openai.com/v1",
+        base_url: str = "http://127.0.0.1:8000/v1",
         tokenizer: str | None = None,
         api_key: str | None = None,
         concurrency: int = 64,

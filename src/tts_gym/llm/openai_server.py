@@ -26,7 +26,7 @@ VLLM_OPTIONS = {
 }
 """What vLLM takes beyond OpenAI's interface: token ids come back, and no defaults of the model change the sampling."""
 
-PROBES: tuple[tuple[dict[str, Any], int | None], ...] = (
+TRIALS: tuple[tuple[dict[str, Any], int | None], ...] = (
     (VLLM_OPTIONS, 20),
     (VLLM_OPTIONS, 5),
     ({}, 20),
@@ -88,7 +88,7 @@ class OpenAIServer(OpenAIBackend):
         self._one_by_one = False
         self._warned = False
         try:
-            self.signals, self._told, streams = self._wait(self._probe(seeds))
+            self.signals, self._told, streams = self._wait(self._try(seeds))
             if timeout is None and not streams:
                 self._pulse.timeout = WHOLE_TIMEOUT
             self.context: int | None = self._wait(self._context())
@@ -114,12 +114,12 @@ class OpenAIServer(OpenAIBackend):
     def _create(self) -> Any:
         return self._client.completions.with_streaming_response.create
 
-    async def _probe(self, seeds: bool) -> tuple[Signals, dict[str, Any], bool]:
+    async def _try(self, seeds: bool) -> tuple[Signals, dict[str, Any], bool]:
         """What the server can give, what to send it beside a request, and whether it streams."""
         prompt = self.tokenizer.encode_prompt("The answer is")
         create = self._client.with_options(max_retries=1).completions.with_streaming_response.create
         where = f"The server at {self._url}"
-        for streaming, (options, top) in product((STREAMED, {}), PROBES):
+        for streaming, (options, top) in product((STREAMED, {}), TRIALS):
             told = {**streaming, "extra_body": options}
             wanted = told if top is None else {**told, "logprobs": top}
             request = {"model": self.model, "prompt": prompt, "max_tokens": 1, "temperature": 0, **wanted}

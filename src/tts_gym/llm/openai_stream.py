@@ -45,6 +45,9 @@ class Stream:
         """The request for what is missing yet; None if nothing is."""
         if self._part.read_ids is not None:
             self._part.text = self._part.text[: self._characters]
+            # Of which words the log-probabilities were that had come, nobody tells.
+            self._part.logprobs, self._part.top_logprobs = None, []
+            self._logprobs = self._logprobs and not self._characters
         ids = (self._part.token_ids if self._part.read_ids is None else self._part.read_ids) or []
         room = self._request.sampling.max_tokens - len(ids)
         if room < 1:

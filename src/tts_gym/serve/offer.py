@@ -10,8 +10,8 @@ from tts_gym.agents.controller import Controller, ProgramController
 from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.specs import parse_spec
 from tts_gym.errors import ControllerError, LiveError
+from tts_gym.live.answering import Solving
 from tts_gym.live.model import LiveModel
-from tts_gym.live.solve import Solving
 from tts_gym.serve.errors import RequestError
 
 

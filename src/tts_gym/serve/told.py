@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tts_gym.answers.sections import CLOSING, OPENING
+from tts_gym.live.answering import Answer
 from tts_gym.live.branch import LiveBranch
 from tts_gym.live.question import LiveQuestion
-from tts_gym.live.solve import Answer
 from tts_gym.serve.asked import Asked, Endpoint
 from tts_gym.serve.choice import PREFIX
 
@@ -189,7 +189,9 @@ def _shown(live: LiveQuestion, answer: Answer) -> tuple[str, str] | None:
 
 
 def _written(branch: LiveBranch) -> str:
-    return branch.source.engine.backend.tokenizer.decode_after(branch.source.prompt, branch.tokens)
+    source = branch.source
+    before = source.prefix(()) if source.probes else ()
+    return source.engine.backend.tokenizer.decode_after(before, branch.tokens)
 
 
 def _pieces(text: str) -> Iterator[str]:

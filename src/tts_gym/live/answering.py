@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -131,7 +131,9 @@ class Solved:
     record: RecordedQuestion | None
 
 
-def solve(questions: Iterable[Question], solving: Solving, model: LiveModel, at_once: int = 64) -> Iterator[Solved]:
+def answer_all(
+    questions: Iterable[Question], solving: Solving, model: LiveModel, at_once: int = 64
+) -> Generator[Solved]:
     """Answer questions, each in an episode of its own.
 
     Args:
@@ -220,8 +222,8 @@ def _answer(episode: LiveEpisode, text: str | None, seconds: float) -> Answer:
         id=live.asked.id,
         answer=answer,
         text=_text_of(episode, answer),
-        tokens=count[TOKENS],
-        sequential_tokens=count[SEQUENTIAL],
+        tokens=int(count[TOKENS]),
+        sequential_tokens=int(count[SEQUENTIAL]),
         width=count[WIDTH],
         probes=count[PROBES],
         generated=spent.generated,

@@ -1,0 +1,72 @@
+"""Answers in a file of JSON lines, which an interrupted run goes on with."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tts_gym.errors import LiveError
+from tts_gym.files import read_whole, write_whole
+
+
+class AnswerFile:
+    """A line an answer, each written as it is given, with a hash of the run that it is of.
+
+    Attributes:
+        path: the file.
+        rows: the answers that are there, by the id of their question. Those that failed are not: they are tried again.
+    """
+
+    def __init__(self, path: Path, run: str, fresh: bool = False) -> None:
+        """Read what is there; a line that was cut off counts as none.
+
+        Args:
+            path: the file, new or of the same run.
+            run: hash of what the answers depend on.
+            fresh: throw away the answers of another run, or of this one.
+
+        Raises:
+            LiveError: the file holds answers of another run, or something else.
+        """
+        self.path, self._run = path, run
+        self.rows: dict[str, dict[str, Any]] = {}
+        found = _rows(path) if path.exists() else []
+        if found and not fresh:
+            if any(row["run"] != run for row in found):
+                raise LiveError(
+                    f"{path} holds answers of another run (other questions may be added, nothing else may differ): "
+                    "choose another file, or begin anew with --fresh."
+                )
+            self.rows = {row["id"]: row for row in found if row["error"] is None}
+        write_whole(path, b"".join(map(_line, self.rows.values())))
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write an answer, which survives a crash.
+
+        Args:
+            row: the answer, as JSON holds it.
+        """
+        row = {"run": self._run, **row}
+        with self.path.open("ab") as file:
+            file.write(_line(row))
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows[row["id"]] = row
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row).encode() + b"\n"
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of answers, but for one that was cut off at its end."""
+    *whole, rest = read_whole(path, LiveError).split(b"\n")
+    try:
+        rows = [json.loads(line) for line in whole]
+        if not all(isinstance(row["id"], str) and {"run", "error"} <= row.keys() for row in rows):
+            raise ValueError("no answer")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LiveError(f"{path} holds something else than answers: choose another file.") from error
+    return rows
