@@ -117,6 +117,8 @@ def serving(script):
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         script.kill = server.server_close
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+            thread.join()

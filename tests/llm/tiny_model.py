@@ -14,10 +14,9 @@ TEMPLATE = (
 )
 
 
-def make_tiny_model(folder: Path, context: int = 512) -> Path:
-    import torch
+def make_tiny_tokenizer(folder: Path):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -29,7 +28,14 @@ def make_tiny_model(folder: Path, context: int = 512) -> Path:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|pad|>")
     fast.chat_template = TEMPLATE
     fast.save_pretrained(folder)
+    return fast
 
+
+def make_tiny_model(folder: Path, context: int = 512) -> Path:
+    import torch
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+    fast = make_tiny_tokenizer(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(fast),

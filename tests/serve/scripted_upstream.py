@@ -107,17 +107,19 @@ class Thinker(Script):
             }
             return
         told = {"id": "up", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-        for piece in PLAIN.split(" "):
+        *pieces, last = PLAIN.split(" ")
+        for piece in (*pieces, last):
             time.sleep(self.pause)
-            document = {**told, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+            reason = "stop" if piece is last else None
+            document = {**told, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": reason}]}
             yield f"data: {json.dumps(document)}\n\n".encode()
         yield b"data: [DONE]\n\n"
 
 
 @contextmanager
-def gateway_to(url, specs=("sc:n=3",), key=None, options=None, branches=8, **limits):
+def gateway_to(url, specs=("sc:n=3",), key=None, options=None, branches=8, kind="openai", **limits):
     """The address of a gateway, up to and with ``/v1``, and the gateway."""
-    drawn = CollectionSettings("openai", "m", branches=branches, interval=INTERVAL, max_tokens=400)
+    drawn = CollectionSettings(kind, "m", branches=branches, interval=INTERVAL, max_tokens=400)
     settings = LiveSettings(drawn)
     options = {"retries": 1, "timeout": 2.0, **(options or {})}
     with Upstream(backend_maker(settings, url, options), settings, 64) as upstream:

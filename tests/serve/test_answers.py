@@ -2,9 +2,20 @@
 
 import threading
 
+import httpx
 import pytest
 from completion_server import until
-from scripted_upstream import PLAIN, Thinker, ask, events, thinking, thought
+from fake_backend import FakeBackend
+from scripted_upstream import PLAIN, Thinker, ask, events, served, thinking, thought
+
+from tts_gym.collectors.settings import CollectionSettings
+from tts_gym.errors import LiveError
+from tts_gym.live.settings import LiveSettings
+from tts_gym.serve.app import make_app
+from tts_gym.serve.gateway import Gateway
+from tts_gym.serve.limits import Limits
+from tts_gym.serve.offer import Offer
+from tts_gym.serve.upstream import Upstream
 
 pytest.importorskip("fastapi")
 
@@ -187,3 +198,34 @@ def test_requests_at_a_time_are_bounded(monkeypatch):
         assert response.status_code == 429 and response.headers["retry-after"] == "1"
         first.join()
         assert ask(client).status_code == 200
+
+
+def test_a_model_of_this_process_needs_no_server(monkeypatch):
+    drawn = CollectionSettings("fake", "fake", branches=4, interval=20, max_tokens=400)
+    with Upstream(FakeBackend, LiveSettings(drawn), 64) as upstream:
+        gateway = Gateway("fake", upstream, None, Offer.of(["sc:n=3", "cmc"]), Limits())
+        with served(make_app(gateway), 5.0) as url, httpx.Client(base_url=url) as client:
+            for model in ("fake", "fake@cmc:beta=0"):
+                response = ask(client, model=model)
+                assert (
+                    response.status_code == 200
+                    and "final answer is" in response.json()["choices"][0]["message"]["content"]
+                )
+            seeded = ask(client, model="fake", seed=3)
+            assert seeded.status_code == 200
+            assert ask(client, model="fake", seed=3).json()["choices"] == seeded.json()["choices"]
+            refused = ask(client, model="fake", n=2)
+    assert refused.status_code == 400 and "n needs a server" in refused.json()["error"]["message"]
+
+
+def test_a_model_with_conversations_only_is_voted_on(monkeypatch):
+    with thinking(monkeypatch, kind="chat") as (client, script, _):
+        response = ask(client, temperature=1.25)
+        assert response.status_code == 200 and response.headers["x-tts-width"] == "3"
+        assert response.json()["choices"][0]["message"]["content"].replace(" ", "") == PLAIN.replace(" ", "")
+        assert [each["temperature"] for each in script.chats] == [1.25] * 3
+        assert [each["messages"] for each in script.chats] == [[{"role": "user", "content": "What is 6 * 7?"}]] * 3
+        refused = client.post("/completions", json={"model": "m", "prompt": "6 * 7 is"})
+        assert refused.status_code == 400 and "conversations only" in refused.json()["error"]["message"]
+    with pytest.raises(LiveError, match="cmc looks at answers"), thinking(monkeypatch, specs=["cmc"], kind="chat"):
+        pass

@@ -92,6 +92,7 @@ def test_a_body_without_end_is_refused(gate):
         ({"x-tts-controller": "cmc:beta=7"}, "beta"),
         ({"x-tts-controller": "cmc:beta"}, "name=value"),
         ({"x-tts-controller": "cmc:beta=0.1,beta=0.2"}, "once"),
+        ([("x-tts-budget", "5"), ("x-tts-budget", "6")], "twice"),
         ({"x-tts-controller": "cmc:nothing=1"}, "no parameter nothing"),
         ({"x-tts-controller": "cmc:beta=0.1", "x-tts-beta": "0.2"}, "twice"),
         ({"x-tts-beta": "0.5"}, "sc has no parameter beta"),

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from typing import Annotated
 
 import typer
 
-from tts_gym.cli.options import read_option
+from tts_gym.cli import drawing as options
+from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.collectors.settings import CollectionSettings, Probing
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.errors import LiveError
+from tts_gym.live.api import MOST_BRANCHES
 from tts_gym.live.settings import LiveSettings
 from tts_gym.registry import BACKENDS
 
-DEFAULTS = CollectionSettings(backend="vllm", model="", branches=64)
-
-DRAWS = "Branches"
-ANSWERS = "Probes and answers"
 LIMITS = "Limits of a request"
-"""Panels of the help."""
+"""Panel of the help."""
 
 
 def serve(
@@ -43,10 +43,7 @@ def serve(
         str | None,
         typer.Option(help=f"What runs the model: {', '.join(BACKENDS)}; with --upstream openai by default, else vllm."),
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("-o", "--option", metavar="NAME=VALUE", help="Option of the backend, such as tokenizer=PATH."),
-    ] = None,
+    option: options.BackendOptions = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8001,
     api_key: Annotated[
@@ -56,39 +53,22 @@ def serve(
     trust: Annotated[
         bool, typer.Option("--trust", help="Run candidates in files as your own code, without a jail.")
     ] = False,
-    interval: Annotated[
-        int, typer.Option(min=1, help="Tokens between two probes (Δ).", rich_help_panel=DRAWS)
-    ] = DEFAULTS.interval,
-    temperature: Annotated[
-        float, typer.Option(min=0, help="Where a request gives none.", rich_help_panel=DRAWS)
-    ] = DEFAULTS.temperature,
-    top_p: Annotated[float, typer.Option(help="Where a request gives none.", rich_help_panel=DRAWS)] = DEFAULTS.top_p,
-    top_k: Annotated[
-        int, typer.Option(min=0, help="Where a request gives none; 0 for all tokens.", rich_help_panel=DRAWS)
-    ] = DEFAULTS.top_k,
-    top_logprobs: Annotated[
-        int,
-        typer.Option(min=0, help="Most likely tokens behind topk_confidence; 0 leaves it out.", rich_help_panel=DRAWS),
-    ] = DEFAULTS.top_logprobs,
+    interval: options.Interval = DEFAULTS.interval,
+    temperature: options.Temperature = DEFAULTS.temperature,
+    top_p: options.TopP = DEFAULTS.top_p,
+    top_k: options.TopK = DEFAULTS.top_k,
+    top_logprobs: options.TopLogprobs = DEFAULTS.top_logprobs,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Requests to the backend at a time.", rich_help_panel=DRAWS)
+        int, typer.Option(min=1, help="Requests to the backend at a time.", rich_help_panel=options.MACHINES)
     ] = 256,
-    probe_suffix: Annotated[
-        str, typer.Option(help="What the model is made to say before it answers.", rich_help_panel=ANSWERS)
-    ] = DEFAULTS.probing.suffix,
-    probe_tokens: Annotated[
-        int, typer.Option(min=1, help="Most tokens of a probe.", rich_help_panel=ANSWERS)
-    ] = DEFAULTS.probing.max_tokens,
-    answers: Annotated[
-        str,
-        typer.Option(
-            help="How answers are found: auto, boxed, final-answer, choice, regex:PATTERN or the name of a benchmark.",
-            rich_help_panel=ANSWERS,
-        ),
-    ] = DEFAULTS.answers,
+    probe_suffix: options.ProbeSuffix = DEFAULTS.probing.suffix,
+    probe_tokens: options.ProbeTokens = DEFAULTS.probing.max_tokens,
+    answers: options.Answers = None,
+    tensor_parallel_size: options.TensorParallelSize = None,
+    request_timeout: options.RequestTimeout = None,
     branches: Annotated[
         int, typer.Option("-n", "--branches", min=1, help="Most branches.", rich_help_panel=LIMITS)
-    ] = DEFAULTS.branches,
+    ] = MOST_BRANCHES,
     max_tokens: Annotated[
         int, typer.Option(min=1, help="Most tokens of a branch.", rich_help_panel=LIMITS)
     ] = DEFAULTS.max_tokens,
@@ -116,10 +96,10 @@ def serve(
         raise typer.BadParameter("give one of them, or both", param_hint="--upstream, --model")
     kind = backend or ("vllm" if upstream is None else "openai")
     BACKENDS.check(kind)
-    options = dict(map(read_option, option or ()))
-    key = options.get("api_key", os.environ.get("OPENAI_API_KEY"))
+    told = options.backend_options(kind, option, request_timeout, tensor_parallel_size)
+    key = told.get("api_key", os.environ.get("OPENAI_API_KEY"))
     if upstream is not None:
-        options.setdefault("concurrency", concurrency)
+        told.setdefault("concurrency", concurrency)
     name = model or only_model(str(upstream), key)
     drawn = CollectionSettings(
         backend=kind,
@@ -131,15 +111,16 @@ def serve(
         top_k=top_k,
         max_tokens=max_tokens,
         top_logprobs=top_logprobs,
-        answers=answers,
+        answers=answers or DEFAULTS.answers,
         probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens),
     )
     settings = LiveSettings(drawn)
     offer = Offer.of(controller, trust)
     limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)
     plain = None if upstream is None else Plain(upstream, key)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         listening(host, port) as at,
-        Upstream(backend_maker(settings, upstream, options), settings, concurrency) as reached,
+        Upstream(backend_maker(settings, upstream, told), settings, concurrency) as reached,
     ):
         run(Gateway(name, reached, plain, offer, limits), at, api_key)

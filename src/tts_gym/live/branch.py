@@ -236,8 +236,9 @@ class LiveBranch:
                 return
             if isinstance(event, Delta):
                 self._take(_piece(event))
-                settings = self.source.settings
-                if self.source.probes and self.intervals >= self._wanted + settings.ahead:
+                source = self.source
+                has_room = source.probes and len(self.tokens) < source.room
+                if has_room and self.intervals >= self._wanted + source.settings.ahead:
                     self.source.engine.cancel(self._drawing)
                     self._count_cancelled()
                     self._drawing = None
@@ -251,7 +252,9 @@ class LiveBranch:
     def _count_cancelled(self) -> None:
         """Count the prompt of what is being drawn, which is cancelled, if the model has come past it."""
         if self._drawing is not None and len(self.tokens) > self._from:
-            self.spent.prompt += len(self._drawing.request.prompt)
+            request = self._drawing.request
+            prompt = request.prompt or self.source.engine.backend.tokenizer.chat(request.messages)
+            self.spent.prompt += len(prompt)
 
     def _end(self, result: Result) -> None:
         """Take what a request for tokens came to."""

@@ -50,7 +50,7 @@ def read_choice(headers: Mapping[str, str], body: Any, alias: str | None, offer:
     Raises:
         RequestError: a setting is unknown, given twice, or out of range.
     """
-    given = _given(headers, body, alias)
+    given = _settings(headers, body, alias)
     spec = given.get("controller")
     if not isinstance(spec, str | None):
         raise RequestError("controller is no text.", param="controller")
@@ -70,19 +70,21 @@ def read_choice(headers: Mapping[str, str], body: Any, alias: str | None, offer:
     return Choice(chosen, min(int(budget), limits.budget), min(deadline, limits.deadline))
 
 
-def _given(headers: Mapping[str, str], body: Any, alias: str | None) -> dict[str, Any]:
-    """The settings of a request by name, wherever they stand, each once."""
-    given: dict[str, Any] = {}
+def _settings(headers: Mapping[str, str], body: Any, alias: str | None) -> dict[str, Any]:
+    """What is given by any way, each once, by name."""
     if body is not None and not isinstance(body, dict):
         raise RequestError("tts is no object.", param="tts")
-    by_header = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
-    for source in (by_header, body or {}, {} if alias is None else {"controller": alias}):
-        for name, value in source.items():
-            if name not in NAMES:
-                raise RequestError(f"There is no setting {name[:60]!r}: there are {', '.join(NAMES)}.", param=name[:60])
-            if name in given:
-                raise RequestError(f"The {name} is given twice: give it once.", param=name)
-            given[name] = value
+    # A header may come twice.
+    settings = [(name.removeprefix(PREFIX), value) for name, value in headers.items() if name.startswith(PREFIX)]
+    settings += (body or {}).items()
+    settings += [] if alias is None else [("controller", alias)]
+    given: dict[str, Any] = {}
+    for name, value in settings:
+        if name not in NAMES:
+            raise RequestError(f"There is no setting {name[:60]!r}: there are {', '.join(NAMES)}.", param=name[:60])
+        if name in given:
+            raise RequestError(f"The {name} is given twice: give it once.", param=name)
+        given[name] = value
     return given
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tts_gym.collectors.questions import Question
 from tts_gym.errors import BackendError, LiveError, TTSGymError
 from tts_gym.live.answering import Answer, Solving, answer_question
+from tts_gym.live.engine import Conversation, Prompt
 from tts_gym.live.question import LiveQuestion
 from tts_gym.serve.asked import Asked
 from tts_gym.serve.errors import RequestError
@@ -59,7 +60,8 @@ class Gateway:
         self._in_flight = 0
 
     async def close(self) -> None:
-        """Leave the server for plain requests."""
+        """Leave the threads, and the server for plain requests."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self.plain is not None:
             await self.plain.close()
 
@@ -159,12 +161,17 @@ class Gateway:
             raise RequestError(
                 "seed would be dropped, as this model's draws cannot be seeded: leave it out.", param="seed"
             )
+        if isinstance(asked.conversation, str) and not model.has_probes:
+            raise RequestError("This model has conversations only: use /v1/chat/completions.")
         tokenizer = model.engine.backend.tokenizer
+        prompt: Prompt
         try:
             if isinstance(asked.conversation, str):
                 prompt = tokenizer.encode_prompt(asked.conversation)
-            else:
+            elif model.has_probes:
                 prompt = tokenizer.chat(asked.conversation)
+            else:
+                prompt = Conversation(tuple(asked.conversation))
             asked_so = replace(model, settings=replace(model.settings, drawn=replace(drawn, **sampling)))
             question = Question(uuid.uuid4().hex, asked.question, "")
             return asked_so.begin(question, prompt, asked.choice.deadline)

@@ -28,8 +28,15 @@ def backend_maker(settings: LiveSettings, url: str | None, options: Mapping[str,
         options: of the backend.
     """
     drawn = settings.drawn
-    where = {} if url is None else {"base_url": url}
-    return lambda: make_backend(drawn.backend, drawn.model, **where, **options)
+    told = {**options} if url is None else {"base_url": url, **options}
+
+    def make() -> Backend:
+        try:
+            return make_backend(drawn.backend, drawn.model, **told)
+        except TypeError as error:
+            raise LiveError(f"The backend {drawn.backend} does not take its options: {error}.") from error
+
+    return make
 
 
 def only_model(url: str, key: str | None) -> str:
