@@ -1,8 +1,10 @@
 """Live episodes with real engines: their records replay as they went, and what they give up stops."""
 
 import json
+import re
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from replayed import check, replayed
@@ -10,6 +12,7 @@ from replayed import check, replayed
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, Probing
+from tts_gym.datasets.verify import verify_store
 from tts_gym.live.answering import Solving
 from tts_gym.live.model import live_model
 from tts_gym.live.run import run
@@ -114,3 +117,18 @@ def test_the_command_line_on_a_server(server, run, tmp_path):
     assert status == 0, err
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert {row["id"] for row in rows} == {"1", "2", "3"} and all(row["tokens"] > 0 for row in rows)
+
+
+def test_the_page_in_python(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "live.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    for shown, here in {
+        "Qwen/Qwen3-4B": server.model,
+        "http://127.0.0.1:8000/v1": server.url,
+        "interval=500": "interval=40, branches=4, max_tokens=100",
+    }.items():
+        assert block.count(shown) == 1
+        block = block.replace(shown, here)
+    exec(block, {})
+    verify_store(tmp_path / "stores" / "mine")

@@ -71,6 +71,12 @@ def test_answers_of_another_run_are_refused(tmp_path):
     assert solve("sc:n=5", out=out, fresh=True)[0]["width"] == 5
 
 
+def test_a_file_in_which_all_failed_may_become_that_of_another_run(tmp_path):
+    out = tmp_path / "answers.jsonl"
+    solve(backend=ScriptedBackend(BRANCHES, INTERVAL, fail=lambda request: "it is down"), out=out)
+    assert [row["width"] for row in solve("sc:n=5", out=out)] == [5] * 5
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path):
     out = tmp_path / "notes.jsonl"
     out.write_text('{"mine": 1}\n')

@@ -34,12 +34,13 @@ class AnswerFile:
         self.rows: dict[str, dict[str, Any]] = {}
         found = _rows(path) if path.exists() else []
         if not fresh:
-            if any(row.pop("run") != run for row in found):
+            answered = [row for row in found if row["error"] is None]
+            if any(row.pop("run") != run for row in answered):
                 raise LiveError(
                     f"{path} holds answers of another run (other questions may be added, nothing else may differ): "
                     "choose another file, or begin anew with --fresh."
                 )
-            self.rows = {row["id"]: row for row in found if row["error"] is None}
+            self.rows = {row["id"]: row for row in answered}
 
     def begin(self) -> None:
         """Leave in the file what was taken up, and nothing else.
