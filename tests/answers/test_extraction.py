@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import assume, given
@@ -184,6 +185,12 @@ def test_a_pattern_of_ones_own():
         assert search("1 and 22") == "22"
     with PatternSearch("(a)|b") as search:
         assert search("ab") is None
+
+
+def test_a_pattern_is_searched_from_any_thread():
+    with PatternSearch(r"is (\d+)") as search, ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(search, (f"it is {number}." for number in range(100))))
+    assert found == [str(number) for number in range(100)]
 
 
 def test_a_pattern_that_backtracks_for_ever_is_stopped():

@@ -23,9 +23,8 @@ def test_pieces_come_to_the_signals_of_the_whole(sizes, certain):
     for size in sizes:
         start, end = end, end + size
         here = slice(start, end)
-        growing.take(
-            Delta(0, tokens[here], "", logprobs[here], top[here], None if certainty is None else certainty[here])
-        )
+        given = None if certainty is None else certainty[here]
+        growing.take(Delta(0, tokens[here], "", logprobs[here], top[here], given), 0, size)
         assert sum(len(part.logprobs) for part in growing._parts) < INTERVAL
         assert all(part.logprobs.base is None for part in growing._parts)
     whole = Completion(tokens, "", "stop", logprobs, top, certainty)
@@ -36,6 +35,6 @@ def test_a_result_is_taken_from_where_its_deltas_ended():
     logprobs = -np.arange(1, 12, dtype=np.float32)
     whole = Completion(np.arange(11, dtype=np.int32), "", "stop", logprobs)
     growing = GrowingSignals(INTERVAL)
-    growing.take(Delta(0, whole.tokens[:7], "", logprobs[:7]))
-    growing.take(whole, 7)
+    growing.take(Delta(0, whole.tokens[:7], "", logprobs[:7]), 0, 7)
+    growing.take(whole, 7, 11)
     assert growing.values == interval_signals(whole, 2, INTERVAL)

@@ -12,7 +12,6 @@ from replayed import check, replayed
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, Probing
-from tts_gym.datasets.verify import verify_store
 from tts_gym.live.answering import Solving
 from tts_gym.live.model import live_model
 from tts_gym.live.run import run
@@ -119,7 +118,7 @@ def test_the_command_line_on_a_server(server, run, tmp_path):
     assert {row["id"] for row in rows} == {"1", "2", "3"} and all(row["tokens"] > 0 for row in rows)
 
 
-def test_the_page_in_python(server, tmp_path, monkeypatch):
+def test_the_page_in_python(server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     page = Path(__file__).parents[2] / "docs" / "live.md"
     (block,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
@@ -131,4 +130,4 @@ def test_the_page_in_python(server, tmp_path, monkeypatch):
         assert block.count(shown) == 1
         block = block.replace(shown, here)
     exec(block, {})
-    verify_store(tmp_path / "stores" / "mine")
+    assert capsys.readouterr().out.splitlines()[1].split() == ["answer", "tokens", "seconds"]

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from scripted import Script, ScriptedBackend
@@ -294,3 +295,25 @@ def test_a_question_that_is_put_as_the_run_is_interrupted_ends_too():
         answered.close()
         assert time.monotonic() - begun < 5
     assert not backend._pending.requests
+
+
+class Wordy(ScriptedBackend):
+    """Gives more tokens than it is asked for, as where they are read back from a text."""
+
+    def _completion(self, request):
+        if request.sampling.temperature > 0:
+            sampling = replace(request.sampling, max_tokens=2 * request.sampling.max_tokens)
+            request = replace(request, sampling=sampling)
+        return super()._completion(request)
+
+
+@pytest.mark.parametrize("probes", [True, False])
+@pytest.mark.parametrize("spec", ["sc:n=3", "asc", "short-m@k"])
+def test_no_branch_is_longer_than_it_may_be(spec, probes, tmp_path):
+    scripts = {ASKED[0].question: [Script(200, ["1"] * 20, "1")] * 8}
+    backend = Wordy(scripts, INTERVAL, longest=7, sudden=0.05, probes=probes)
+    drawn = CollectionSettings("scripted", "scripted", 8, INTERVAL, max_tokens=60)
+    with live_model(backend, LiveSettings(drawn)) as model:
+        (row,) = run(ASKED[:1], Solving(parse_spec(spec)[0]), model, record=tmp_path / "store")
+    assert row["error"] is None
+    assert load_store(tmp_path / "store").tables.tokens.max() == 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
+from threading import Lock
 
 from tts_gym.answers.passages import tidy
 from tts_gym.answers.worker import Worker, WorkerError
@@ -16,7 +17,7 @@ LONGEST_SEARCHED = 100_000
 class PatternSearch(AbstractContextManager["PatternSearch"]):
     """Finds answers with a regular expression of the user's, in a process that is killed if it takes too long.
 
-    Use it as a context manager, from one thread at a time.
+    Use it as a context manager; it may be used from any thread.
 
     Attributes:
         timeouts: texts that took too long; they have no answer.
@@ -40,6 +41,7 @@ class PatternSearch(AbstractContextManager["PatternSearch"]):
         self._pattern = pattern
         self._seconds = seconds
         self._worker = Worker("search", "", "")
+        self._lock = Lock()
 
     def __exit__(self, *_: object) -> None:
         """Close."""
@@ -52,9 +54,10 @@ class PatternSearch(AbstractContextManager["PatternSearch"]):
     def __call__(self, text: str) -> str | None:
         """The answer in the last match in the last ``LONGEST_SEARCHED`` characters of ``text``."""
         try:
-            found: str | None = self._worker.ask(
-                "search", self._pattern, text[-LONGEST_SEARCHED:], seconds=self._seconds
-            )
+            with self._lock:
+                found: str | None = self._worker.ask(
+                    "search", self._pattern, text[-LONGEST_SEARCHED:], seconds=self._seconds
+                )
         except WorkerError:
             self.timeouts += 1
             return None

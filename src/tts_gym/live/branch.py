@@ -314,12 +314,16 @@ class LiveBranch:
             self.error = f"a request failed {TRIES} times, the last time because {reason}"
 
     def _take(self, new: Delta | Completion, start: int = 0) -> None:
-        """Take the tokens that came, from ``start`` on."""
-        if len(new.tokens) > start:
-            self.tokens.extend(new.tokens[start:].tolist())
-            self.spent.generated += len(new.tokens) - start
+        """Take the tokens that came, from ``start`` on, as far as there is room.
+
+        Where tokens are read back from a text there may be more of them than the model was asked for.
+        """
+        end = min(len(new.tokens), start + self.source.room - len(self.tokens))
+        if end > start:
+            self.tokens.extend(new.tokens[start:end].tolist())
+            self.spent.generated += end - start
             self._goes_on = False
-            self._signals.take(new, start)
+            self._signals.take(new, start, end)
 
     def check(self) -> None:
         """Refuse to go on with a branch that cannot.

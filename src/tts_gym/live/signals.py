@@ -29,15 +29,16 @@ class GrowingSignals:
         self._parts: list[Completion] = []
         self._tokens = 0
 
-    def take(self, new: Completion | Delta, start: int = 0) -> None:
+    def take(self, new: Completion | Delta, start: int, end: int) -> None:
         """Take what is known of the branch's next tokens.
 
         Args:
             new: what has come.
-            start: its tokens that were taken before.
+            start: the first of its tokens to take.
+            end: one more than the last.
         """
-        self._parts.append(_part(new, start, len(new.tokens)))
-        self._tokens += len(new.tokens) - start
+        self._parts.append(_part(new, start, end))
+        self._tokens += end - start
         whole, rest = divmod(self._tokens, self._interval)
         if whole:
             known = _joined(self._parts)
