@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from bundled_questions import bundled_questions
-from tts_gym.cli.collect import read_option
+from tts_gym.cli.options import read_option
 from tts_gym.collectors.collect import CollectionProgress, collect, local_runner
 from tts_gym.collectors.settings import CollectionSettings, Probing
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from vllm import LLM, SamplingParams
 
 from tts_gym.answers.reader import answer_reader
-from tts_gym.cli.collect import read_option
+from tts_gym.cli.options import read_option
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.prompts import prompt_tokens
 from tts_gym.collectors.questions import Question

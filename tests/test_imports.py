@@ -103,3 +103,11 @@ def test_importing_the_package_loads_nothing_heavy():
     script = "import sys, tts_gym; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"torch", "ray", "vllm", "stable_baselines3"} & set(done.stdout.split())
+
+
+def test_answering_live_loads_no_extra_before_there_is_a_model():
+    script = "import sys, tts_gym.live; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not {"torch", "vllm", "transformers", "openai", "math_verify", "datasets", "fastapi"} & set(
+        done.stdout.split()
+    )

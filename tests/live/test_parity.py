@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from replayed import again, check, replayed
 from scripted import ScriptedBackend, scripts_of
 
 from tts_gym import load_store
@@ -9,13 +10,6 @@ from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
-from tts_gym.datasets.store import INVALID_TEXT
-from tts_gym.datasets.verify import verify_store
-from tts_gym.episode.actions import atomic_actions
-from tts_gym.episode.episode import ReplayEpisode, episode_fields
-from tts_gym.episode.recount import log_of
-from tts_gym.episode.state import RECORDED
-from tts_gym.episode.transitions import reset
 from tts_gym.live.answering import Solving
 from tts_gym.live.model import live_model
 from tts_gym.live.run import run
@@ -38,33 +32,7 @@ def live_and_again(controller, directory, ahead=1, branches=64, budget=None):
     with live_model(backend, LiveSettings(drawn, ahead)) as model:
         rows = run(QUESTIONS, solving, model, record=directory / "store")
     assert model.engine.pending == 0
-    verify_store(directory / "store")
-    store = load_store(directory / "store")
-    place_of = {question: place for place, question in enumerate(store.question_ids)}
-    return rows, [again(store, place_of[row["id"]], solving, branches) for row in rows]
-
-
-def again(store, place, solving, branches):
-    """The episode of a question, its branches in the recorded order, and its answer."""
-    fields = episode_fields(store, solving.rules(solving.controller), branches, 100_000)
-    episode = ReplayEpisode(fields)
-    reset(episode, place)
-    episode.order = list(range(branches))
-    episode.setup[RECORDED] = branches
-    text = solving.controller.answer(episode, store.class_texts[place])
-    return episode, None if text == INVALID_TEXT else text
-
-
-def check(rows, replayed):
-    for row, (episode, answer) in zip(rows, replayed, strict=True):
-        assert row["error"] is None
-        assert row["answer"] == answer
-        assert row["decisions"] == log_of(episode)
-        assert len(list(atomic_actions(row["decisions"]))) >= row["width"]
-        counted = episode.tokens, episode.sequential_tokens, episode.width
-        assert (row["tokens"], row["sequential_tokens"], row["width"]) == counted
-        assert row["generated"] >= row["tokens"] > 0
-        assert row["correct"] in (True, False)
+    return rows, replayed(directory / "store", rows, solving, branches)
 
 
 @pytest.mark.parametrize("ahead", [0, 1])

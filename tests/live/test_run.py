@@ -8,12 +8,13 @@ import pytest
 from scripted import Script, ScriptedBackend
 
 from tts_gym import load_store
+from tts_gym.agents.programs.program import Program
 from tts_gym.agents.specs import make_controller, parse_spec
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.episode.votes import FINISHED
 from tts_gym.errors import LiveError
-from tts_gym.live.answering import Solving
+from tts_gym.live.answering import Solving, answer_all
 from tts_gym.live.model import live_model
 from tts_gym.live.run import run
 from tts_gym.live.settings import LiveSettings
@@ -49,7 +50,7 @@ def test_what_is_answered_is_not_asked_again(tmp_path):
     first = solve(questions=ASKED[:3], out=out)
     backend = ScriptedBackend(BRANCHES, INTERVAL)
     rows = solve(backend=backend, out=out)
-    assert [row | {"run": None} for row in rows[:3]] == [row | {"run": None} for row in first]
+    assert rows[:3] == first
     assert len(backend.requests) == 2 * 4
     assert len(out.read_text().splitlines()) == 5
 
@@ -68,6 +69,12 @@ def test_answers_of_another_run_are_refused(tmp_path):
     with pytest.raises(LiveError, match="answers of another run.*--fresh"):
         solve("sc:n=5", out=out)
     assert solve("sc:n=5", out=out, fresh=True)[0]["width"] == 5
+
+
+def test_a_file_in_which_all_failed_may_become_that_of_another_run(tmp_path):
+    out = tmp_path / "answers.jsonl"
+    solve(backend=ScriptedBackend(BRANCHES, INTERVAL, fail=lambda request: "it is down"), out=out)
+    assert [row["width"] for row in solve("sc:n=5", out=out)] == [5] * 5
 
 
 def test_a_file_of_something_else_is_left_alone(tmp_path):
@@ -224,3 +231,66 @@ def test_a_controller_that_needs_probes_is_refused_where_there_are_none(spec):
     with pytest.raises(LiveError, match=f"{spec} looks at answers of branches that go on"):
         solve(spec, backend)
     assert not backend.requests
+
+
+def test_a_shadow_that_fails_leaves_the_answer(tmp_path):
+    def careless(episode):
+        episode.branch(6)
+        raise ValueError("lost")
+
+    rows = solve("sc:n=2", solving={"shadow": make_controller(careless)}, record=tmp_path / "store")
+    assert all(row["correct"] and row["error"] is None for row in rows)
+    assert len(load_store(tmp_path / "store")) == 5
+
+
+def test_a_conversation_that_was_given_up_is_not_gone_on_with(tmp_path):
+    def fickle(episode):
+        episode.branch(2)
+        episode.prune(0)
+        episode.finish(1)
+        return episode.leader(FINISHED)
+
+    backend = ScriptedBackend(BRANCHES, INTERVAL, longest=3, sudden=0, probes=False)
+    (shadow,) = parse_spec("sc:n=2")
+    controller = make_controller(Program("fickle", fickle, probes=False))
+    rows = solve(controller, backend, solving={"shadow": shadow}, record=tmp_path / "store")
+    assert all(row["correct"] and row["error"] is None for row in rows)
+    assert len(backend.requests) == 2 * 5
+    assert load_store(tmp_path / "store").tables.tokens.max() == 25
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_branch_that_has_no_room_left_has_ended(seed):
+    def stepping(episode):
+        episode.branch(1)
+        while episode.advance(0, 1):
+            pass
+        return episode.leader(FINISHED)
+
+    scripts = {ASKED[0].question: [Script(200, ["9"] * 2 + ["1"] * 20, "9")]}
+    backend = ScriptedBackend(scripts, INTERVAL, seed, longest=200, sudden=0)
+    drawn = CollectionSettings("scripted", "scripted", 1, INTERVAL, max_tokens=30)
+    with live_model(backend, LiveSettings(drawn, 1)) as model:
+        (row,) = run(ASKED[:1], Solving(make_controller(stepping)), model)
+    assert (row["error"], row["answer"], row["tokens"]) == (None, "1", 30)
+
+
+def test_a_question_that_is_put_as_the_run_is_interrupted_ends_too():
+    gate = threading.Event()
+    backend = Stuck(BRANCHES, INTERVAL)
+    chat = backend.tokenizer.chat
+
+    def halting(messages, **options):
+        assert "0" in messages[-1]["content"] or gate.wait(10)
+        return chat(messages, **options)
+
+    backend.tokenizer.chat = halting
+    drawn = CollectionSettings("scripted", "scripted", 8, INTERVAL, max_tokens=100)
+    with live_model(backend, LiveSettings(drawn)) as model:
+        answered = answer_all(ASKED[:2], Solving(parse_spec("sc:n=1")[0], deadline=30), model, 2)
+        assert next(answered).answer.answer == ASKED[0].gold
+        begun = time.monotonic()
+        threading.Timer(0.3, gate.set).start()
+        answered.close()
+        assert time.monotonic() - begun < 5
+    assert not backend._pending.requests

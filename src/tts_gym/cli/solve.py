@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from tts_gym.agents.controller import Controller
 from tts_gym.agents.specs import parse_spec
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
@@ -17,10 +20,12 @@ from tts_gym.cli.options import Resume
 from tts_gym.cli.output import check_writable, figures, print_table, progress_shown, write
 from tts_gym.collectors.questions import Columns, read_questions, usual_rule
 from tts_gym.episode.state import NO_BUDGET
+from tts_gym.errors import LiveError
 from tts_gym.live.answering import Solving
 from tts_gym.live.api import MOST_BRANCHES, running_model
 from tts_gym.live.run import RunProgress, run
 from tts_gym.registry import BACKENDS
+from tts_gym.sandbox.jailed_controller import JailedController
 
 EPISODES = "Episodes"
 """Panel of the help."""
@@ -105,12 +110,13 @@ def solve(
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns, gold_needed=False)
     solving = Solving(
-        _one(controller, trust),
+        _one(controller, trust, "--controller"),
         budget or NO_BUDGET,
         deadline,
-        _one(shadow, trust) if shadow else None,
+        _one(shadow, trust, "--shadow") if shadow else None,
         keep_text,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         running_model(
             model,
@@ -136,20 +142,36 @@ def solve(
         try:
             rows = run(asked, solving, live, out, record, at_once, not resume, watch)
         except KeyboardInterrupt:
-            print(f"Interrupted: what is answered is in {out}, and the same command goes on.")
+            print(f"Interrupted: what is answered is in {out}, and the same command goes on.", file=sys.stderr)
             raise typer.Exit(130) from None
     summary = _summary(rows)
     if json_file:
         write(json_file, json.dumps(summary, indent=2) + "\n")
     if json_file != "-":
         _print(summary, out)
+    _tell_failed(rows)
 
 
-def _one(spec: str, trust: bool) -> Any:
+def _one(spec: str, trust: bool, option: str) -> Controller:
     found = parse_spec(spec, trust)
     if len(found) != 1:
-        raise typer.BadParameter(f"{spec!r} stands for {len(found)} controllers: name one", param_hint="-c")
+        raise typer.BadParameter(f"{spec!r} stands for {len(found)} controllers: name one", param_hint=option)
+    if isinstance(found[0], JailedController):
+        raise typer.BadParameter(
+            f"{spec!r} is a candidate, which a jail runs over recordings alone: read it, and run it as your own code, "
+            "as FILE.py:NAME with --trust",
+            param_hint=option,
+        )
     return found[0]
+
+
+def _tell_failed(rows: Sequence[dict[str, Any]]) -> None:
+    failed = [row for row in rows if row["error"] is not None]
+    if failed:
+        raise LiveError(
+            f"{len(failed):,} of {len(rows):,} questions have no answer, {failed[0]['id']!r} because "
+            f"{failed[0]['error'].rstrip('.')}: the same command tries them again."
+        )
 
 
 def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class AnswerFile:
         Args:
             path: the file, new or of the same run.
             run: hash of what the answers depend on.
-            fresh: throw away the answers of another run, or of this one.
+            fresh: take up no answers, of another run or of this one.
 
         Raises:
             LiveError: the file holds answers of another run, or something else.
@@ -33,14 +33,22 @@ class AnswerFile:
         self.path, self._run = path, run
         self.rows: dict[str, dict[str, Any]] = {}
         found = _rows(path) if path.exists() else []
-        if found and not fresh:
-            if any(row["run"] != run for row in found):
+        if not fresh:
+            answered = [row for row in found if row["error"] is None]
+            if any(row.pop("run") != run for row in answered):
                 raise LiveError(
                     f"{path} holds answers of another run (other questions may be added, nothing else may differ): "
                     "choose another file, or begin anew with --fresh."
                 )
-            self.rows = {row["id"]: row for row in found if row["error"] is None}
-        write_whole(path, b"".join(map(_line, self.rows.values())))
+            self.rows = {row["id"]: row for row in answered}
+
+    def begin(self) -> None:
+        """Leave in the file what was taken up, and nothing else.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_whole(self.path, b"".join(map(self._line, self.rows.values())))
 
     def add(self, row: dict[str, Any]) -> None:
         """Write an answer, which survives a crash.
@@ -48,16 +56,14 @@ class AnswerFile:
         Args:
             row: the answer, as JSON holds it.
         """
-        row = {"run": self._run, **row}
         with self.path.open("ab") as file:
-            file.write(_line(row))
+            file.write(self._line(row))
             file.flush()
             os.fsync(file.fileno())
         self.rows[row["id"]] = row
 
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row).encode() + b"\n"
+    def _line(self, row: dict[str, Any]) -> bytes:
+        return json.dumps({"run": self._run, **row}).encode() + b"\n"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -65,7 +71,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     *whole, rest = read_whole(path, LiveError).split(b"\n")
     try:
         rows = [json.loads(line) for line in whole]
-        if not all(isinstance(row["id"], str) and {"run", "error"} <= row.keys() for row in rows):
+        if not all(isinstance(row["id"], str) and {"run", "question", "error"} <= row.keys() for row in rows):
             raise ValueError("no answer")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LiveError(f"{path} holds something else than answers: choose another file.") from error

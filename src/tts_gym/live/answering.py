@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -124,7 +126,7 @@ class Solving:
 
 @dataclass(frozen=True)
 class Solved:
-    """A question with its answer and, where any branch was opened, its record."""
+    """A question with its answer and, where there is one and any branch was opened, its record."""
 
     question: Question
     answer: Answer
@@ -149,7 +151,7 @@ def answer_all(
         LiveError: the model cannot give what the controllers need.
     """
     solving.check(model)
-    open_questions: set[LiveQuestion] = set()
+    open_questions = _OpenQuestions()
     waiting = iter(questions)
     with ThreadPoolExecutor(at_once, "question") as threads:
         running: set[Future[Solved]] = set()
@@ -163,8 +165,7 @@ def answer_all(
                 for each in done:
                     yield each.result()
         finally:
-            for live in list(open_questions):
-                live.end("interrupted")
+            open_questions.end()
 
 
 def answer_question(live: LiveQuestion, solving: Solving) -> Answer:
@@ -188,7 +189,34 @@ def answer_question(live: LiveQuestion, solving: Solving) -> Answer:
     return _answer(episode, text, time.monotonic() - start)
 
 
-def _solve(question: Question, solving: Solving, model: LiveModel, open_questions: set[LiveQuestion]) -> Solved:
+class _OpenQuestions:
+    """The questions at work, which can be ended together, those that come after included."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[LiveQuestion] = set()
+        self._ended = False
+
+    def add(self, live: LiveQuestion) -> None:
+        with self._lock:
+            self._open.add(live)
+            ended = self._ended
+        if ended:
+            live.end("interrupted")
+
+    def discard(self, live: LiveQuestion) -> None:
+        with self._lock:
+            self._open.discard(live)
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            left = list(self._open)
+        for live in left:
+            live.end("interrupted")
+
+
+def _solve(question: Question, solving: Solving, model: LiveModel, open_questions: _OpenQuestions) -> Solved:
     start = time.monotonic()
     try:
         live = model.put(question, solving.deadline)
@@ -198,13 +226,13 @@ def _solve(question: Question, solving: Solving, model: LiveModel, open_question
     try:
         answer = answer_question(live, solving)
         if solving.shadow is not None and live.ended is None:
-            answer_question(live, Solving(solving.shadow))
+            with suppress(TTSGymError):  # The answer is out, and what was drawn is recorded.
+                answer_question(live, Solving(solving.shadow))
+        return Solved(question, answer, recorded_question(live, solving.keep_text))
     except TTSGymError as error:
-        answer = Answer(question.id, seconds=time.monotonic() - start, error=str(error))
+        return Solved(question, Answer(question.id, seconds=time.monotonic() - start, error=str(error)), None)
     finally:
-        live.stop()
         open_questions.discard(live)
-    return Solved(question, answer, recorded_question(live, solving.keep_text))
 
 
 def _best(episode: LiveEpisode) -> str | None:

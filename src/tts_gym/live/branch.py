@@ -6,17 +6,17 @@ What comes from the model is taken in by the engine's thread; whoever waits for 
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tts_gym.collectors.prompts import ProbePrompts
-from tts_gym.collectors.signals import interval_signals
 from tts_gym.errors import BackendError, LiveError
 from tts_gym.live.engine import Conversation, Engine, Prompt, Ticket
 from tts_gym.live.settings import LiveSettings
+from tts_gym.live.signals import GrowingSignals
 from tts_gym.llm.backend import Completion, Delta, Result, Sampling
 
 TRIES = 3
@@ -92,7 +92,6 @@ class LiveBranch:
         tokens: its token ids so far.
         text: what they say, once it has ended.
         finish_reason: why it ended; None while it has not.
-        signals: of its whole intervals so far, by name.
         forced: what it said when it was made to answer, by depth in intervals.
         error: why it cannot go on.
     """
@@ -101,10 +100,9 @@ class LiveBranch:
     number: int
     changed: threading.Condition
     spent: Spent
-    tokens: list[int] = field(default_factory=list)
+    tokens: array[int] = field(default_factory=lambda: array("i"))
     text: str = ""
     finish_reason: str | None = None
-    signals: dict[str, list[float]] = field(default_factory=dict)
     forced: dict[int, Completion] = field(default_factory=dict)
     error: str | None = None
     _wanted: int = 0
@@ -114,7 +112,15 @@ class LiveBranch:
     _goes_on: bool = False
     _from: int = 0
     _tries: int = 0
-    _rest: list[Completion] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin without signals."""
+        self._signals = GrowingSignals(self.source.settings.drawn.interval)
+
+    @property
+    def signals(self) -> dict[str, list[float]]:
+        """Of its whole intervals so far, by name."""
+        return self._signals.values
 
     @property
     def ended(self) -> bool:
@@ -192,6 +198,12 @@ class LiveBranch:
 
     def _draw(self) -> None:
         source, drawn = self.source, self.source.settings.drawn
+        if self.tokens and not source.probes:
+            self.error = "it was given up, and a conversation cannot be gone on with within an answer"
+            return
+        if len(self.tokens) >= source.room:
+            self._finish("length", "", len(self.tokens))
+            return
         ahead = source.settings.ahead
         streams = ahead > 0 or not source.probes
         end = source.room if streams else min(source.room, self._wanted * drawn.interval)
@@ -235,7 +247,7 @@ class LiveBranch:
             if self._drawing is None or self._drawing.request.key != event.key:
                 return
             if isinstance(event, Delta):
-                self._take(_piece(event))
+                self._take(event)
                 source = self.source
                 has_room = source.probes and len(self.tokens) < source.room
                 if has_room and self.intervals >= self._wanted + source.settings.ahead:
@@ -264,15 +276,18 @@ class LiveBranch:
         self.spent.add_prompt(result)
         (completion,) = result.completions
         self._tries = 0
-        self._take(_after(completion, len(self.tokens) - self._from))
+        self._take(completion, len(self.tokens) - self._from)
         if completion.finish_reason == "stop" or len(self.tokens) >= self.source.room:
-            before, tokenizer = self.tokens[: self._from], self.source.engine.backend.tokenizer
-            decoded = tokenizer.decode_after(self.source.prefix(()), before) if before else ""
-            self.text = decoded + completion.text
-            self.finish_reason = completion.finish_reason
-            self._goes_on = False
+            self._finish(completion.finish_reason, completion.text, self._from)
         else:
             self._goes_on = True
+
+    def _finish(self, reason: str, text: str, start: int) -> None:
+        """End it; ``text`` is what it says from token ``start`` on."""
+        before, tokenizer = self.tokens[:start], self.source.engine.backend.tokenizer
+        self.text = (tokenizer.decode_after(self.source.prefix(()), before) if before else "") + text
+        self.finish_reason = reason
+        self._goes_on = False
 
     def _answered(self, depth: int, event: Delta | Result) -> None:
         assert isinstance(event, Result)
@@ -298,21 +313,13 @@ class LiveBranch:
         elif self._tries == TRIES:
             self.error = f"a request failed {TRIES} times, the last time because {reason}"
 
-    def _take(self, new: Completion) -> None:
-        """Take tokens that came, and reduce what is known of whole intervals to signals."""
-        if not len(new.tokens):
-            return
-        self.tokens += new.tokens.tolist()
-        self.spent.generated += len(new.tokens)
-        self._goes_on = False
-        self._rest.append(new)
-        interval = self.source.settings.drawn.interval
-        if sum(len(part.tokens) for part in self._rest) >= interval:
-            rest = _joined(self._rest)
-            whole = len(rest.tokens) // interval
-            for name, values in interval_signals(rest, whole, interval).items():
-                self.signals.setdefault(name, []).extend(values)
-            self._rest = [_after(rest, whole * interval)]
+    def _take(self, new: Delta | Completion, start: int = 0) -> None:
+        """Take the tokens that came, from ``start`` on."""
+        if len(new.tokens) > start:
+            self.tokens.extend(new.tokens[start:].tolist())
+            self.spent.generated += len(new.tokens) - start
+            self._goes_on = False
+            self._signals.take(new, start)
 
     def check(self) -> None:
         """Refuse to go on with a branch that cannot.
@@ -322,30 +329,3 @@ class LiveBranch:
         """
         if self.error is not None:
             raise LiveError(f"Branch {self.number} cannot go on: {self.error}.")
-
-
-def _piece(delta: Delta) -> Completion:
-    return Completion(delta.tokens, "", "", delta.logprobs, delta.top_logprobs, delta.self_certainty)
-
-
-def _after(completion: Completion, tokens: int) -> Completion:
-    """What is left of a completion after so many of its tokens."""
-    parts = (completion.logprobs, completion.top_logprobs, completion.self_certainty)
-    rest = (None if part is None else part[tokens:] for part in parts)
-    return Completion(completion.tokens[tokens:], completion.text, completion.finish_reason, *rest)
-
-
-def _joined(parts: list[Completion]) -> Completion:
-    """Consecutive pieces of a completion as one; what one of them lacks is lacking."""
-
-    def joined(pieces: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-        return None if any(piece is None for piece in pieces) else np.concatenate([p for p in pieces if p is not None])
-
-    return Completion(
-        np.concatenate([part.tokens for part in parts]),
-        "",
-        "",
-        joined([part.logprobs for part in parts]),
-        joined([part.top_logprobs for part in parts]),
-        joined([part.self_certainty for part in parts]),
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import digest
 from tts_gym.collectors.tasks import TaskScorer
+from tts_gym.errors import LiveError
+from tts_gym.files import locked
 from tts_gym.live.answer_file import AnswerFile
 from tts_gym.live.answering import Answer, Solving, answer_all
 from tts_gym.live.model import LiveModel
@@ -68,42 +70,62 @@ def run(
         watch: is told how far the run has come.
 
     Returns:
-        A row a question, in their order: that of ``Answer`` with "overrun", "gold" and "correct", which is None where
-        no gold answer is known.
+        A row a question, in their order: that of ``Answer`` with "overrun", "question", "gold" and "correct", which is
+        None where no gold answer is known.
 
     Raises:
         LiveError: the model cannot give what the controller needs, or a file is of another run.
         OSError: a file cannot be written.
     """
     solving.check(model)
-    kept = None if out is None else AnswerFile(out, _identity(solving, model), fresh)
-    recording = None if record is None else Recording(record, fresh)
-    rows = {} if kept is None else dict(kept.rows)
-    left = [question for question in questions if question.id not in rows]
-    progress = RunProgress(len(questions), len(questions) - len(left))
-    watch(progress)
-    with TaskScorer() as tasks, closing(answer_all(left, solving, model, at_once)) as answered:
-        for solved in answered:
-            row = _row(solved.question, solved.answer, model, tasks)
-            if recording is not None and solved.record is not None:
-                recording.add(solved.record)
-            if kept is not None:
-                kept.add(row)
-            rows[solved.question.id] = row
-            progress.done += solved.answer.error is None
-            progress.failed += solved.answer.error is not None
-            progress.generated += solved.answer.generated + solved.answer.forced
-            watch(progress)
-    if recording is not None:
-        recording.finish(_provenance(model, questions), model.same)
+    with _alone(out, record):
+        kept = None if out is None else AnswerFile(out, _identity(solving, model), fresh)
+        known = {} if kept is None else kept.rows
+        rows = {each.id: known[each.id] for each in questions if _is_known(each, known)}
+        left = [question for question in questions if question.id not in rows]
+        # A run that is done and recorded is left as it is.
+        recording = None if record is None or (record.exists() and not left) else Recording(record, fresh)
+        if kept is not None:
+            kept.begin()
+        progress = RunProgress(len(questions), len(rows))
+        watch(progress)
+        with TaskScorer() as tasks, closing(answer_all(left, solving, model, at_once)) as answered:
+            for solved in answered:
+                row = _row(solved.question, solved.answer, model, tasks)
+                if recording is not None and solved.record is not None:
+                    recording.add(solved.record)
+                if kept is not None:
+                    kept.add(row)
+                rows[solved.question.id] = row
+                progress.done += solved.answer.error is None
+                progress.failed += solved.answer.error is not None
+                progress.generated += solved.answer.generated + solved.answer.forced
+                watch(progress)
+        if recording is not None:
+            recording.finish(_provenance(model, questions), model.same)
     return [rows[question.id] for question in questions]
+
+
+@contextmanager
+def _alone(*files: Path | None) -> Iterator[None]:
+    """Keep other runs from the same files."""
+    with ExitStack() as held:
+        for file in filter(None, files):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            busy = LiveError(f"Another run is writing {file}: wait for it, or choose another place.")
+            held.enter_context(locked(file.with_name(f".{file.name}.lock"), busy))
+        yield
+
+
+def _is_known(question: Question, rows: Mapping[str, Mapping[str, Any]]) -> bool:
+    return question.id in rows and rows[question.id]["question"] == question.question
 
 
 def _row(question: Question, answer: Answer, model: LiveModel, tasks: TaskScorer) -> dict[str, Any]:
     correct = None
     if question.gold and answer.error is None:
         correct = answer.answer is not None and _is_right(question, answer.answer, model, tasks)
-    told = {"gold": question.gold or None, "correct": correct, "overrun": answer.overrun}
+    told = {"question": question.question, "gold": question.gold or None, "correct": correct, "overrun": answer.overrun}
     return json.loads(json.dumps(asdict(answer) | told))  # type: ignore[no-any-return]
 
 

@@ -213,7 +213,8 @@ class Backend(Protocol):
         """Wait until something has come of any request.
 
         The tokens of the deltas of a request, one after another, are the beginning of those of its result, which comes
-        after them and may hold more.
+        after them and may hold more: a token that ends a continuation comes with the result only, so that the model
+        goes on from any tokens of deltas as if it had not been interrupted.
 
         Returns:
             Deltas of streamed requests and results of finished ones, in the order in which they came; none only if

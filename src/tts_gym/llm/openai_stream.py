@@ -76,10 +76,10 @@ class Stream:
         return completion(self._part, self._request, self._tokenizer, self._logprobs)
 
     def _told(self) -> Delta | None:
-        """The tokens that came last, by the ids that the server told."""
+        """The tokens that came last, by the ids that the server told; not those that ended it."""
         part, start = self._part, self._tokens
         ids = part.token_ids or []
-        if len(ids) == start:
+        if len(ids) == start or part.finish_reason is not None:
             return None
         text, self._characters = part.text[self._characters :], len(part.text)
         self._tokens = len(ids)
