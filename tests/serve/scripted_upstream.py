@@ -159,10 +159,10 @@ def thinking(monkeypatch, script=None, specs=("sc:n=3",), **options):
         yield client, script, gateway
 
 
-def ask(client, headers=None, **body):
+def ask(client, headers=None, timeout=30, **body):
     """The response to a conversation of one turn."""
     document = {"model": "m", "messages": [{"role": "user", "content": "What is 6 * 7?"}], **body}
-    return client.post("/chat/completions", json=document, headers=headers)
+    return client.post("/chat/completions", json=document, headers=headers, timeout=timeout)
 
 
 def events(text):

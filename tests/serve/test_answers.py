@@ -202,7 +202,7 @@ def test_requests_at_a_time_are_bounded(monkeypatch):
 
 def test_a_model_of_this_process_needs_no_server(monkeypatch):
     drawn = CollectionSettings("fake", "fake", branches=4, interval=20, max_tokens=400)
-    with Upstream(FakeBackend, LiveSettings(drawn), 64) as upstream:
+    with Upstream(FakeBackend, LiveSettings(drawn, ahead=99), 64) as upstream:
         gateway = Gateway("fake", upstream, None, Offer.of(["sc:n=3", "cmc"]), Limits())
         with served(make_app(gateway), 5.0) as url, httpx.Client(base_url=url) as client:
             for model in ("fake", "fake@cmc:beta=0"):

@@ -2,6 +2,7 @@
 
 import time
 
+import httpx
 import pytest
 from completion_server import until
 from scripted_upstream import PLAIN, Thinker, ask, events, thinking
@@ -109,3 +110,40 @@ def test_a_server_that_comes_back_is_used_again(monkeypatch):
         script.refuse, script.health = None, 200
         until(lambda: "x-tts-fallback" not in ask(client).headers, 5)
         assert gateway.upstream.down is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_goes_through_is_cut_off(monkeypatch, stream):
+    with thinking(monkeypatch) as (client, script, _):
+
+        def pieces():
+            yield b'data: {"choices": []}\n\n' if stream else b'{"choices": ['
+            script.break_off()
+
+        script.reply = lambda asked: (200, pieces())
+        response = ask(client, n=2, stream=stream)
+    if stream:
+        assert response.status_code == 200
+        first, error, rest = response.text.split("\n\n")
+        assert (
+            first == 'data: {"choices": []}'
+            and error.startswith('data: {"error": {"message": "The upstream')
+            and not rest
+        )
+    else:
+        assert response.status_code == 502 and "gives no answer" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_stops_what_goes_through(monkeypatch, stream):
+    with thinking(monkeypatch, Thinker(pause=0.2)) as (client, script, _):
+        left = []
+
+        def pieces():
+            yield b'data: {"choices": []}\n\n'
+            left.append(script.is_left())
+
+        script.reply = lambda asked: (200, pieces())
+        with pytest.raises(httpx.TimeoutException):
+            ask(client, n=2, stream=stream, timeout=0.3)
+        until(lambda: left == [True])
