@@ -5,7 +5,7 @@ import time
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
-from scripted import Script, ScriptedBackend
+from scripted_model import Script, ScriptedBackend
 
 from tts_gym import cli
 from tts_gym.registry import BACKENDS

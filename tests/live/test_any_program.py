@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import Script, ScriptedBackend
+from scripted_model import Script, ScriptedBackend
 
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings

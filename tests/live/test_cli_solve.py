@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from scripted import Script, ScriptedBackend
+from scripted_model import Script, ScriptedBackend
 
 from tts_gym import load_store
 from tts_gym.registry import BACKENDS

@@ -1,7 +1,7 @@
 """A branch as long as branches may be ends there, however its tokens come."""
 
 import pytest
-from scripted import Script, ScriptedBackend
+from scripted_model import Script, ScriptedBackend
 
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings

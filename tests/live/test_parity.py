@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from replayed import again, check, replayed
-from scripted import ScriptedBackend, scripts_of
+from scripted_model import ScriptedBackend, scripts_of
 
 from tts_gym import load_store
 from tts_gym.agents.programs import PROGRAMS

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from scripted import Script, ScriptedBackend
+from scripted_model import Script, ScriptedBackend
 
 from tts_gym import load_store
 from tts_gym.agents.programs.program import Program
