@@ -28,6 +28,14 @@ def tokenizer(tmp_path_factory):
     return f"tokenizer={folder}"
 
 
+@pytest.fixture(autouse=True)
+def other_tests_end_as_ever():
+    """The command says what its process does when it is told to end, which here is that of all tests."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_a_gateway_serves_until_it_is_told_to_end(upstream, tokenizer):
     arguments = ["--upstream", upstream, "-c", "crew", "-c", "sc:n=2", "-o", tokenizer, "--interval", 20]
     with gateway_process(*arguments, "--max-tokens", 200, "--branches", 4, "--top-logprobs", 0) as (url, process):
