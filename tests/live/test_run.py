@@ -317,3 +317,22 @@ def test_no_branch_is_longer_than_it_may_be(spec, probes, tmp_path):
         (row,) = run(ASKED[:1], Solving(parse_spec(spec)[0]), model, record=tmp_path / "store")
     assert row["error"] is None
     assert load_store(tmp_path / "store").tables.tokens.max() == 60
+
+
+class Wakeful(ScriptedBackend):
+    """Remembers that it was woken until it next looks what has arrived."""
+
+    woken = False
+
+    def wake(self):
+        self.woken = True
+
+    def arrived(self):
+        self.woken = False
+        return super().arrived()
+
+
+def test_a_backend_is_left_as_it_was():
+    backend = Wakeful(BRANCHES, INTERVAL)
+    assert all(row["correct"] for row in solve(backend=backend))
+    assert not backend.woken

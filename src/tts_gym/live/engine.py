@@ -90,8 +90,7 @@ class Engine:
             if self._closing or self._down is not None:
                 raise BackendError(self._down or f"the engine of {self.backend.model} is closed")
             (self._waiting.appendleft if first else self._waiting.append)(ticket)
-            self._changed.notify()
-        self.backend.wake()
+            self._wake()
         return ticket
 
     def cancel(self, *tickets: Ticket) -> None:
@@ -100,10 +99,9 @@ class Engine:
             for ticket in tickets:
                 if self._running.pop(ticket.request.key, None) is not None:
                     self._cancelled.append(ticket.request.key)
+                    self._wake()
                 elif ticket in self._waiting:
                     self._waiting.remove(ticket)
-            self._changed.notify()
-        self.backend.wake()
 
     @property
     def pending(self) -> int:
@@ -120,9 +118,13 @@ class Engine:
         """Drop every request and end the thread; the backend stays open."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
-        self.backend.wake()
+            self._wake()
         self._thread.join()
+
+    def _wake(self) -> None:
+        """Have the thread look what it is to do; called under the lock, so that no call outlives the thread."""
+        self._changed.notify()
+        self.backend.wake()
 
     def _run(self) -> None:
         try:
@@ -130,6 +132,7 @@ class Engine:
                 for event in self.backend.arrived():
                     self._tell(event)
             self.backend.cancel([*self._running, *self._cancelled])
+            self.backend.arrived()  # Nothing is pending: whoever uses the backend next is not woken by what woke this.
             self._fail(f"the engine of {self.backend.model} is closed")
         except Exception as error:  # Whatever a backend raises, nobody must wait for it for ever.
             self._fail(f"{self.backend.model} cannot go on: {error or type(error).__name__}")
