@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from fake_backend import FakeBackend
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_gym.errors import BackendError
@@ -62,6 +62,7 @@ def test_importing_the_package_imports_no_heavy_library():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=30), st.integers(1, 60), st.integers(1, 4)), max_size=12))
 def test_every_request_comes_back_once(wanted):
     backend = FakeBackend(context=64)
