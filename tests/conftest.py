@@ -4,6 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import hypothesis
 import pandas as pd
 import pytest
 
@@ -12,6 +13,10 @@ from tts_gym.evaluation import evaluate
 from tts_gym.sandbox import fork_server
 
 pytest_plugins = ["engines"]
+
+# Speed is measured in benchmarks, not by tests, whose machine may be busy.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
