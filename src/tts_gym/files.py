@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
@@ -63,6 +64,30 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def new_directory(target: Path, error: type[TTSGymError]) -> Iterator[Path]:
+    """A directory to fill, which becomes ``target`` where nothing goes wrong and leaves nothing behind otherwise.
+
+    Args:
+        target: where it goes; it must not exist yet. Missing parent directories are created.
+        error: what to raise where it cannot be made.
+    """
+    if os.path.lexists(target):
+        raise error(f"{target} already exists; remove it or choose another directory")
+    existing = next(parent for parent in target.absolute().parents if parent.exists())
+    try:
+        workplace = TemporaryDirectory(prefix=f".{target.name}-", dir=existing)
+    except OSError as refused:
+        raise error(f"{target} cannot be written ({refused}); choose another directory") from refused
+    with workplace as temporary:
+        draft = Path(temporary) / target.name
+        draft.mkdir()
+        yield draft
+        sync(draft)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        move(draft, target)
 
 
 @contextmanager

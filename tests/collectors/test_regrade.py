@@ -11,7 +11,8 @@ from tts_gym.collectors.regrade import regrade
 from tts_gym.collectors.settings import Prompting
 from tts_gym.datasets.catalogue import BUNDLED
 from tts_gym.datasets.digest import same_recordings
-from tts_gym.datasets.parquet import read_records, read_store, write_store
+from tts_gym.datasets.parquet import read_store, write_store
+from tts_gym.datasets.recordings import read_records
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.verify import verify_store
 from tts_gym.errors import StoreError

@@ -15,7 +15,7 @@ from tts_gym.collectors.regrade import regrade
 from tts_gym.collectors.tasks import TaskScorer, check_question, scorer_of
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, read_store, write_store
 from tts_gym.datasets.digest import same_recordings
-from tts_gym.datasets.parquet import read_records
+from tts_gym.datasets.recordings import read_records
 from tts_gym.errors import TTSGymError
 
 pytest.importorskip("reasoning_gym")

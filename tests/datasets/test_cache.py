@@ -66,7 +66,7 @@ def test_a_store_without_signals_is_kept_too(tmp_path, records, metadata):
 
 def test_warm_opening_does_not_read_the_branches(directory, monkeypatch):
     load_store(directory)
-    monkeypatch.setattr(parquet, "_branches", None)
+    monkeypatch.setattr(parquet, "branches_of", None)
     assert len(load_store(directory)) == 5
 
 

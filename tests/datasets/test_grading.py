@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, read_store, same_recordings, write_store
 from tts_gym.datasets.folds import select_questions
 from tts_gym.datasets.grading import Grading, graded, grading_of, joined
-from tts_gym.datasets.parquet import read_records
+from tts_gym.datasets.recordings import read_records
 from tts_gym.datasets.records import text_classes
 from tts_gym.datasets.verify import summarise
 from tts_gym.episode.grading import is_right

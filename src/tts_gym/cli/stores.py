@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts_gym.answers.equivalence import Equivalence
+from tts_gym.cli.derived import merge, sample
 from tts_gym.cli.help import App
 from tts_gym.cli.output import figures, print_table
 from tts_gym.collectors.explain import explain as explain_answers
@@ -18,7 +19,9 @@ from tts_gym.collectors.regrade import regrade
 from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 
-app = App("List, inspect, import and check replay stores.")
+app = App("List, inspect, import, merge, sample, check and share replay stores.")
+app.command()(merge)
+app.command()(sample)
 
 Store = Annotated[
     str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.datasets.catalogue import store_directory
-from tts_gym.datasets.parquet import ANSWERS_FILE, read_records
+from tts_gym.datasets.recordings import Recordings
 from tts_gym.datasets.schema import RecordedQuestion
 
 
@@ -48,14 +46,12 @@ def explain(store: str, question: str) -> list[Spelling]:
         CollectionError: there is no such question.
         StoreError: the store is missing or damaged.
     """
-    directory = store_directory(store)
-    _, questions = read_records(directory)
-    asked = next((one for one in questions if one.id == question), None)
-    if asked is None:
-        known = ", ".join(one.id for one in questions[:5])
+    recordings = Recordings(store_directory(store))
+    if question not in recordings.asked:
+        known = ", ".join(list(recordings.asked)[:5])
         raise CollectionError(f"{store} has no question {question!r}: its questions are called {known}, and so on.")
-    rows = pq.read_table(directory / ANSWERS_FILE, filters=[("question_id", "=", question)]).to_pylist()
-    classes = {row["answer"]: row["class"] for row in rows}
+    asked = recordings.question(question)
+    classes = asked.classes or {}
     finals = Counter(branch.final_answer for branch in asked.branches)
     probes = Counter(answer for branch in asked.branches for answer in branch.probe_answers)
     right = {classes[text] for text in (asked.gold, *asked.right)}

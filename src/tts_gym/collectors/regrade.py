@@ -14,7 +14,8 @@ from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import THINK
 from tts_gym.collectors.tasks import TaskScorer, check_question
 from tts_gym.datasets.catalogue import store_directory
-from tts_gym.datasets.parquet import read_records, write_store
+from tts_gym.datasets.parquet import write_store
+from tts_gym.datasets.recordings import read_records
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 
 

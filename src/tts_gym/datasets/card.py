@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tts_gym.datasets.licenses import LICENSES
 from tts_gym.datasets.summary import StoreSummary
 
 CARD_FILE = "README.md"
@@ -23,7 +25,7 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
     kind = "drawn from a generative model, not from a language model" if metadata["synthetic"] else "recorded"
     lines = [
         "---",
-        f"license: {_quoted(metadata['license'].lower())}",
+        *_license(metadata["license"]),
         f"pretty_name: {_quoted(facts.name)}",
         "tags: [test-time-scaling, replay]",
         "configs:",
@@ -61,6 +63,15 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _license(name: str) -> Iterator[str]:
+    """The licence as the hub knows it, or as one that it does not know."""
+    if name.lower() in LICENSES:
+        yield f"license: {_quoted(name.lower())}"
+        return
+    yield 'license: "other"'
+    yield f"license_name: {_quoted(re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-') or 'unnamed')}"
+
+
 def _provenance(metadata: Mapping[str, Any]) -> Iterator[str]:
     yield f"- sampling: `{json.dumps(metadata['sampling'])}`"
     yield f"- seeds: {', '.join(map(str, metadata['seeds'])) or 'none, the draws cannot be repeated'}"
@@ -72,6 +83,17 @@ def _provenance(metadata: Mapping[str, Any]) -> Iterator[str]:
             yield f"- {name}: `{json.dumps(settings[name], ensure_ascii=False)}`"
     for session in collection.get("sessions", []):
         yield f"- collected from {session['started']} with {_versions(session['tools'])}"
+    for part in metadata.get("merged", []):
+        yield f"- merged from {_origin(part)}"
+    if "sampled" in metadata:
+        yield f"- a sample, drawn with seed {metadata['sampled']['seed']}, of {_origin(metadata['sampled']['from'])}"
+
+
+def _origin(part: Mapping[str, Any]) -> str:
+    return (
+        f"{part['name']}: {part['branches']:,} branches on {part['questions']:,} questions, `branches.parquet` with "
+        f"SHA-256 `{part['sha256']['branches.parquet']}`"
+    )
 
 
 def _versions(tools: Mapping[str, str]) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -37,15 +35,14 @@ from tts_gym.datasets.schema import (
     FIRST_VERSION,
     FORMAT_VERSION,
     QUESTIONS,
-    RecordedBranch,
     RecordedQuestion,
     Sources,
     probes_schema,
 )
 from tts_gym.datasets.store import ReplayStore, Tables
-from tts_gym.datasets.summary import Finals, summary
+from tts_gym.datasets.summary import Finals, StoreSummary, summary
 from tts_gym.errors import StoreError
-from tts_gym.files import explaining, move, sha256, sync, write_whole
+from tts_gym.files import explaining, new_directory, sha256, sync, write_whole
 
 METADATA_FILE = "metadata.json"
 TABLE_FILES = QUESTIONS_FILE, BRANCHES_FILE, ANSWERS_FILE = "questions.parquet", "branches.parquet", "answers.parquet"
@@ -79,23 +76,12 @@ def write_store(
         StoreError: the directory exists or cannot be created, or a record or the metadata are invalid.
     """
     target = Path(directory)
-    if os.path.lexists(target):
-        raise StoreError(f"{target} already exists; remove it or choose another directory")
-    check_provenance(metadata, str(target))
-    existing = next(parent for parent in target.absolute().parents if parent.exists())
-    try:
-        workplace = TemporaryDirectory(prefix=f".{target.name}-", dir=existing)
-    except OSError as error:
-        raise StoreError(f"{target} cannot be written ({error}); choose another directory") from error
-    with workplace as temporary:
-        draft = Path(temporary) / target.name
-        draft.mkdir()
+    with new_directory(target, StoreError) as draft:
+        check_provenance(metadata, str(target))
         _write_tables(draft, questions, str(target), grouping)
         _write_metadata(draft, metadata, str(target))
-        _write_card(draft, target)
-        sync(draft)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        move(draft, target)
+        files = open_files(draft, target)
+        write_whole(draft / CARD_FILE, dataset_card(check_files(files), files.metadata).encode())
 
 
 def read_store(directory: str | PathLike[str]) -> ReplayStore:
@@ -107,39 +93,9 @@ def read_store(directory: str | PathLike[str]) -> ReplayStore:
     Raises:
         StoreError: the store is missing, damaged, inconsistent, or of a newer format.
     """
-    recorded = _open(Path(directory))
-    labels = _labels(recorded)
-    return replay_store(recorded.metadata, labels, _read_tables(recorded, labels))
-
-
-def read_records(directory: str | PathLike[str]) -> tuple[dict[str, Any], list[RecordedQuestion]]:
-    """Read back the records that a store was written from, with every check.
-
-    Args:
-        directory: a directory that ``write_store`` wrote.
-
-    Returns:
-        The metadata, and the questions with their branches.
-
-    Raises:
-        StoreError: the store is missing, damaged, inconsistent, or of a newer format.
-    """
-    recorded = _open(Path(directory))
-    labels = _labels(recorded)
-    _, signals = _branches(recorded, labels)
-    files = [recorded.directory / name for name in (BRANCHES_FILE, TEXTS_FILE)]
-    branches, *texts = (pq.read_table(file).to_pylist() for file in files if file.exists())
-    said = {(row.pop("question_id"), row.pop("branch")): row for table in texts for row in table}
-    recorded_branches: dict[str, list[RecordedBranch]] = {}
-    for row in branches:
-        key = row.pop("question_id"), row.pop("branch")
-        values = {name: row.pop(name) for name in signals}
-        recorded_branches.setdefault(key[0], []).append(RecordedBranch(**row, signals=values, **said.get(key, {})))
-    questions = [
-        RecordedQuestion(**row | {"right": row["right"] or []}, branches=recorded_branches[row["id"]])
-        for row in _questions(recorded).select(QUESTIONS.names).to_pylist()
-    ]
-    return recorded.metadata, questions
+    files = open_files(Path(directory))
+    labels = labels_of(files)
+    return replay_store(files.metadata, labels, _read_tables(files, labels))
 
 
 def open_store(directory: str | PathLike[str]) -> ReplayStore:
@@ -154,23 +110,23 @@ def open_store(directory: str | PathLike[str]) -> ReplayStore:
     Raises:
         StoreError: the store is missing, damaged, inconsistent, or of a newer format.
     """
-    recorded = _open(Path(directory))
-    labels = _labels(recorded)
-    if (recorded.directory / BRANCHES_FILE).stat().st_size < MAPPED_BYTES:
-        return replay_store(recorded.metadata, labels, _read_tables(recorded, labels))
-    key = cache_key(recorded.metadata)
-    tables = mapped_tables(recorded.directory, key)
+    files = open_files(Path(directory))
+    labels = labels_of(files)
+    if (files.directory / BRANCHES_FILE).stat().st_size < MAPPED_BYTES:
+        return replay_store(files.metadata, labels, _read_tables(files, labels))
+    key = cache_key(files.metadata)
+    tables = mapped_tables(files.directory, key)
     if tables is None:
-        rows, signals = _branches(recorded, labels)
+        rows, signals = branches_of(files, labels)
         with suppress(OSError):
-            keep_tables(recorded.directory, key, rows, _pieces(recorded, labels, rows, signals), signals)
-        tables = mapped_tables(recorded.directory, key)
+            keep_tables(files.directory, key, rows, _pieces(files, labels, rows, signals), signals)
+        tables = mapped_tables(files.directory, key)
         if tables is None:
-            tables = replay_tables(rows, _pieces(recorded, labels, rows, signals), signals)
-    return replay_store(recorded.metadata, labels, tables)
+            tables = replay_tables(rows, _pieces(files, labels, rows, signals), signals)
+    return replay_store(files.metadata, labels, tables)
 
 
-class _Recorded(NamedTuple):
+class StoreFiles(NamedTuple):
     """The files of a store, found undamaged; error messages call them by ``sources``."""
 
     directory: Path
@@ -178,8 +134,16 @@ class _Recorded(NamedTuple):
     sources: Sources
 
 
-def _open(directory: Path, shown: Path | None = None) -> _Recorded:
-    """The files in ``directory``; error messages call it ``shown``."""
+def open_files(directory: Path, shown: Path | None = None) -> StoreFiles:
+    """Find the files of a store, and that they are those which its metadata describe.
+
+    Args:
+        directory: a directory that ``write_store`` wrote.
+        shown: what error messages call it; the directory by default.
+
+    Raises:
+        StoreError: the store is missing, damaged, or of a newer format.
+    """
     shown = shown or directory
     questions, branches, answers = (str(shown / name) for name in TABLE_FILES)
     sources = Sources(questions, branches, answers, str(shown / METADATA_FILE))
@@ -188,8 +152,7 @@ def _open(directory: Path, shown: Path | None = None) -> _Recorded:
     metadata = read_json(directory / METADATA_FILE)
     check_file_metadata(metadata, sources.metadata)
     check_provenance(metadata, sources.metadata)
-    texts = (TEXTS_FILE,) if TEXTS_FILE in metadata["sha256"] else ()
-    for name in (*TABLE_FILES, *texts):
+    for name in files_of(metadata):
         with explaining(directory / name, StoreError):
             digest = sha256(directory / name)
         expected = metadata["sha256"].get(name)
@@ -198,19 +161,44 @@ def _open(directory: Path, shown: Path | None = None) -> _Recorded:
                 f"{shown / name}: its SHA-256 is {digest} where {METADATA_FILE} has {expected}; the file was damaged "
                 "or changed, copy or write the store again"
             )
-    return _Recorded(directory, metadata, sources)
+    return StoreFiles(directory, metadata, sources)
 
 
-def _labels(recorded: _Recorded) -> Labels:
-    with _parquet(recorded.directory / ANSWERS_FILE, recorded.sources.answers) as file:
+def files_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the tables of the store with these metadata."""
+    return (*TABLE_FILES, TEXTS_FILE) if TEXTS_FILE in metadata["sha256"] else TABLE_FILES
+
+
+def check_files(files: StoreFiles) -> StoreSummary:
+    """Read the tables of a store with every check, a piece of its branches at a time, and summarise them.
+
+    Raises:
+        StoreError: something is mistyped, missing or inconsistent; the message names the place.
+    """
+    labels = labels_of(files)
+    rows, signals = branches_of(files, labels)
+    answers = (piece.answers for piece in _pieces(files, labels, rows, signals))
+    finals = Finals(rows.start, rows.tokens, rows.finals)
+    right = zip(labels.gold.tolist(), labels.also_right, strict=True)
+    grading = grading_of([(gold, *others) for gold, others in right])
+    return summary(files.metadata["name"], files.metadata, grading, finals, answers, signals)
+
+
+def labels_of(files: StoreFiles) -> Labels:
+    """The questions and answers of a store.
+
+    Raises:
+        StoreError: they are damaged or inconsistent.
+    """
+    with parquet_file(files.directory / ANSWERS_FILE, files.sources.answers) as file:
         answers = file.read()
-    return read_labels(_questions(recorded), answers, recorded.sources)
+    return read_labels(questions_of(files), answers, files.sources)
 
 
-def _questions(recorded: _Recorded) -> pa.Table:
+def questions_of(files: StoreFiles) -> pa.Table:
     """The table of questions, with the columns that the first version lacks."""
-    with _parquet(recorded.directory / QUESTIONS_FILE, recorded.sources.questions) as file:
-        if recorded.metadata["format_version"] > FIRST_VERSION:
+    with parquet_file(files.directory / QUESTIONS_FILE, files.sources.questions) as file:
+        if files.metadata["format_version"] > FIRST_VERSION:
             return file.read()
         table = file.read(columns=FIRST_QUESTIONS.names)
     for column in QUESTIONS:
@@ -219,29 +207,45 @@ def _questions(recorded: _Recorded) -> pa.Table:
     return table
 
 
-def _read_tables(recorded: _Recorded, labels: Labels) -> Tables:
-    rows, signals = _branches(recorded, labels)
-    return replay_tables(rows, _pieces(recorded, labels, rows, signals), signals)
+def _read_tables(files: StoreFiles, labels: Labels) -> Tables:
+    rows, signals = branches_of(files, labels)
+    return replay_tables(rows, _pieces(files, labels, rows, signals), signals)
 
 
-def _branches(recorded: _Recorded, labels: Labels) -> tuple[BranchRows, tuple[str, ...]]:
-    """The columns of the branches with one value a branch, and the names of the recorded signals."""
-    with _parquet(recorded.directory / BRANCHES_FILE, recorded.sources.branches) as file:
+def branches_of(files: StoreFiles, labels: Labels) -> tuple[BranchRows, tuple[str, ...]]:
+    """The columns of the branches with one value a branch, and the names of the recorded signals.
+
+    Args:
+        files: those of a store.
+        labels: its questions and answers.
+
+    Raises:
+        StoreError: the columns are damaged or inconsistent.
+    """
+    with parquet_file(files.directory / BRANCHES_FILE, files.sources.branches) as file:
         signals = recorded_signals(file.schema_arrow.names)
-        return branch_rows(file.read(columns=BRANCHES.names), labels, recorded.sources), signals
+        return branch_rows(file.read(columns=BRANCHES.names), labels, files.sources), signals
 
 
-def _pieces(recorded: _Recorded, labels: Labels, rows: BranchRows, signals: tuple[str, ...]) -> Iterator[Piece]:
-    source = recorded.sources.branches
-    with _parquet(recorded.directory / BRANCHES_FILE, source) as file:
+def _pieces(files: StoreFiles, labels: Labels, rows: BranchRows, signals: tuple[str, ...]) -> Iterator[Piece]:
+    source = files.sources.branches
+    with parquet_file(files.directory / BRANCHES_FILE, source) as file:
         batches = file.iter_batches(BRANCHES_PER_PIECE, columns=probes_schema(signals).names)
         tables = (pa.Table.from_batches([batch]) for batch in batches)
-        yield from probe_pieces(tables, rows, labels, recorded.metadata["interval"], signals, recorded.sources)
+        yield from probe_pieces(tables, rows, labels, files.metadata["interval"], signals, files.sources)
 
 
 @contextmanager
-def _parquet(path: Path, source: str) -> Iterator[pq.ParquetFile]:
-    """The Parquet file at ``path``; what goes wrong while it is read is told of ``source``."""
+def parquet_file(path: Path, source: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, open for reading.
+
+    Args:
+        path: where it is.
+        source: what error messages call it.
+
+    Raises:
+        StoreError: something goes wrong while it is read.
+    """
     try:
         with pq.ParquetFile(path) as file:
             yield file
@@ -276,21 +280,21 @@ def _write_metadata(directory: Path, metadata: Mapping[str, Any], source: str) -
         "tools": tool_versions(),
         "sha256": {file.name: sha256(file) for file in sorted(directory.glob("*.parquet"))},
     }
+    write_whole(directory / METADATA_FILE, metadata_file(described, source))
+
+
+def metadata_file(metadata: Mapping[str, Any], source: str) -> bytes:
+    """What ``metadata.json`` holds.
+
+    Args:
+        metadata: all that is told of a store.
+        source: the store, for error messages.
+
+    Raises:
+        StoreError: JSON does not hold it.
+    """
     try:
-        text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(metadata, indent=2, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise StoreError(f"{source}: the metadata cannot be written as JSON ({error}); correct them") from error
-    write_whole(directory / METADATA_FILE, (text + "\n").encode())
-
-
-def _write_card(directory: Path, shown: Path) -> None:
-    """Read the store in ``directory`` with every check and describe it; error messages call it ``shown``."""
-    recorded = _open(directory, shown)
-    labels = _labels(recorded)
-    rows, signals = _branches(recorded, labels)
-    answers = (piece.answers for piece in _pieces(recorded, labels, rows, signals))
-    finals = Finals(rows.start, rows.tokens, rows.finals)
-    right = zip(labels.gold.tolist(), labels.also_right, strict=True)
-    grading = grading_of([(gold, *others) for gold, others in right])
-    facts = summary(recorded.metadata["name"], recorded.metadata, grading, finals, answers, signals)
-    write_whole(directory / CARD_FILE, dataset_card(facts, recorded.metadata).encode())
+    return (text + "\n").encode()

@@ -26,7 +26,7 @@ from tts_gym.errors import StoreError
 Grouping = Callable[[Sequence[str], str], Sequence[int]]
 """Gives each answer of a question its class: 1, 2, 3, … in order of first appearance. The arguments are the distinct
 texts of the answers in order of first appearance, and the gold answer, which is among them. Questions with a scorer
-have ``text_classes`` instead."""
+have ``text_classes`` instead, and those whose classes are known keep them."""
 
 PROBES_PER_BATCH = 2**20
 """Probes gathered into one batch of tables, which is one row group on disk."""
@@ -125,9 +125,7 @@ def _question_tables(
                 f"{source}, question {question.id!r}, branch {number}: signals are {sorted(_recorded_names(branch))} "
                 f"where the first branch has {sorted(names)}; record the same signals for every branch"
             )
-    right = (question.gold, *question.right)
-    answers = list(dict.fromkeys((*given_answers(question), *right)))
-    classes = text_classes(answers, set(right)) if question.scorer is not None else grouping(answers, question.gold)
+    answers = list(dict.fromkeys((*given_answers(question), question.gold, *question.right)))
     questions_columns = {
         "id": [question.id],
         "question": [question.question],
@@ -148,7 +146,7 @@ def _question_tables(
     answers_columns = {
         "question_id": [question.id] * len(answers),
         "answer": answers,
-        "class": classes,
+        "class": _classes(question, answers, grouping),
     }
     try:
         return StoreTables(
@@ -161,6 +159,16 @@ def _question_tables(
         raise StoreError(
             f"{source}, question {question.id!r}: a value cannot be stored ({one_line(error)}); mend it"
         ) from error
+
+
+def _classes(question: RecordedQuestion, answers: Sequence[str], grouping: Grouping) -> Sequence[int]:
+    """The class of each of ``answers``: as it was before where that is known, else by a scorer or the grouping."""
+    if question.classes is not None:
+        numbers: dict[int, int] = {}
+        return [numbers.setdefault(question.classes[text], len(numbers) + 1) for text in answers]
+    if question.scorer is not None:
+        return text_classes(answers, {question.gold, *question.right})
+    return grouping(answers, question.gold)
 
 
 def _texts(question: RecordedQuestion) -> pa.Table:

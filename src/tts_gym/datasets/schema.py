@@ -15,7 +15,7 @@ A store is one directory of these files:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -113,6 +113,8 @@ class RecordedQuestion:
             other answers, as two solutions of n-queens are.
         scorer: what decides right and wrong instead of the rules of answers, see ``collectors.tasks``; answers are then
             of one class where their texts are, but for case and white space.
+        classes: a number for the class of each answer text, the right ones included, where they were grouped before and
+            are to stay as they are.
     """
 
     id: str
@@ -121,6 +123,7 @@ class RecordedQuestion:
     branches: list[RecordedBranch]
     right: list[str] = field(default_factory=list)
     scorer: str | None = None
+    classes: Mapping[str, int] | None = None
 
 
 class StoreTables(NamedTuple):
