@@ -13,6 +13,7 @@ from rich.table import Table
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.cli.derived import merge, sample
 from tts_gym.cli.help import App
+from tts_gym.cli.hub import pull_store, push_store
 from tts_gym.cli.output import figures, print_table
 from tts_gym.collectors.explain import explain as explain_answers
 from tts_gym.collectors.regrade import regrade
@@ -22,6 +23,8 @@ from tts_gym.datasets.card import dataset_card
 app = App("List, inspect, import, merge, sample, check and share replay stores.")
 app.command()(merge)
 app.command()(sample)
+app.command("push")(push_store)
+app.command("pull")(pull_store)
 
 Store = Annotated[
     str, typer.Argument(metavar="STORE", help="Catalogue name, store directory or published-format .json.")

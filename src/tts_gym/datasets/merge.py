@@ -20,6 +20,9 @@ from tts_gym.errors import StoreError
 OF_A_RUN = frozenset({"backend", "block", "branches", "given", "keep_text", "seed"})
 """Settings of a collection that may differ: the branches are drawn from the same distribution all the same."""
 
+MOST_TOLD = 3
+"""Differences of two stores that a message names."""
+
 EQUATED = ("collection", "live", "import", "regraded")
 """Keys of metadata which tell that equal answers were joined, and not equal texts alone."""
 
@@ -103,7 +106,8 @@ class Merge:
 def _check_settings(one: Recordings, other: Recordings) -> None:
     found = list(_differences(_matters(one), _matters(other)))
     if found:
-        told = "; ".join(f"{what} is {own} and {others}" for what, own, others in found)
+        told = "; ".join(f"{what} is {own} and {others}" for what, own, others in found[:MOST_TOLD])
+        told += f"; and {len(found) - MOST_TOLD} more differ" * (len(found) > MOST_TOLD)
         raise StoreError(
             f"{one.directory} and {other.directory} cannot be merged, as {told}; merge what was recorded alike"
         )
@@ -193,7 +197,7 @@ def _common(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
     """Where two documents differ: the place, and what each has there."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted(one.keys() | other.keys()):
+        for key in one | other:
             yield from _differences(one.get(key), other.get(key), f"{path}.{key}".strip("."))
     elif one != other:
         yield path, short(one), short(other)
