@@ -200,6 +200,5 @@ def _explaining(repo: str) -> Iterator[None]:
         raise StoreError(f"{place} does not take the store ({error}); correct it") from error
     # What a connection raises depends on the library that huggingface_hub uses, which is another one every year.
     except Exception as error:
-        raise StoreError(
-            f"{place} cannot be reached ({error or type(error).__name__}); check the connection"
-        ) from error
+        told = str(error.__cause__ or error) or type(error).__name__
+        raise StoreError(f"{place} cannot be reached ({told}); check the connection") from error
