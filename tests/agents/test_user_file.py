@@ -2,12 +2,16 @@
 
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tts_gym import evaluate, load_store
 from tts_gym.agents import parse_spec
+from tts_gym.agents.replay import branch_order
+from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.rules import EpisodeRules
+from tts_gym.episode.transitions import reset
 from tts_gym.evaluation.evaluate import evaluate_many
 from tts_gym.evaluation.workers import Workers
 
@@ -79,6 +83,25 @@ def test_each_runs_with_its_own_modules(folders, name):
     copies = [pickle.loads(pickle.dumps(controller)) for controller in (one, two)]
     assert [width(controller) for controller in (*copies, one)] == [{1}, {2}, {1}]
     assert not {"helper", "late", "parts", "parts.deep"} & (set(sys.modules) - before)
+
+
+def test_threads_of_a_process_run_it_at_the_same_time(folders):
+    """As live questions do."""
+    before, path, writes = set(sys.modules), list(sys.path), sys.dont_write_bytecode
+    store = load_store("synthetic-small")
+    (controller,) = parse_spec(specs(folders, "Solver")[0])
+
+    def answer(seed):
+        episode = ReplayEpisode(episode_fields(store, EpisodeRules(), 8))
+        episode.order = branch_order(8, seed)
+        reset(episode, 0)
+        controller.answer(episode, store.class_texts[0])
+        return episode.width
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(answer, range(40))) == [1] * 40
+    assert not {"helper", "late", "parts", "parts.deep"} & (set(sys.modules) - before)
+    assert sys.path == path and sys.dont_write_bytecode == writes
 
 
 @pytest.mark.parametrize("name", ["program", "Solver"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engines import CONTEXT
 from tts_gym.errors import BackendError
 from tts_gym.llm import Request, Sampling, make_backend
 
@@ -127,12 +128,16 @@ def test_results_arrive_while_others_run_and_more_is_submitted(backend):
 def test_too_long_a_request_fails_alone(backend):
     prompt = backend.tokenizer.encode(PROMPTS[0])
     backend.submit(
-        [Request(0, prompt, Sampling(3)), Request(1, (9,) * 500, Sampling(20)), Request(2, (9,) * 492, Sampling(20))]
+        [
+            Request(0, prompt, Sampling(3)),
+            Request(1, (9,) * (CONTEXT - 12), Sampling(20)),
+            Request(2, (9,) * (CONTEXT - 20), Sampling(20)),
+        ]
     )
     results = {}
     while done := backend.finished():
         results |= {result.key: result for result in done}
-    assert "exceed the context of 512" in results[1].error and results[1].completions == ()
+    assert f"exceed the context of {CONTEXT}" in results[1].error and results[1].completions == ()
     assert results[0].error is None and results[2].error is None
 
 

@@ -113,6 +113,8 @@ class Thinker(Script):
             reason = "stop" if piece is last else None
             document = {**told, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": reason}]}
             yield f"data: {json.dumps(document)}\n\n".encode()
+        if asked.get("stream_options", {}).get("include_usage"):
+            yield f"data: {json.dumps({**told, 'choices': [], 'usage': usage})}\n\n".encode()
         yield b"data: [DONE]\n\n"
 
 

@@ -1,6 +1,7 @@
 """A controller decides behind the OpenAI interface, and the response tells what it took."""
 
 import threading
+from functools import partial
 
 import httpx
 import pytest
@@ -127,19 +128,22 @@ def test_the_deadline_gives_the_best_so_far(monkeypatch):
         until(lambda: script.running == 0)
 
 
+def has_counted(gateway, line):
+    return line in gateway.metrics.text().decode()
+
+
 def test_a_client_that_leaves_stops_everything(monkeypatch):
     script = Thinker([thought("42", 20)], pause=0.05)
     with thinking(monkeypatch, script, keep_alive=0.05) as (client, script, gateway):
-        for stream in (False, True):
+        for left, stream in enumerate((False, True), 1):
             with pytest.raises(Exception, match="timed out"):
                 client.post(
                     "/chat/completions",
                     json={"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": stream},
                     timeout=0.5 if not stream else 0.03,
                 )
-            until(lambda: script.running == 0, 2)
-            assert gateway.upstream.pending == 0
-        assert "tts_clients_left_total 2.0" in gateway.metrics.text().decode()
+            until(partial(has_counted, gateway, f"tts_clients_left_total {left}.0"), 30)
+            until(lambda: not script.running and not gateway.upstream.pending, 30)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +167,30 @@ def test_what_no_controller_can_vote_on_goes_through_untouched(monkeypatch, body
     assert script.chats == [sent, {**sent, "stream": True}]
     assert script.completions == []
     assert [each["choices"][0]["delta"]["content"] for each in events(streamed.text)] == PLAIN.split(" ")
+
+
+def test_tokens_of_what_goes_through_are_counted_where_they_are_told(monkeypatch):
+    def counted():
+        lines = [line.rpartition(" ") for line in gateway.metrics.text().decode().splitlines()]
+        kinds = {kind: f'tts_tokens_total{{kind="{kind}"}}' for kind in ("prompt", "generated")}
+        return {kind: sum(float(value) for name, _, value in lines if name == told) for kind, told in kinds.items()}
+
+    with thinking(monkeypatch) as (client, script, gateway):
+        ask(client, n=2)
+        assert counted() == {"prompt": 5, "generated": 4}
+        silent = ask(client, n=2, stream=True)
+        assert counted() == {"prompt": 5, "generated": 4} and '"usage"' not in silent.text
+        told = ask(client, n=2, stream=True, stream_options={"include_usage": True})
+        assert counted() == {"prompt": 10, "generated": 8} and events(told.text)[-1]["usage"]["total_tokens"] == 9
+    assert [each.get("stream_options") for each in script.chats] == [None, None, {"include_usage": True}]
+
+
+def test_a_stream_that_cannot_be_read_goes_through_as_it_is(monkeypatch):
+    pieces = [b'data: {"usage": {"completion_tokens": 3}}\n\n', b"data: {never", b" ends}\n\n", b"data: [DONE]\n\n"]
+    with thinking(monkeypatch) as (client, script, gateway):
+        script.reply = lambda asked: (200, iter(pieces))
+        assert ask(client, n=2, stream=True).content == b"".join(pieces)
+        assert 'tts_tokens_total{kind="generated"} 3.0' in gateway.metrics.text().decode()
 
 
 def test_models_health_and_metrics(monkeypatch):

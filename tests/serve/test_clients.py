@@ -83,7 +83,7 @@ def test_openai_is_told_what_is_wrong(gate, sdk):
     with pytest.raises(openai.NotFoundError, match="no model"):
         sdk.chat.completions.create(model="other", messages=TURNS)
     with pytest.raises(openai.BadRequestError, match="leaves no room"):
-        sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": "one two three " * 400}])
+        sdk.chat.completions.create(model=model, messages=[{"role": "user", "content": "one two three " * 4000}])
     with pytest.raises(openai.AuthenticationError):
         sdk.with_options(api_key="none").models.list()
 

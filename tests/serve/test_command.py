@@ -3,11 +3,14 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 from processes import UpstreamProcess, gateway_process
 from tiny_model import make_tiny_tokenizer
+
+WINNER = Path(__file__).parents[2] / "benchmarks/results/discovery/manual/winner.py"
 
 pytest.importorskip("fastapi")
 pytest.importorskip("transformers")
@@ -57,6 +60,8 @@ def test_a_gateway_serves_until_it_is_told_to_end(upstream, tokenizer):
         (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "-o", "colour=red"], "does not take its options"),
         (["--upstream", "UPSTREAM", "-c", "sc"], "listed twice"),
         (["--upstream", "UPSTREAM", "-c", "nobody"], "Unknown controller"),
+        (["--model", "none", "-c", str(WINNER)], "run it as your own code, as FILE.py:NAME with --trust"),
+        (["--model", "none", "-c", f"{WINNER}:PROGRAM:beta=0.3"], "with --trust"),
         (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "-c", "oracle"], "no controller but a bound"),
         (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "-c", "deepconf"], "needs the signal"),
         (["--upstream", "UPSTREAM", "-o", "TOKENIZER", "--host", "203.0.113.1"], "Cannot listen"),

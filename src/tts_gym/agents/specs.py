@@ -58,6 +58,33 @@ def parse_spec(spec: str, trust: bool = False, limits: Limits | None = None) -> 
     return [make_controller(PROGRAMS.load(name), **_parse_parameters(text, spec))]
 
 
+def specification(name: str, parameters: Mapping[str, Any]) -> str:
+    """``name:parameter=value,…``, as ``parse_spec`` reads it.
+
+    Args:
+        name: of a controller.
+        parameters: values by name.
+    """
+    values = ",".join(f"{parameter}={value}" for parameter, value in parameters.items())
+    return f"{name}:{values}" if values else name
+
+
+def one_controller(spec: str, trust: bool = False) -> Controller:
+    """The controller that ``spec`` stands for.
+
+    Args:
+        spec: the specification.
+        trust: whether candidates are the user's own code too.
+
+    Raises:
+        ControllerError: as ``parse_spec``, or it stands for several.
+    """
+    found = parse_spec(spec, trust)
+    if len(found) != 1:
+        raise ControllerError(f"{spec!r} stands for {len(found)} controllers: name one.")
+    return found[0]
+
+
 def _of_file(spec: str, trust: bool, limits: Limits | None) -> Controller:
     """The candidate or the user's code of ``FILE.py[:NAME][:param=value,...]``."""
     from tts_gym.sandbox.jailed_controller import LIMITS, JailedController, holds_candidate
@@ -170,7 +197,8 @@ class FileController:
 
     def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
         """See ``Controller.answer``."""
-        return self.loaded.answer(episode, texts)
+        with self.file.importing():
+            return self.loaded.answer(episode, texts)
 
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """See ``Controller.run``."""

@@ -5,14 +5,35 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tts_gym.episode.sources import is_installed
 from tts_gym.errors import ControllerError
+
+
+@dataclass
+class _Session:
+    """What the process has beside files that are at work.
+
+    Attributes:
+        files: how many are.
+        modules: those that were there before the first of them.
+        writes_no_bytecode: whether it wrote none before.
+    """
+
+    files: int = 0
+    modules: dict[str, ModuleType] = field(default_factory=dict)
+    writes_no_bytecode: bool = False
+
+
+_session = _Session()
+_exchanging = threading.RLock()
 
 
 class UserFile:
@@ -37,6 +58,7 @@ class UserFile:
         self._folder = path.parent
         self._module = importlib.util.module_from_spec(spec)
         self._beside: dict[str, ModuleType] = {}
+        self._within = 0
         try:
             with self.importing():
                 spec.loader.exec_module(self._module)
@@ -57,22 +79,37 @@ class UserFile:
 
     @contextmanager
     def importing(self) -> Iterator[None]:
-        """Let the modules beside the file be imported, by it alone."""
-        sys.modules[self._module.__name__] = self._module
-        known = dict(sys.modules)
-        sys.modules.update(self._beside)
-        sys.path.insert(0, str(self._folder))
-        # Bytecode tells changes by the second only.
-        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        """Let the modules beside the file be imported, by it alone.
+
+        Several threads may be within, of files whose modules have the same names only where these are the same modules.
+        """
+        with _exchanging:
+            if not self._within:
+                self._lend()
+            self._within += 1
         try:
             yield
         finally:
-            sys.dont_write_bytecode = writes
-            sys.path.remove(str(self._folder))
-            self._take_back(known)
+            with _exchanging:
+                self._within -= 1
+                if not self._within:
+                    self._take_back()
 
-    def _take_back(self, known: dict[str, ModuleType]) -> None:
-        """Keep the modules beside the file that were not ``known`` before, and leave those there were."""
+    def _lend(self) -> None:
+        """Give the session the modules beside the file."""
+        if not _session.files:
+            # Bytecode tells changes by the second only.
+            _session.writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+            _session.modules = dict(sys.modules)
+        _session.files += 1
+        _session.modules[self._module.__name__] = sys.modules[self._module.__name__] = self._module
+        sys.modules.update(self._beside)
+        sys.path.insert(0, str(self._folder))
+
+    def _take_back(self) -> None:
+        """Keep the modules beside the file, and leave those that the session had."""
+        sys.path.remove(str(self._folder))
+        known = _session.modules
         for name, module in list(sys.modules.items()):
             if module is not known.get(name) and self._is_beside(module):
                 self._beside[name] = module
@@ -80,6 +117,9 @@ class UserFile:
                     sys.modules[name] = known[name]
                 else:
                     del sys.modules[name]
+        _session.files -= 1
+        if not _session.files:
+            sys.dont_write_bytecode = _session.writes_no_bytecode
 
     def _is_beside(self, module: ModuleType) -> bool:
         """Whether a module, or a package without a file of its own, lies in the folder and was not installed there."""

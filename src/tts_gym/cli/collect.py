@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
+from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.cli.options import Resume
 from tts_gym.cli.output import print_table, progress_shown
 from tts_gym.collectors.collect import CollectionProgress, local_runner
@@ -161,7 +161,7 @@ def collect(
         if on_ray
         else local_runner(told, concurrency)
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_sigterm()
     asked_from = benchmark or Path(questions.partition("?")[0]).stem
     with progress_shown("units", _read) as watch:
         progress = run_collection(asked, settings, out, asked_from, license_name, runner, watch, name, not resume)

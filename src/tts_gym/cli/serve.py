@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from typing import Annotated
 
 import typer
 
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
+from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.collectors.settings import CollectionSettings, Probing
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.errors import LiveError
 from tts_gym.live.api import MOST_BRANCHES
 from tts_gym.live.settings import LiveSettings
 from tts_gym.registry import BACKENDS
+from tts_gym.sandbox.jailed_controller import check_live
 
 LIMITS = "Limits of a request"
 """Panel of the help."""
@@ -92,6 +92,9 @@ def serve(
         from tts_gym.serve.upstream import Upstream
     except ImportError as error:
         raise LiveError(f"The gateway needs {error.name}: install tts-gym with extra serve.") from error
+    offer = Offer.of(controller, trust)
+    for each in offer.controllers.values():
+        check_live(each)
     if upstream is None and model is None:
         raise typer.BadParameter("give one of them, or both", param_hint="--upstream, --model")
     kind = backend or ("vllm" if upstream is None else "openai")
@@ -115,10 +118,9 @@ def serve(
         probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens),
     )
     settings = LiveSettings(drawn)
-    offer = Offer.of(controller, trust)
     limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)
     plain = None if upstream is None else Plain(upstream, key)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_sigterm()
     with (
         listening(host, port) as at,
         Upstream(backend_maker(settings, upstream, told), settings, concurrency) as reached,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ import typer
 from rich.table import Table
 
 from tts_gym.agents.controller import Controller
-from tts_gym.agents.specs import parse_spec
+from tts_gym.agents.specs import one_controller
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
+from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.cli.options import Resume
 from tts_gym.cli.output import check_writable, figures, print_table, progress_shown, write
 from tts_gym.collectors.questions import Columns, read_questions, usual_rule
@@ -25,7 +25,7 @@ from tts_gym.live.answering import Solving
 from tts_gym.live.api import MOST_BRANCHES, running_model
 from tts_gym.live.run import RunProgress, run
 from tts_gym.registry import BACKENDS
-from tts_gym.sandbox.jailed_controller import JailedController
+from tts_gym.sandbox.jailed_controller import check_live
 
 EPISODES = "Episodes"
 """Panel of the help."""
@@ -110,13 +110,13 @@ def solve(
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns, gold_needed=False)
     solving = Solving(
-        _one(controller, trust, "--controller"),
+        _live(controller, trust),
         budget or NO_BUDGET,
         deadline,
-        _one(shadow, trust, "--shadow") if shadow else None,
+        _live(shadow, trust) if shadow else None,
         keep_text,
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_sigterm()
     with (
         running_model(
             model,
@@ -152,17 +152,10 @@ def solve(
     _tell_failed(rows)
 
 
-def _one(spec: str, trust: bool, option: str) -> Controller:
-    found = parse_spec(spec, trust)
-    if len(found) != 1:
-        raise typer.BadParameter(f"{spec!r} stands for {len(found)} controllers: name one", param_hint=option)
-    if isinstance(found[0], JailedController):
-        raise typer.BadParameter(
-            f"{spec!r} is a candidate, which a jail runs over recordings alone: read it, and run it as your own code, "
-            "as FILE.py:NAME with --trust",
-            param_hint=option,
-        )
-    return found[0]
+def _live(spec: str, trust: bool) -> Controller:
+    controller = one_controller(spec, trust)
+    check_live(controller)
+    return controller
 
 
 def _tell_failed(rows: Sequence[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from tts_gym.agents.controller import Controller, check_signals
 from tts_gym.agents.programs import Program
-from tts_gym.agents.specs import make_controller, parse_spec
+from tts_gym.agents.specs import make_controller, one_controller, specification
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
@@ -155,7 +155,7 @@ def evaluate_many(
         for message in dict.fromkeys(message for part in parts for message in part.messages):
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         rows = _in_order([part.rows for part in parts], store)
-        rows.insert(0, "controller", _specification(controller.name, controller.parameters))
+        rows.insert(0, "controller", specification(controller.name, controller.parameters))
         rows.insert(1, "store", store.label)
         graded = rows.assign(percent=100.0 * rows["correct"])
         changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
@@ -166,7 +166,7 @@ def evaluate_many(
                 store=store.label,
                 controller=controller.name,
                 params=dict(controller.parameters),
-                label=_specification(controller.name, changed),
+                label=specification(controller.name, changed),
                 rules=rules,
                 seeds=seeds,
                 questions=len(store),
@@ -202,20 +202,9 @@ def _results(
             yield turn
 
 
-def _specification(name: str, parameters: Mapping[str, Any]) -> str:
-    """``name:parameter=value,…``, as ``parse_spec`` reads it."""
-    values = ",".join(f"{parameter}={value}" for parameter, value in parameters.items())
-    return f"{name}:{values}" if values else name
-
-
 def _as_controller(controller: str | Controller | Program | Callable[..., Any]) -> Controller:
     if isinstance(controller, str):
-        controllers = parse_spec(controller)
-        if len(controllers) != 1:
-            raise ControllerError(
-                f"{controller!r} stands for {len(controllers)} controllers: evaluate them one by one."
-            )
-        return controllers[0]
+        return one_controller(controller)
     return controller if isinstance(controller, Controller) else make_controller(controller)
 
 

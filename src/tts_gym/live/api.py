@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from tts_gym.agents.controller import Controller
-from tts_gym.agents.specs import parse_spec
+from tts_gym.agents.specs import one_controller
 from tts_gym.collectors.questions import Question, read_questions
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.episode.state import NO_BUDGET
-from tts_gym.errors import ControllerError, LiveError
+from tts_gym.errors import LiveError
 from tts_gym.live.answering import Answer, Solving, answer_question
 from tts_gym.live.model import LiveModel, live_model
 from tts_gym.live.run import run
@@ -132,12 +132,7 @@ def ask(
 
 
 def _controller(controller: str | Controller) -> Controller:
-    if not isinstance(controller, str):
-        return controller
-    found = parse_spec(controller)
-    if len(found) != 1:
-        raise ControllerError(f"{controller!r} stands for {len(found)} controllers: name one.")
-    return found[0]
+    return one_controller(controller) if isinstance(controller, str) else controller
 
 
 def _questions(questions: str | Sequence[str | Question]) -> list[Question]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -242,8 +243,26 @@ class LiveBranch:
         self.spent.requests += 1
         return self.source.engine.submit(prompt, sampling, listener, stream, first)
 
-    def _drawn(self, event: Delta | Result) -> None:
+    @contextmanager
+    def _taking_in(self, event: Delta | Result) -> Iterator[None]:
+        """What comes of a request is taken in; where that fails the branch does.
+
+        Whoever waits for it is told of whole intervals and results, not of every token.
+        """
         with self.changed:
+            intervals = self.intervals
+            try:
+                yield
+            except Exception as error:
+                self.error = f"what the model gave cannot be taken in: {type(error).__name__}: {error}"
+                self.stop()
+            if self.error is None:
+                self._go_on()
+            if self.error is not None or isinstance(event, Result) or self.intervals > intervals:
+                self.changed.notify_all()
+
+    def _drawn(self, event: Delta | Result) -> None:
+        with self._taking_in(event):
             if self._drawing is None or self._drawing.request.key != event.key:
                 return
             if isinstance(event, Delta):
@@ -257,9 +276,6 @@ class LiveBranch:
             else:
                 self._drawing = None
                 self._end(event)
-            if self.error is None:
-                self._go_on()
-            self.changed.notify_all()
 
     def _count_cancelled(self) -> None:
         """Count the prompt of what is being drawn, which is cancelled, if the model has come past it."""
@@ -291,7 +307,7 @@ class LiveBranch:
 
     def _answered(self, depth: int, event: Delta | Result) -> None:
         assert isinstance(event, Result)
-        with self.changed:
+        with self._taking_in(event):
             ticket = self._probing.pop(depth, None)
             if ticket is None:
                 return
@@ -300,11 +316,9 @@ class LiveBranch:
             else:
                 self.spent.add_prompt(event)
                 self._tries = 0
-                (self.forced[depth],) = event.completions
-                self.spent.forced += len(self.forced[depth].tokens)
-            if self.error is None:
-                self._go_on()
-            self.changed.notify_all()
+                (forced,) = event.completions
+                self.spent.forced += len(forced.tokens)
+                self.forced[depth] = forced
 
     def _failed(self, reason: str) -> None:
         self._tries += 1

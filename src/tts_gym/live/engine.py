@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,7 +14,12 @@ from tts_gym.errors import BackendError
 from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling
 
 Listener = Callable[[Delta | Result], None]
-"""Is told in the engine's thread what has come of a request: any number of deltas, then a result."""
+"""Is told in the engine's thread what has come of a request: any number of deltas, then a result.
+
+One that raises is told nothing more, and its request is cancelled; those of others go on.
+"""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,14 @@ class Engine:
             get = self._running.get if isinstance(event, Delta) else self._running.pop
             ticket = get(event.key, None)
         if ticket is not None:
+            self._hear(ticket, event)
+
+    def _hear(self, ticket: Ticket, event: Delta | Result) -> None:
+        try:
             ticket.listener(event)
+        except Exception:  # Whatever a listener raises, the others are told.
+            _log.exception("What came of a request to %s cannot be taken in.", self.backend.model)
+            self.cancel(ticket)
 
     def _fail(self, reason: str) -> None:
         """Let every request fail, and take no others, as the backend cannot go on."""
@@ -171,4 +184,4 @@ class Engine:
             self._running.clear()
             self._waiting.clear()
         for ticket in failed:
-            ticket.listener(Result(ticket.request.key, (), len(ticket.request.prompt), error=reason))
+            self._hear(ticket, Result(ticket.request.key, (), len(ticket.request.prompt), error=reason))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tts_gym.agents.controller import Controller
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.datasets.store import ReplayStore
@@ -147,7 +148,23 @@ class JailedController:
 
     def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
         """Refuse: a jail holds recordings, and what is live is not recorded; see ``Controller.answer``."""
-        raise ControllerError(
-            f"Controller {self.name} is a candidate that runs in a jail, over recordings alone: read it, and run it as "
-            "your own code with --trust."
+        raise self._over_recordings_alone()
+
+    def _over_recordings_alone(self) -> ControllerError:
+        return ControllerError(
+            f"Controller {self.name} is a candidate, which a jail runs over recordings alone: read it, and run it as "
+            "your own code, as FILE.py:NAME with --trust."
         )
+
+
+def check_live(controller: Controller) -> None:
+    """Refuse a controller that has no way to answer live.
+
+    Args:
+        controller: what is to decide.
+
+    Raises:
+        ControllerError: it is a candidate that runs in a jail.
+    """
+    if isinstance(controller, JailedController):
+        raise controller._over_recordings_alone()

@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from tts_gym.errors import BackendError, LiveError, TTSGymError
 from tts_gym.live.answering import Answer, Solving, answer_question
 from tts_gym.live.engine import Conversation, Prompt
 from tts_gym.live.question import LiveQuestion
+from tts_gym.llm.openai_answer import UselessError, documents
+from tts_gym.llm.tokenizer import in_a_line
 from tts_gym.serve.asked import Asked
 from tts_gym.serve.errors import RequestError
 from tts_gym.serve.limits import Limits
@@ -137,9 +139,9 @@ class Gateway:
             answer = await self._in_thread(lambda: self._solve(asked, live))
         except (LiveError, BackendError) as error:
             left = asked.choice.deadline - (time.monotonic() - start)
-            return await self._sample(asked, live, str(error), left)
+            return await self._sample(asked, live, in_a_line(error), left)
         except TTSGymError as error:
-            raise RequestError(f"The controller fails: {' '.join(str(error).split())}", 500) from error
+            raise RequestError(f"The controller fails: {in_a_line(error)}", 500) from error
         finally:
             if live is not None:
                 live.end("left")
@@ -176,7 +178,7 @@ class Gateway:
             question = Question(uuid.uuid4().hex, asked.question, "")
             return asked_so.begin(question, prompt, asked.choice.deadline)
         except TTSGymError as error:
-            raise RequestError(" ".join(str(error).split())) from error
+            raise RequestError(in_a_line(error)) from error
 
     def _solve(self, asked: Asked, live: LiveQuestion) -> Answer:
         return answer_question(live, Solving(asked.choice.controller, asked.choice.budget))
@@ -184,7 +186,7 @@ class Gateway:
     async def _sample(self, asked: Asked, live: LiveQuestion | None, reason: str, left: float) -> Told:
         """A plain sample, as the model fails."""
         if self.plain is None:
-            raise RequestError(f"The model fails: {' '.join(reason.split())}", 502)
+            raise RequestError(f"The model fails: {reason}", 502)
         document = {name: value for name, value in asked.document.items() if name not in ("stream", "stream_options")}
         try:
             async with asyncio.timeout(max(left, 1.0)):
@@ -216,18 +218,37 @@ class Gateway:
             async with asyncio.timeout(asked.choice.deadline):
                 if not asked.stream:
                     response = await self.plain.whole(asked.endpoint, asked.document)
-                    self.metrics.spent(_usage_of(response.content))
+                    with suppress(ValueError):
+                        self.metrics.spent(_usage_of(json.loads(response.content)))
                     await sender.document(response.content, headers=said)
                     return
                 async with self.plain.stream(asked.endpoint, asked.document) as pieces:
                     await sender.begin(said)
-                    async for piece in pieces:
-                        await sender.piece(piece)
+                    await self._pass_on(pieces, sender)
                 await sender.end()
         except TimeoutError as error:
             raise RequestError(
                 f"The upstream server is not done within {asked.choice.deadline:g} seconds.", 504
             ) from error
+
+    async def _pass_on(self, pieces: AsyncIterator[bytes], sender: Sender) -> None:
+        """Send what comes as it comes, and count the usage that it tells last."""
+
+        async def sent() -> AsyncIterator[bytes]:
+            async for piece in pieces:
+                await sender.piece(piece)
+                yield piece
+
+        passing = sent()
+        told: dict[str, Any] = {}
+        try:
+            with suppress(UselessError):
+                async for document in documents(passing):
+                    told = _usage_of(document) or told
+            async for _ in passing:
+                pass  # What cannot be read is passed on all the same.
+        finally:
+            self.metrics.spent(told)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -239,9 +260,7 @@ def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {**one, **{name: one[name] + int(other.get(name) or 0) for name in counts}}
 
 
-def _usage_of(content: bytes) -> dict[str, Any]:
-    """The usage that a response tells; nothing where it tells none."""
-    try:
-        return dict(json.loads(content).get("usage") or {})
-    except (ValueError, AttributeError, TypeError):
-        return {}
+def _usage_of(document: Any) -> dict[str, Any]:
+    """The usage that a document of a response tells; nothing where it tells none."""
+    usage = document.get("usage") if isinstance(document, dict) else None
+    return usage if isinstance(usage, dict) else {}

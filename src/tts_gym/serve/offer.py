@@ -8,10 +8,11 @@ from typing import Any
 
 from tts_gym.agents.controller import Controller, ProgramController
 from tts_gym.agents.programs import PROGRAMS
-from tts_gym.agents.specs import parse_spec
+from tts_gym.agents.specs import parse_spec, specification
 from tts_gym.errors import ControllerError, LiveError
 from tts_gym.live.answering import Solving
 from tts_gym.live.model import LiveModel
+from tts_gym.llm.tokenizer import in_a_line
 from tts_gym.serve.errors import RequestError
 
 
@@ -91,12 +92,11 @@ class Offer:
         try:
             resolved = controller.program.resolve({**controller.parameters, **parameters})
         except ControllerError as error:
-            raise RequestError(" ".join(str(error).split()), param="controller") from error
+            raise RequestError(in_a_line(error), param="controller") from error
         return ProgramController(controller.program, resolved)
 
 
 def spelled(controller: Controller) -> str:
     """The specification of a controller, in printable ASCII."""
-    text = ",".join(f"{name}={value}" for name, value in controller.parameters.items())
-    spec = f"{controller.name}:{text}" if text else controller.name
+    spec = specification(controller.name, controller.parameters)
     return "".join(sign if " " <= sign <= "~" else "?" for sign in spec)

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tts_gym.llm.openai_connection import BUSY
+from tts_gym.llm.tokenizer import in_a_line
 from tts_gym.serve.asked import Endpoint
 from tts_gym.serve.errors import RequestError
 
@@ -17,9 +19,6 @@ TRIES = 3
 
 DELAY = 0.5
 """Seconds until the second attempt; twice as many until the next."""
-
-BUSY = (408, 409, 429)
-"""Statuses of a server that takes the same request later."""
 
 CONNECT = 5.0
 """Seconds in which the server takes a connection."""
@@ -37,7 +36,7 @@ class Plain:
         """
         self._client = httpx.AsyncClient(
             base_url=url,
-            headers={} if key is None else {"authorization": f"Bearer {key}"},
+            headers=authorization(key),
             timeout=httpx.Timeout(None, connect=CONNECT),
             limits=httpx.Limits(max_connections=None),
         )
@@ -111,6 +110,15 @@ class Plain:
         yield None
 
 
+def authorization(key: str | None) -> dict[str, str]:
+    """Headers that tell a server its key.
+
+    Args:
+        key: the key; None where it wants none.
+    """
+    return {} if key is None else {"authorization": f"Bearer {key}"}
+
+
 async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
         async for piece in response.aiter_bytes():
@@ -120,8 +128,7 @@ async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _lost(error: httpx.HTTPError) -> RequestError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return RequestError(f"The upstream server gives no answer: {reason}.", 502)
+    return RequestError(f"The upstream server gives no answer: {in_a_line(error)}.", 502)
 
 
 async def _refusal(response: httpx.Response) -> RequestError:

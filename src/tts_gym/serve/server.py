@@ -14,8 +14,10 @@ from tts_gym.errors import BackendError, LiveError
 from tts_gym.live.settings import LiveSettings
 from tts_gym.llm import make_backend
 from tts_gym.llm.backend import Backend
+from tts_gym.llm.tokenizer import in_a_line
 from tts_gym.serve.app import make_app
 from tts_gym.serve.gateway import Gateway
+from tts_gym.serve.plain import authorization
 from tts_gym.serve.protocol import server_config
 
 
@@ -50,12 +52,11 @@ def only_model(url: str, key: str | None) -> str:
         BackendError: the server does not list its models, or has several.
     """
     try:
-        listed = httpx.get(f"{url.rstrip('/')}/models", headers=_authorization(key), timeout=10.0)
+        listed = httpx.get(f"{url.rstrip('/')}/models", headers=authorization(key), timeout=10.0)
         names = [str(model["id"]) for model in listed.raise_for_status().json()["data"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
         raise BackendError(
-            f"The server at {url} does not list its models ({reason}): start it, or give --model."
+            f"The server at {url} does not list its models ({in_a_line(error)}): start it, or give --model."
         ) from error
     if len(names) != 1:
         raise BackendError(f"The server at {url} has {len(names)} models: say which with --model.")
@@ -94,7 +95,3 @@ def serve(gateway: Gateway, at: socket.socket, key: str | None = None) -> None:
     host, port = at.getsockname()[:2]
     print(f"Serving {gateway.name} at http://{host}:{port}/v1", file=sys.stderr, flush=True)
     uvicorn.Server(server_config(make_app(gateway, key), gateway.limits.reading)).run([at])
-
-
-def _authorization(key: str | None) -> dict[str, str]:
-    return {} if key is None else {"authorization": f"Bearer {key}"}
