@@ -43,6 +43,22 @@ def write_whole(path: Path, content: bytes, lasting: bool = True) -> None:
         partial.unlink(missing_ok=True)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file, which a crash of the machine does not undo.
+
+    Args:
+        path: the file; one that is missing is made.
+        line: what it says, without its end.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with naming(path), path.open("ab") as file:
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def move(draft: Path, path: Path) -> None:
     """Give a finished file or directory its place, which a crash of the machine does not undo.
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from arrivals import collect
 from completion_server import Script, plain, until
 from fake_backend import END, FakeTokenizer
 from hypothesis import given
@@ -22,19 +23,6 @@ PROMPT = tuple(map(ord, "What is 6 * 7?"))
 
 def ask(backend, key=0, tokens=40, n=1, stream=True, **sampling):
     backend.submit([Request(key, PROMPT, Sampling(tokens, **sampling), n, stream)])
-
-
-def collect(backend):
-    """All that arrives until nothing is pending: deltas and results by key."""
-    deltas, results = {}, {}
-    while arrived := backend.arrived():
-        for each in arrived:
-            assert each.key not in results
-            if isinstance(each, Delta):
-                deltas.setdefault(each.key, []).append(each)
-            else:
-                results[each.key] = each
-    return deltas, results
 
 
 def going_on(asked, text=TEXT, **options):

@@ -5,8 +5,9 @@ import time
 
 import numpy as np
 import pytest
+from arrivals import collect
 
-from tts_gym.llm import Delta, Request, Result, Sampling, make_backend
+from tts_gym.llm import Request, Result, Sampling, make_backend
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 
@@ -24,19 +25,6 @@ def backend(request):
 def stream(backend, keys, tokens=60, **sampling):
     prompt = backend.tokenizer.encode(PROMPT)
     backend.submit(Request(key, prompt, Sampling(tokens, **sampling), stream=True) for key in keys)
-
-
-def collect(backend):
-    """All that arrives until nothing is pending: deltas and results by key."""
-    deltas, results = {}, {}
-    while arrived := backend.arrived():
-        for each in arrived:
-            assert each.key not in results
-            if isinstance(each, Delta):
-                deltas.setdefault(each.key, []).append(each)
-            else:
-                results[each.key] = each
-    return deltas, results
 
 
 def come_of(backend, key):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from tts_gym.errors import LiveError
-from tts_gym.files import read_whole, write_whole
+from tts_gym.files import append_line, read_whole, write_whole
 
 
 class AnswerFile:
@@ -48,7 +47,7 @@ class AnswerFile:
         Raises:
             OSError: it cannot be written.
         """
-        write_whole(self.path, b"".join(map(self._line, self.rows.values())))
+        write_whole(self.path, b"".join(self._line(row) + b"\n" for row in self.rows.values()))
 
     def add(self, row: dict[str, Any]) -> None:
         """Write an answer, which survives a crash.
@@ -56,14 +55,11 @@ class AnswerFile:
         Args:
             row: the answer, as JSON holds it.
         """
-        with self.path.open("ab") as file:
-            file.write(self._line(row))
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, self._line(row))
         self.rows[row["id"]] = row
 
     def _line(self, row: dict[str, Any]) -> bytes:
-        return json.dumps({"run": self._run, **row}).encode() + b"\n"
+        return json.dumps({"run": self._run, **row}).encode()
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

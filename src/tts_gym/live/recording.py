@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from tts_gym.datasets.parquet import write_store
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 from tts_gym.errors import LiveError
+from tts_gym.files import append_line
 from tts_gym.live.record import grouping
 
 
@@ -38,10 +38,7 @@ class Recording:
     def add(self, question: RecordedQuestion) -> None:
         """Keep what was recorded of a question."""
         self._draft.parent.mkdir(parents=True, exist_ok=True)
-        with self._draft.open("ab") as file:
-            file.write(json.dumps(asdict(question)).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self._draft, json.dumps(asdict(question)).encode())
 
     def finish(self, metadata: Mapping[str, Any], same: Callable[[str, str], bool]) -> int:
         """Make the store.
