@@ -71,7 +71,7 @@ class Server:
         """Requests that it works on or keeps waiting."""
         return self.metric("num_requests_running") + self.metric("num_requests_waiting")
 
-    def generated_at_rest(self, seconds=60):
+    def generated_at_rest(self, seconds=180):
         """Tokens that it has generated in all, once nothing runs; None where that is not so within some time."""
         deadline = time.monotonic() + seconds
         while self.running():
