@@ -86,7 +86,9 @@ def test_an_early_stop_stops_what_runs_on_the_server(client, server, endless):
     before = server.generated_at_rest()
     rows, _ = solve(endless(client), make_controller(hasty), branches=16, tokens=LONG, ahead=4)
     assert all(row["error"] is None and row["width"] == 16 for row in rows)
-    assert server.generated_at_rest() - before < 3 * 16 * LONG / 4
+    # A busy machine hears late of the first intervals; what comes after the end is what counts.
+    ended = server.metric("generation_tokens_total")
+    assert server.generated_at_rest() - ended < (before + 3 * 16 * LONG - ended) / 10
 
 
 def test_the_command_line_on_a_server(server, run, tmp_path):
