@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -40,17 +42,27 @@ SETTINGS = CollectionSettings(
 class CharacterTokenizer:
     """A token a character."""
 
+    structure = ""
+
+    def keep(self, text: str) -> None:
+        """No token is special."""
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Characters as tokens."""
         return tuple(map(ord, text))
 
     encode_prompt = encode
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int], special: bool = False) -> str:
         """Tokens as characters."""
         return "".join(map(chr, ids))
 
-    def chat(self, messages: Sequence[dict[str, str]], add_generation_prompt: bool = True) -> tuple[int, ...]:
+    def chat(
+        self,
+        messages: Sequence[dict[str, str]],
+        add_generation_prompt: bool = True,
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> tuple[int, ...]:
         """The turns one after another."""
         return self.encode("\n".join(message["content"] for message in messages))
 

@@ -96,7 +96,9 @@ def slow_unit(backend, what, unit):
         for end in [*ends, length] if cut else ends:
             text = tokenizer.decode(prompt) + "".join(map(chr, drawn.tokens[:end]))
             is_open = text.rfind("<think>") > text.rfind("</think>")
-            prefix = (*prompt, *drawn.tokens[:end].tolist(), *tokenizer.encode(CLOSING * is_open + SUFFIX))
+            written = max(n for n in range(len(CLOSING)) if text.endswith(CLOSING[:n]))
+            rest = CLOSING[written:] * is_open + SUFFIX
+            prefix = (*prompt, *drawn.tokens[:end].tolist(), *tokenizer.encode(rest))
             forced = ask(backend, prefix, Sampling(probing.max_tokens, 0.0, stop=probing.stop)).completions[0]
             answer = READER.probe(SUFFIX, forced.text).answer
             said = len(forced.tokens)

@@ -25,20 +25,23 @@ class Script:
 
 
 class ScriptedTokenizer:
-    name, end_ids = "scripted", frozenset()
+    name, end_ids, structure = "scripted", frozenset(), ""
 
     def encode(self, text):
         return tuple(map(ord, text))
 
     encode_prompt = encode
 
-    def decode(self, ids):
+    def keep(self, text):
+        pass
+
+    def decode(self, ids, special=False):
         return "".join(chr(token) for token in ids if token < FIRST)
 
     def decode_after(self, prompt, ids):
         return self.decode(ids)
 
-    def chat(self, messages, add_generation_prompt=True):
+    def chat(self, messages, add_generation_prompt=True, arguments=None):
         return self.encode("".join(message["content"] + "\n" for message in messages))
 
 

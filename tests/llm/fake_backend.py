@@ -22,19 +22,23 @@ PIECE = 7
 class FakeTokenizer:
     name = "fake"
     end_ids = frozenset({END})
+    structure = ""
 
     def encode(self, text):
         return tuple(map(ord, text))
 
     encode_prompt = encode
 
-    def decode(self, ids):
+    def keep(self, text):
+        pass
+
+    def decode(self, ids, special=False):
         return "".join(chr(token) for token in ids if token != END)
 
     def decode_after(self, prompt, ids):
         return self.decode(ids)
 
-    def chat(self, messages, add_generation_prompt=True):
+    def chat(self, messages, add_generation_prompt=True, arguments=None):
         turns = [f"<{message['role']}>{message['content']}\n" for message in messages]
         return self.encode("".join(turns) + "<assistant>" * add_generation_prompt)
 

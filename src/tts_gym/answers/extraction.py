@@ -25,6 +25,7 @@ from tts_gym.answers.choices import choice, letter
 from tts_gym.answers.markers import ANSWER, BOX, FINAL, FOREIGN, RESULT, TOTAL, Marked, boxes, fields, phrases
 from tts_gym.answers.passages import CORRECTION, LONGEST_PASSAGE, first_answer, tidy
 from tts_gym.answers.presets import Rule, rule_named
+from tts_gym.answers.reasoning import Marks
 from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, answering_section
 
 DIRECT = re.compile(r"(?:\bis|[:=])[\s*$]*\Z", re.IGNORECASE)
@@ -56,18 +57,19 @@ class Extraction:
     stage: str = WHOLE
 
 
-def extract(text: str, rule: str = "auto") -> Extraction:
+def extract(text: str, rule: str = "auto", marks: Marks | None = None) -> Extraction:
     """The last answer in the text of a whole trajectory.
 
     Args:
         text: what the model generated.
         rule: how answers are recognised.
+        marks: what its reasoning begins and ends with beside all that is known.
 
     Raises:
         AnswerError: there is no such rule.
     """
     named = rule_named(rule)
-    section = answering_section(text)
+    section = answering_section(text, marks)
     if section.stage == OPEN_REASONING:
         return Extraction(None, stage=section.stage)
     if named.markers == "letters":

@@ -10,6 +10,7 @@ from typing import Protocol
 from tts_gym.answers.extraction import Extraction, extract, extract_gold, extract_probe
 from tts_gym.answers.pattern import PatternSearch
 from tts_gym.answers.presets import PATTERN, rule_named
+from tts_gym.answers.reasoning import Marks
 
 
 class AnswerReader(Protocol):
@@ -34,9 +35,10 @@ class AnswerReader(Protocol):
 @dataclass(frozen=True)
 class _RuleReader:
     rule: str
+    marks: Marks | None
 
     def branch(self, text: str) -> Extraction:
-        return extract(text, self.rule)
+        return extract(text, self.rule, self.marks)
 
     def probe(self, suffix: str, continuation: str, question: str = "") -> Extraction:
         return extract_probe(suffix, continuation, self.rule, question)
@@ -61,8 +63,12 @@ class _PatternReader:
 
 
 @contextmanager
-def answer_reader(rule: str) -> Iterator[AnswerReader]:
+def answer_reader(rule: str, marks: Marks | None = None) -> Iterator[AnswerReader]:
     """A reader by a rule of ``presets``, or by "regex:" and a pattern.
+
+    Args:
+        rule: how answers are recognised.
+        marks: what reasoning begins and ends with beside all that is known.
 
     Raises:
         AnswerError: there is no such rule.
@@ -73,4 +79,4 @@ def answer_reader(rule: str) -> Iterator[AnswerReader]:
             yield _PatternReader(search)
     else:
         rule_named(rule)
-        yield _RuleReader(rule)
+        yield _RuleReader(rule, marks)

@@ -14,7 +14,7 @@ from rich.table import Table
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
-from tts_gym.cli.options import Resume
+from tts_gym.cli.options import Resume, read_option
 from tts_gym.cli.output import print_table, progress_shown
 from tts_gym.collectors.collect import CollectionProgress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
@@ -22,8 +22,10 @@ from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate
 from tts_gym.collectors.questions import Columns, read_questions, usual_rule
 from tts_gym.collectors.settings import CollectionSettings
+from tts_gym.collectors.shown import shown_prompt
 from tts_gym.datasets import load_store, summarise
 from tts_gym.llm.prices import read_prices
+from tts_gym.llm.tokenizer import Tokenizer
 from tts_gym.registry import BACKENDS
 
 ESTIMATE = "Estimating"
@@ -63,6 +65,11 @@ def collect(
     system: options.System = None,
     examples: options.Examples = None,
     chat: options.Chat = True,
+    enable_thinking: options.EnableThinking = None,
+    reasoning_effort: options.ReasoningEffort = None,
+    template_arg: options.TemplateArguments = None,
+    marks: options.Marks = None,
+    closing: options.Closing = None,
     probe_suffix: options.ProbeSuffix = DEFAULTS.probing.suffix,
     probe_tokens: options.ProbeTokens = DEFAULTS.probing.max_tokens,
     answers: options.Answers = None,
@@ -108,6 +115,14 @@ def collect(
     gpus: Annotated[
         float, typer.Option(min=0, help="With --executor ray: GPUs of an actor.", rich_help_panel=options.MACHINES)
     ] = 0,
+    show_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--show-prompt",
+            help="Only print a prompt and its probes; the tokenizer alone is loaded.",
+            rich_help_panel=options.PROMPTS,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate what it takes.", rich_help_panel=ESTIMATE)
     ] = False,
@@ -127,6 +142,7 @@ def collect(
     BACKENDS.check(backend)
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns)
+    arguments = options.template_arguments(enable_thinking, reasoning_effort, template_arg)
     settings = CollectionSettings(
         backend=backend,
         model=model,
@@ -142,9 +158,12 @@ def collect(
         top_logprobs=top_logprobs,
         answers=answers or usual_rule(questions),
         keep_text=keep_text,
-        prompting=options.prompting(template, system, examples, columns, chat),
-        probing=options.probing(probe_suffix, probe_tokens, asked),
+        prompting=options.prompting(template, system, examples, columns, chat, arguments),
+        probing=options.probing(probe_suffix, probe_tokens, marks, closing, asked),
     )
+    if show_prompt:
+        print(shown_prompt(asked[0], settings, Tokenizer(dict(map(read_option, option or ())).get("tokenizer", model))))
+        return
     if dry_run:
         costs = read_prices(prices, model) if prices else None
         expected = min(branch_tokens or max_tokens, max_tokens)

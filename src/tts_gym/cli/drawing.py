@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -65,6 +65,25 @@ Template = Annotated[str, _prompts("User's turn; {question} stands for the quest
 System = Annotated[str | None, _prompts("System's turn.")]
 Examples = Annotated[str | None, _prompts("Worked examples before every question, as QUESTIONS.", metavar="FILE")]
 Chat = Annotated[bool, _prompts("Use the model's chat template.")]
+EnableThinking = Annotated[
+    bool | None,
+    _prompts(
+        "Argument enable_thinking of the chat template; the model's own default where neither is given.",
+        "--enable-thinking/--no-enable-thinking",
+    ),
+]
+ReasoningEffort = Annotated[str | None, _prompts("Argument reasoning_effort of the chat template, such as high.")]
+TemplateArguments = Annotated[
+    list[str] | None,
+    _prompts("Any argument of the chat template; may be repeated.", "--template-arg", metavar="NAME=VALUE"),
+]
+Marks = Annotated[
+    tuple[str, str] | None,
+    _prompts("What the reasoning begins and ends with; that of the model by default.", metavar="OPENING ENDING"),
+]
+Closing = Annotated[
+    str | None, _prompts("What ends the reasoning before an answer is forced; that of the model by default.")
+]
 ProbeSuffix = Annotated[str, _prompts("What the model is made to say before it answers.")]
 ProbeTokens = Annotated[int, _prompts("Most tokens of a probe.", min=1)]
 Answers = Annotated[
@@ -85,7 +104,14 @@ RequestTimeout = Annotated[
 ]
 
 
-def prompting(template: str, system: str | None, examples: str | None, columns: Columns, chat: bool) -> Prompting:
+def prompting(
+    template: str,
+    system: str | None,
+    examples: str | None,
+    columns: Columns,
+    chat: bool,
+    arguments: Mapping[str, Any],
+) -> Prompting:
     """How a question is put, from the options.
 
     Args:
@@ -94,21 +120,42 @@ def prompting(template: str, system: str | None, examples: str | None, columns: 
         examples: source of worked examples.
         columns: names of their columns.
         chat: whether to use the chat template.
+        arguments: of the chat template.
     """
     worked = read_questions(examples, columns) if examples else []
-    return Prompting(template, system, tuple((example.question, example.gold) for example in worked), chat)
+    return Prompting(template, system, tuple((example.question, example.gold) for example in worked), chat, arguments)
 
 
-def probing(suffix: str, tokens: int, asked: Sequence[Question]) -> Probing:
+def template_arguments(
+    enable_thinking: bool | None, reasoning_effort: str | None, others: Sequence[str] | None
+) -> dict[str, Any]:
+    """Arguments of the chat template by name, from the options.
+
+    Args:
+        enable_thinking: that of its name, if it is given.
+        reasoning_effort: as above.
+        others: those given as NAME=VALUE.
+    """
+    named = {"enable_thinking": enable_thinking, "reasoning_effort": reasoning_effort}
+    given = [*((name, value) for name, value in named.items() if value is not None)]
+    given += [read_option(each, "--template-arg") for each in others or ()]
+    return dict(given)
+
+
+def probing(
+    suffix: str, tokens: int, marks: tuple[str, str] | None, closing: str | None, asked: Sequence[Question] = ()
+) -> Probing:
     """How an answer is forced, from the options; it ends with its line, unless answers have several.
 
     Args:
         suffix: what the model is made to say.
         tokens: most tokens of the answer.
+        marks: what the reasoning begins and ends with.
+        closing: what ends it.
         asked: the questions.
     """
     several = any("\n" in question.gold.strip() for question in asked)
-    return Probing(suffix=suffix, max_tokens=tokens, stop=() if several else DEFAULTS.probing.stop)
+    return Probing(suffix, closing, () if several else DEFAULTS.probing.stop, tokens, marks)
 
 
 def backend_options(

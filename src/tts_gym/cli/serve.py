@@ -10,7 +10,7 @@ import typer
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
-from tts_gym.collectors.settings import CollectionSettings, Probing
+from tts_gym.collectors.settings import CollectionSettings, Prompting
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.errors import LiveError
 from tts_gym.live.api import MOST_BRANCHES
@@ -61,6 +61,11 @@ def serve(
     concurrency: Annotated[
         int, typer.Option(min=1, help="Requests to the backend at a time.", rich_help_panel=options.MACHINES)
     ] = 256,
+    enable_thinking: options.EnableThinking = None,
+    reasoning_effort: options.ReasoningEffort = None,
+    template_arg: options.TemplateArguments = None,
+    marks: options.Marks = None,
+    closing: options.Closing = None,
     probe_suffix: options.ProbeSuffix = DEFAULTS.probing.suffix,
     probe_tokens: options.ProbeTokens = DEFAULTS.probing.max_tokens,
     answers: options.Answers = None,
@@ -115,7 +120,8 @@ def serve(
         max_tokens=max_tokens,
         top_logprobs=top_logprobs,
         answers=answers or DEFAULTS.answers,
-        probing=Probing(suffix=probe_suffix, max_tokens=probe_tokens),
+        prompting=Prompting(arguments=options.template_arguments(enable_thinking, reasoning_effort, template_arg)),
+        probing=options.probing(probe_suffix, probe_tokens, marks, closing),
     )
     settings = LiveSettings(drawn)
     limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)

@@ -89,6 +89,11 @@ def solve(
     system: options.System = None,
     examples: options.Examples = None,
     chat: options.Chat = True,
+    enable_thinking: options.EnableThinking = None,
+    reasoning_effort: options.ReasoningEffort = None,
+    template_arg: options.TemplateArguments = None,
+    marks: options.Marks = None,
+    closing: options.Closing = None,
     probe_suffix: options.ProbeSuffix = DEFAULTS.probing.suffix,
     probe_tokens: options.ProbeTokens = DEFAULTS.probing.max_tokens,
     answers: options.Answers = None,
@@ -109,6 +114,7 @@ def solve(
         raise typer.BadParameter("it needs --record, which keeps what it draws", param_hint="--shadow")
     columns = Columns(id_column, question_column, gold_column)
     asked = read_questions(questions, columns, gold_needed=False)
+    arguments = options.template_arguments(enable_thinking, reasoning_effort, template_arg)
     solving = Solving(
         _live(controller, trust),
         budget or NO_BUDGET,
@@ -134,8 +140,8 @@ def solve(
             seed=seed,
             top_logprobs=top_logprobs,
             answers=answers or usual_rule(questions),
-            prompting=options.prompting(template, system, examples, columns, chat),
-            probing=options.probing(probe_suffix, probe_tokens, asked),
+            prompting=options.prompting(template, system, examples, columns, chat, arguments),
+            probing=options.probing(probe_suffix, probe_tokens, marks, closing, asked),
         ) as live,
         progress_shown("questions", _read) as watch,
     ):

@@ -109,7 +109,7 @@ def local_runner(options: Mapping[str, Any] | None = None, concurrency: int = 25
 
     @contextmanager
     def runner(settings: CollectionSettings) -> Iterator[RunUnits]:
-        with answer_reader(settings.answers) as reader, closing(load(settings)) as backend:
+        with answer_reader(settings.answers, settings.probing.marks) as reader, closing(load(settings)) as backend:
             yield Collector(backend, settings, reader, concurrency).run
 
     return runner

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.forced import ForcedAnswer, read_forced
-from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import OPENED, Prefix, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.signals import interval_signals, recordable_signals
 from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit
@@ -42,15 +42,17 @@ class _Branch:
         tokens: int32 [length], its token ids.
         text: what they say.
         finish_reason: why it ended.
-        prefixes: length in tokens and digest of each prefix that is probed, shortest first.
+        prefixes: length in tokens, digest and suffix of each prefix that is probed, shortest first.
         signals: the signals of its intervals.
+        in_reasoning: whether it begins within the reasoning.
     """
 
     tokens: NDArray[np.int32]
     text: str
     finish_reason: str
-    prefixes: list[tuple[int, bytes]]
+    prefixes: list[tuple[int, bytes, tuple[int, ...]]]
     signals: dict[str, list[float]]
+    in_reasoning: bool
 
     @property
     def is_cut_off(self) -> bool:
@@ -93,6 +95,7 @@ class _Job:
     branch: int = -1
     tokens: int = 0
     digest: bytes = b""
+    suffix: tuple[int, ...] = ()
     tries: int = 1
 
     @property
@@ -214,25 +217,25 @@ class Collector:
 
     def _probe(self, key: int, job: _Job) -> Request:
         probing = self._settings.probing
-        tokens = job.work.branches[job.branch].tokens[: job.tokens]
-        prefix = np.concatenate([np.array(job.work.prompt, np.int32), tokens])
+        tokens = job.work.branches[job.branch].tokens[: job.tokens].tolist()
         sampling = Sampling(max_tokens=probing.max_tokens, temperature=0.0, stop=probing.stop)
-        return Request(key, (*prefix.tolist(), *self._probes.suffix(prefix)), sampling)
+        return Request(key, (*job.work.prompt, *tokens, *job.suffix), sampling)
 
     def _drawn(self, work: _OpenUnit, result: Result) -> None:
         """The branches of a unit are there: line up their probes."""
         work.usage.prompt += result.prompt_tokens * len(result.completions)
         for number, completion in enumerate(result.completions):
             work.usage.generated += len(completion.tokens)
-            branch = self._branch(completion)
+            branch = self._branch(completion, self._probes.begin(work.prompt))
             work.branches.append(branch)
-            for tokens, digest in reversed(branch.prefixes):
+            for tokens, digest, suffix in reversed(branch.prefixes):
                 if digest not in work.awaited:
                     work.awaited.add(digest)
-                    self._to_probe.append(_Job(work, number, tokens, digest))
+                    self._to_probe.append(_Job(work, number, tokens, digest, suffix))
 
-    def _branch(self, completion: Completion) -> _Branch:
+    def _branch(self, completion: Completion, prefix: Prefix) -> _Branch:
         length, interval = len(completion.tokens), self._settings.interval
+        in_reasoning = prefix.is_open
         ends = list(range(interval, length, interval))
         signals = interval_signals(completion, len(ends), interval)
         if completion.finish_reason == "length":
@@ -240,9 +243,10 @@ class Collector:
         hashed, start, prefixes = hashlib.blake2b(digest_size=16), 0, []
         for end in ends:
             hashed.update(completion.tokens[start:end].tobytes())
-            prefixes.append((end, hashed.digest()))
+            prefix.read(completion.tokens[start:end].tolist())
+            prefixes.append((end, hashed.digest(), prefix.suffix))
             start = end
-        return _Branch(completion.tokens, completion.text, completion.finish_reason, prefixes, signals)
+        return _Branch(completion.tokens, completion.text, completion.finish_reason, prefixes, signals, in_reasoning)
 
     def _probed(self, job: _Job, result: Result) -> None:
         (completion,) = result.completions
@@ -269,9 +273,8 @@ class Collector:
         return UnitResult(work.unit, branches, work.usage, work.error)
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
-        probes = [work.answers[digest] for _, digest in branch.prefixes]
-        in_reasoning = self._probes.is_open(np.array(work.prompt, np.int32))
-        found = self._reader.branch(THINK * in_reasoning + branch.text)
+        probes = [work.answers[digest] for _, digest, _ in branch.prefixes]
+        found = self._reader.branch(OPENED * branch.in_reasoning + branch.text)
         final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()
@@ -288,7 +291,7 @@ class Collector:
             probe_text=[probe.text for probe in probes],
             probe_tokens=[probe.tokens for probe in probes],
             text=branch.text if self._settings.keep_text else None,
-            in_reasoning=in_reasoning,
+            in_reasoning=branch.in_reasoning,
         )
 
 

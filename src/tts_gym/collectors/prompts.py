@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tts_gym.answers.reasoning import THINK, Style, style_of
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Probing, Prompting
 
-THINK, END_THINK = "<think>", "</think>"
+OPENED = THINK.opening
+"""Stands before the text of a branch that begins within the reasoning, for whoever reads it."""
 
 
 class Tokenizer(Protocol):
     """What is asked of a tokenizer; ``tts_gym.llm.Tokenizer`` says what its methods do."""
+
+    @property
+    def structure(self) -> str:
+        """The chat template and the added tokens."""
+
+    def keep(self, text: str) -> None:
+        """Have texts hold the special tokens that are in ``text``."""
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text alone."""
@@ -23,15 +29,23 @@ class Tokenizer(Protocol):
     def encode_prompt(self, text: str) -> tuple[int, ...]:
         """Token ids of the beginning of an input."""
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids."""
+    def decode(self, ids: Sequence[int], special: bool = False) -> str:
+        """The text of token ids.
 
-    def chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> tuple[int, ...]:
+        Args:
+            ids: the token ids.
+            special: with all special tokens; else with those only that are kept.
+        """
+
+    def chat(
+        self, messages: list[dict[str, str]], add_generation_prompt: bool = True, arguments: Mapping[str, Any] = ...
+    ) -> tuple[int, ...]:
         """Token ids of a conversation.
 
         Args:
             messages: "role" and "content" of each turn.
             add_generation_prompt: end with what the model answers after.
+            arguments: of the chat template, by name.
         """
 
 
@@ -51,7 +65,7 @@ def prompt_tokens(question: Question, prompting: Prompting, tokenizer: Tokenizer
         turns = [f"{text}\n{answer}\n\n" for text, answer in zip(asked, answers, strict=False)]
         system = f"{prompting.system}\n\n" if prompting.system else ""
         return tokenizer.encode_prompt(f"{system}{''.join(turns)}{asked[-1]}\n")
-    return tokenizer.chat(conversation(question, prompting))
+    return tokenizer.chat(conversation(question, prompting), arguments=prompting.arguments)
 
 
 def conversation(question: Question, prompting: Prompting) -> list[dict[str, str]]:
@@ -73,8 +87,11 @@ def conversation(question: Question, prompting: Prompting) -> list[dict[str, str
 class ProbePrompts:
     """Token ids of probes: a prefix of a branch, and the suffix that forces the answer.
 
+    The marks of the reasoning are kept in what the tokenizer decodes from then on.
+
     Attributes:
-        longest: tokens of the longer suffix.
+        style: how the model marks its reasoning.
+        longest: tokens of the longest suffix.
     """
 
     def __init__(self, probing: Probing, tokenizer: Tokenizer) -> None:
@@ -84,24 +101,66 @@ class ProbePrompts:
             probing: how an answer is forced.
             tokenizer: that of the model.
         """
-        self._plain = tokenizer.encode(probing.suffix)
-        self._closing = tokenizer.encode(probing.closing + probing.suffix)
-        self._marks = [np.array(tokenizer.encode(mark), np.int32) for mark in (THINK, END_THINK)]
-        self.longest = max(len(self._plain), len(self._closing))
+        self.style = style_of(tokenizer.structure, probing.marks, probing.closing)
+        self._tokenizer = tokenizer
+        closing = self.style.closing
+        tokenizer.keep(self.style.opening + self.style.ending + closing)
+        rests = (closing[written:] for written in range(len(closing) + 1))
+        self._suffixes = {rest: tokenizer.encode(rest + probing.suffix) for rest in rests}
+        self.longest = max(map(len, self._suffixes.values()))
 
-    def suffix(self, prefix: NDArray[np.int32]) -> tuple[int, ...]:
-        """The suffix for ``prefix``, prompt included: it closes ``<think>`` where that is open."""
-        return self._closing if self.is_open(prefix) else self._plain
+    def begin(self, prompt: Sequence[int]) -> Prefix:
+        """The prefix of a branch without tokens.
 
-    def is_open(self, tokens: NDArray[np.int32]) -> bool:
-        """Whether ``tokens`` end within ``<think>``."""
-        opened, closed = (_last(tokens, mark) for mark in self._marks)
-        return opened > closed
+        Args:
+            prompt: token ids that the branch continues.
+        """
+        return Prefix(self.style, self._suffixes, self._tokenizer, prompt)
 
 
-def _last(tokens: NDArray[np.int32], mark: NDArray[np.int32]) -> int:
-    """Where ``mark`` begins in ``tokens`` for the last time, -1 if it does not."""
-    if len(mark) > len(tokens):
-        return -1
-    places = np.flatnonzero(tokens[: len(tokens) - len(mark) + 1] == mark[0])
-    return next((int(place) for place in places[::-1] if (tokens[place : place + len(mark)] == mark).all()), -1)
+class Prefix:
+    """A prefix of a branch as it grows, prompt included.
+
+    It is read as text: marks may be one token or several, and share one with what is beside them.
+
+    Attributes:
+        is_open: whether it ends within the reasoning.
+    """
+
+    def __init__(
+        self, style: Style, suffixes: Mapping[str, tuple[int, ...]], tokenizer: Tokenizer, prompt: Sequence[int]
+    ) -> None:
+        """Begin with the prompt.
+
+        Args:
+            style: how the model marks its reasoning.
+            suffixes: suffix of a probe, by what it has to write of the style's closing.
+            tokenizer: that of the model.
+            prompt: token ids.
+        """
+        self._style, self._suffixes, self._tokenizer = style, suffixes, tokenizer
+        # No text has more tokens than bytes.
+        self._reach = max(len(mark.encode()) for mark in (style.opening, style.ending, style.closing))
+        self._last: list[int] = []
+        self.is_open = False
+        self.read(prompt)
+
+    def read(self, tokens: Sequence[int]) -> None:
+        """Take what comes next.
+
+        Args:
+            tokens: token ids.
+        """
+        ids = [*self._last, *tokens]
+        self._text = self._tokenizer.decode(ids, special=True)
+        opened, ended = self._text.rfind(self._style.opening), self._text.rfind(self._style.ending)
+        if opened != ended:
+            self.is_open = opened > ended
+        self._last = ids[-self._reach :]
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """What forces an answer here: it ends the reasoning where that is open, as far as the prefix does not yet."""
+        closing = self._style.closing if self.is_open else ""
+        written = next(n for n in range(len(closing), -1, -1) if self._text.endswith(closing[:n]))
+        return self._suffixes[closing[written:]]

@@ -11,7 +11,7 @@ from typing import Any
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import AnswerReader, answer_reader
 from tts_gym.collectors.errors import CollectionError
-from tts_gym.collectors.prompts import THINK
+from tts_gym.collectors.prompts import OPENED
 from tts_gym.collectors.tasks import TaskScorer, check_question
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import write_store
@@ -38,7 +38,8 @@ def regrade(store: str, out: Path, rule: str | None = None) -> str:
     """
     metadata, questions = read_records(store_directory(store))
     settings = metadata.get("collection", {}).get("settings", {})
-    suffix = settings.get("probing", {}).get("suffix")
+    probing = settings.get("probing", {})
+    suffix, marks = probing.get("suffix"), probing.get("marks")
     keeps_texts = suffix is not None and all(map(_keeps_texts, questions))
     if rule is not None and not keeps_texts:
         raise CollectionError(f"{store} does not keep the texts of its branches and probes: leave out --answers.")
@@ -46,7 +47,7 @@ def regrade(store: str, out: Path, rule: str | None = None) -> str:
     with TaskScorer() as tasks, Equivalence() as equivalence:
         if keeps_texts:
             rule = rule or settings["answers"]
-            with answer_reader(rule) as reader:
+            with answer_reader(rule, marks and tuple(marks)) as reader:
                 questions = list(_read_anew(questions, reader, rule, suffix, tasks))
             described["markers"] = Counter(branch.marker or "none" for one in questions for branch in one.branches)
         described["regraded"] = {"answers": rule}
@@ -70,7 +71,7 @@ def _read_anew(
 def _branch(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
     """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays."""
     assert branch.text is not None and branch.probe_text is not None
-    found = reader.branch(THINK * branch.in_reasoning + branch.text)
+    found = reader.branch(OPENED * branch.in_reasoning + branch.text)
     probes = [reader.probe(suffix, text, question).answer for text in branch.probe_text]
     forced = found.answer is None and branch.finish_reason == "length"
     return replace(

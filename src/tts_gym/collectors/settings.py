@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tts_gym.answers.reasoning import Marks
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.llm.backend import Sampling
 
@@ -20,17 +22,24 @@ class Prompting:
         system: text of the system's turn, if there is one.
         examples: worked examples, (question, answer) each, that come before every question.
         chat: use the model's chat template; else the turns are plain paragraphs.
+        arguments: of the chat template, by name, such as "enable_thinking".
+
+    Raises:
+        CollectionError: the template lacks the question, or there are arguments without a chat template.
     """
 
     template: str = "{question}"
     system: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
     chat: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that the template holds the question."""
+        """Check that the template holds the question, and that something takes the arguments."""
         if "{question}" not in self.template:
             raise CollectionError(f"The prompt template {self.template!r} lacks {{question}}: say where it goes.")
+        if self.arguments and not self.chat:
+            raise CollectionError(f"Plain prompts have no chat template that takes {', '.join(self.arguments)}.")
 
 
 @dataclass(frozen=True)
@@ -39,15 +48,28 @@ class Probing:
 
     Attributes:
         suffix: what the model is made to say.
-        closing: what comes before ``suffix`` where ``<think>`` is open in the prefix.
+        closing: what comes before ``suffix`` where the reasoning is open in the prefix, less what the prefix ends with
+            of it; None for what fits the marks.
         stop: texts that end the answer and are no part of it.
         max_tokens: most tokens of the answer.
+        marks: what the reasoning begins and ends with; None for what the model's tokenizer shows.
+
+    Raises:
+        CollectionError: the marks cannot be told apart.
     """
 
     suffix: str = "\n\nThe final answer is \\boxed{"
-    closing: str = "\n</think>"
+    closing: str | None = None
     stop: tuple[str, ...] = ("\n",)
     max_tokens: int = 32
+    marks: Marks | None = None
+
+    def __post_init__(self) -> None:
+        """Check the marks."""
+        if self.marks is not None and (self.marks[0] in self.marks[1] or self.marks[1] in self.marks[0]):
+            raise CollectionError(
+                f"Reasoning between {self.marks[0]!r} and {self.marks[1]!r}: one is part of the other."
+            )
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from tts_gym.collectors.prompts import ProbePrompts
 from tts_gym.errors import BackendError, LiveError
 from tts_gym.live.engine import Conversation, Engine, Prompt, Ticket
@@ -115,8 +113,11 @@ class LiveBranch:
     _tries: int = 0
 
     def __post_init__(self) -> None:
-        """Begin without signals."""
+        """Begin without signals and probes."""
         self._signals = GrowingSignals(self.source.settings.drawn.interval)
+        self._suffixes: list[tuple[int, ...]] = []
+        if self.source.probes:
+            self._prefix = self.source.prompts.begin(self.source.prefix(()))
 
     @property
     def signals(self) -> dict[str, list[float]]:
@@ -225,8 +226,11 @@ class LiveBranch:
         if depth in self._probing:
             return
         probing, interval = self.source.settings.drawn.probing, self.source.settings.drawn.interval
-        prefix = np.array(self.source.prefix(self.tokens[: depth * interval]), np.int32)
-        prompt = (*prefix.tolist(), *self.source.prompts.suffix(prefix))
+        while len(self._suffixes) < depth:
+            start = len(self._suffixes) * interval
+            self._prefix.read(self.tokens[start : start + interval])
+            self._suffixes.append(self._prefix.suffix)
+        prompt = (*self.source.prefix(self.tokens[: depth * interval]), *self._suffixes[depth - 1])
         sampling = Sampling(max_tokens=probing.max_tokens, temperature=0.0, stop=probing.stop)
         self._probing[depth] = self._hand_in(
             prompt, sampling, lambda event: self._answered(depth, event), stream=False, first=True

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -28,9 +28,11 @@ class Conversation:
 
     Attributes:
         messages: turns with ``role`` and ``content``.
+        arguments: of the model's chat template, by name.
     """
 
     messages: tuple[Mapping[str, Any], ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 Prompt = tuple[int, ...] | Conversation
@@ -90,8 +92,13 @@ class Engine:
             BackendError: the engine is closed, or its backend cannot go on.
         """
         key = next(self._keys)
-        ids, messages = ((), prompt.messages) if isinstance(prompt, Conversation) else (prompt, ())
-        ticket = Ticket(Request(key, ids, sampling, stream=stream, messages=messages), listener)
+        if isinstance(prompt, Conversation):
+            request = Request(
+                key, (), sampling, stream=stream, messages=prompt.messages, template_arguments=prompt.arguments
+            )
+        else:
+            request = Request(key, prompt, sampling, stream=stream)
+        ticket = Ticket(request, listener)
         with self._changed:
             if self._closing or self._down is not None:
                 raise BackendError(self._down or f"the engine of {self.backend.model} is closed")

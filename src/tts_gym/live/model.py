@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import AnswerReader, answer_reader
 from tts_gym.collectors.prompts import ProbePrompts, conversation, prompt_tokens
@@ -62,7 +60,7 @@ class LiveModel:
             LiveError: the question leaves no room for an answer.
         """
         prompting, tokenizer = self.settings.drawn.prompting, self.engine.backend.tokenizer
-        prompt: Prompt = Conversation(tuple(conversation(question, prompting)))
+        prompt: Prompt = Conversation(tuple(conversation(question, prompting)), prompting.arguments)
         if self.has_probes:
             prompt = prompt_tokens(question, prompting, tokenizer)
         return self.begin(question, prompt, deadline)
@@ -82,7 +80,7 @@ class LiveModel:
         prompts = ProbePrompts(drawn.probing, backend.tokenizer)
         room, in_reasoning = drawn.max_tokens, False
         if not isinstance(prompt, Conversation):
-            in_reasoning = prompts.is_open(np.array(prompt, np.int32))
+            in_reasoning = prompts.begin(prompt).is_open
             if backend.context is not None:
                 room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
             if room < 1:
@@ -110,7 +108,7 @@ def live_model(backend: Backend, settings: LiveSettings, concurrency: int = 256)
     drawn = settings.drawn
     if drawn.seed is not None and not backend.signals.seeds:
         raise LiveError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
-    with answer_reader(drawn.answers) as reader, Equivalence() as equivalence:
+    with answer_reader(drawn.answers, drawn.probing.marks) as reader, Equivalence() as equivalence:
         engine = Engine(backend, concurrency)
         try:
             signals = recordable_signals(backend.signals, drawn.top_logprobs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,6 +64,7 @@ class Request:
         n: number of independent continuations.
         stream: whether what the model generates is wanted as it comes, of a single continuation.
         messages: turns with ``role`` and ``content`` in place of a prompt, for a backend that has conversations only.
+        template_arguments: arguments of the model's chat template beside the messages, by name.
 
     Raises:
         ValueError: there is no prompt, no continuation is wanted, or several are to be streamed.
@@ -75,6 +76,7 @@ class Request:
     n: int = 1
     stream: bool = False
     messages: tuple[Mapping[str, Any], ...] = ()
+    template_arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the attributes."""
@@ -98,7 +100,7 @@ class Completion:
     Attributes:
         tokens: [length] int32, ids of the tokens generated, up to and with those that ended it (an end-of-sequence
             token, or the tokens of a stop text).
-        text: what the tokens say, without special tokens and up to the stop text.
+        text: what the tokens say, without special tokens that the tokenizer is not told to keep, up to the stop text.
         finish_reason: "stop" at an end-of-sequence token or a stop text, "length" at ``max_tokens``.
         logprobs: [length] float32, log-probability of each token; None where the backend cannot tell.
         top_logprobs: [length, top_logprobs] float32, those of the most likely tokens, largest first (NaN where a

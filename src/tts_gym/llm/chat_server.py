@@ -22,6 +22,9 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 ENOUGH = 16
 """Tokens of the first request; some servers refuse to answer with fewer."""
 
+EFFORT = "reasoning_effort"
+"""The argument of a chat template that the interface itself has."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -153,8 +156,14 @@ class ChatServer(OpenAIBackend):
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
         }
-        if sampling.top_k:
-            arguments["extra_body"] = {"top_k": sampling.top_k}
+        extra: dict[str, Any] = {"top_k": sampling.top_k} if sampling.top_k else {}
+        template = dict(request.template_arguments)
+        if EFFORT in template:
+            arguments[EFFORT] = template.pop(EFFORT)
+        if template:
+            extra["chat_template_kwargs"] = template
+        if extra:
+            arguments["extra_body"] = extra
         if sampling.stop:
             arguments["stop"] = list(sampling.stop)
         if sampling.seed is not None:

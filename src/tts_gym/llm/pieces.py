@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tts_gym.llm.tokenizer import Tokenizer
@@ -36,11 +37,24 @@ class Pieces(Tokenizer):
 
     encode_prompt = encode
 
-    def decode(self, ids: Sequence[int]) -> str:
+    @property
+    def structure(self) -> str:
+        """See ``Tokenizer.structure``: nothing is known of the model."""
+        return ""
+
+    def keep(self, text: str) -> None:
+        """See ``Tokenizer.keep``: no token is special."""
+
+    def decode(self, ids: Sequence[int], special: bool = False) -> str:
         """See ``Tokenizer.decode``."""
         return "".join(self._texts[number] for number in ids)
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool = True) -> tuple[int, ...]:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        add_generation_prompt: bool = True,
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> tuple[int, ...]:
         """See ``Tokenizer.chat``: the contents of the turns, a line each."""
         return self.encode("".join(f"{message.get('content') or ''}\n" for message in messages))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tts_gym.errors import BackendError
@@ -40,6 +42,18 @@ class Tokenizer:
         self.name = name
         own = self._tokenizer.eos_token_id
         self.end_ids = frozenset(end_ids) | (frozenset() if own is None else {own})
+        added = self._tokenizer.added_tokens_decoder
+        self._left_out = {token for token, one in added.items() if one.special} | {*self._tokenizer.all_special_ids}
+
+    @property
+    def structure(self) -> str:
+        """The chat template, if there is one, and the added tokens, as one text."""
+        added = (one.content for one in self._tokenizer.added_tokens_decoder.values())
+        return "\n".join([str(self._tokenizer.chat_template or ""), *added])
+
+    def keep(self, text: str) -> None:
+        """Have texts hold special tokens from now on, those that are in ``text``."""
+        self._left_out -= set(self.encode(text))
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of ``text`` alone, without special tokens around it."""
@@ -49,13 +63,19 @@ class Tokenizer:
         """Token ids of ``text`` as the beginning of an input, with the special tokens that the model expects there."""
         return tuple(self._tokenizer.encode(text))
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids, without special tokens."""
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+    def decode(self, ids: Sequence[int], special: bool = False) -> str:
+        """The text of token ids.
+
+        Args:
+            ids: the token ids.
+            special: with all special tokens; else with those only that are kept.
+        """
+        shown = [token for token in ids if special or token not in self._left_out]
+        text: str = self._tokenizer.decode(shown)
         return text
 
     def decode_after(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
-        """What token ids add to the text of a prompt, without special tokens.
+        """What token ids add to the text of a prompt, without special tokens that are not kept.
 
         Args:
             prompt: token ids before them.
@@ -79,21 +99,34 @@ class Tokenizer:
         found = [text.index(end) for end in stop if end in text]
         return text[: min(found)] if found else self.decode_after(prompt, ids[:-1])
 
-    def chat(self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> tuple[int, ...]:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        add_generation_prompt: bool = True,
+        arguments: Mapping[str, Any] = MappingProxyType({}),
+    ) -> tuple[int, ...]:
         """Token ids of a conversation in the model's chat template.
 
         Args:
             messages: turns with ``role`` and ``content``.
             add_generation_prompt: end with the beginning of the assistant's answer.
+            arguments: of the template, by name.
 
         Raises:
-            BackendError: the model has no chat template, or the template refuses the messages.
+            BackendError: the model has no chat template, or the template refuses the messages or lacks an argument.
         """
-        if self._tokenizer.chat_template is None:
-            raise BackendError(f"Model {self.name!r} has no chat template: use plain prompts.")
+        template = self._tokenizer.chat_template
+        if template is None:
+            raise BackendError(f"Model {self.name!r} has no chat template: use plain prompts (--no-chat).")
+        for name in arguments:
+            if re.search(rf"\b{re.escape(name)}\b", str(template)) is None:
+                raise BackendError(f"The chat template of {self.name!r} does not look at {name}: leave it out.")
         try:
             text: str = self._tokenizer.apply_chat_template(
-                [dict(message) for message in messages], add_generation_prompt=add_generation_prompt, tokenize=False
+                [dict(message) for message in messages],
+                **arguments,
+                add_generation_prompt=add_generation_prompt,
+                tokenize=False,
             )
         except Exception as error:  # A template is a program of the model's authors and raises what it likes.
             raise BackendError(

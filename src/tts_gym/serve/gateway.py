@@ -171,9 +171,9 @@ class Gateway:
             if isinstance(asked.conversation, str):
                 prompt = tokenizer.encode_prompt(asked.conversation)
             elif model.has_probes:
-                prompt = tokenizer.chat(asked.conversation)
+                prompt = tokenizer.chat(asked.conversation, arguments=drawn.prompting.arguments)
             else:
-                prompt = Conversation(tuple(asked.conversation))
+                prompt = Conversation(tuple(asked.conversation), drawn.prompting.arguments)
             asked_so = replace(model, settings=replace(model.settings, drawn=replace(drawn, **sampling)))
             question = Question(uuid.uuid4().hex, asked.question, "")
             return asked_so.begin(question, prompt, asked.choice.deadline)

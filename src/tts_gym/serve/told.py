@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tts_gym.answers.sections import CLOSING, OPENING
+from tts_gym.answers.reasoning import Marks
+from tts_gym.answers.sections import BETWEEN, patterns
 from tts_gym.live.answering import Answer
 from tts_gym.live.branch import LiveBranch
 from tts_gym.live.question import LiveQuestion
@@ -55,7 +56,8 @@ def told(asked: Asked, live: LiveQuestion, answer: Answer) -> Told | None:
     text, finish_reason = shown
     reasoning = None
     if asked.endpoint is Endpoint.chat:
-        reasoning, text = split_reasoning(text, live.answers.in_reasoning)
+        marks = live.source.settings.drawn.probing.marks
+        reasoning, text = split_reasoning(text, live.answers.in_reasoning, marks)
     facts = {
         **asked.choice.told(),
         **{name: getattr(answer, name) for name in ("tokens", "sequential_tokens", "width", "probes", "requests")},
@@ -85,21 +87,23 @@ def usage(live: LiveQuestion) -> dict[str, Any]:
     }
 
 
-def split_reasoning(text: str, in_reasoning: bool) -> tuple[str | None, str]:
+def split_reasoning(text: str, in_reasoning: bool, marks: Marks | None = None) -> tuple[str | None, str]:
     """The reasoning that a text begins with, None where nothing marks one, and what comes after it.
 
     Args:
         text: what a model wrote.
         in_reasoning: whether the prompt opened the reasoning.
+        marks: what it begins and ends with beside all that is known.
     """
-    opened = OPENING.match(text.lstrip())
+    opening, closing = patterns(marks)
+    opened = opening.match(text.lstrip())
     if opened is None and not in_reasoning:
         return None, text
     rest = text if opened is None else text.lstrip()[opened.end() :]
-    closed = CLOSING.search(rest)
+    closed = closing.search(rest)
     if closed is None:
-        return rest.strip(), ""
-    return rest[: closed.start()].strip(), rest[closed.end() :].lstrip()
+        return BETWEEN.sub("\n", rest).strip(), ""
+    return BETWEEN.sub("\n", rest[: closed.start()]).strip(), rest[closed.end() :].lstrip()
 
 
 def headers(facts: Mapping[str, Any]) -> dict[str, str]:
