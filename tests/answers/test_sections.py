@@ -1,6 +1,7 @@
 import pytest
 
 from tts_gym.answers import extract
+from tts_gym.answers.reasoning import STYLES, style_of
 from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, answering_section
 
 
@@ -21,6 +22,11 @@ from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, ans
             AFTER_REASONING,
         ),
         ("analysisWe get 3.assistantfinal7", "7", AFTER_REASONING),
+        ("<think>analysisWe get 3.assistantfinal7", "7", AFTER_REASONING),
+        ("<think><|channel|>final<|message|>7", "7", AFTER_REASONING),
+        ("<think><|channel|>analysis<|message|>3", "<think><|channel|>analysis<|message|>3", OPEN_REASONING),
+        ("<seed:think>3</seed:think>7", "7", AFTER_REASONING),
+        ("<|START_THINKING|>3<|END_THINKING|><|START_RESPONSE|>7<|END_RESPONSE|>", "7", AFTER_REASONING),
         ("<think>3", "<think>3", OPEN_REASONING),
         ("<|channel|>analysis<|message|>3", "<|channel|>analysis<|message|>3", OPEN_REASONING),
         ("analysisWe get 3.", "analysisWe get 3.", OPEN_REASONING),
@@ -29,6 +35,38 @@ from tts_gym.answers.sections import AFTER_REASONING, OPEN_REASONING, WHOLE, ans
 )
 def test_the_part_after_the_reasoning_answers(text, part, stage):
     assert answering_section(text) == (part, stage)
+
+
+def test_marks_that_are_given_count_beside_those_that_are_known():
+    marks = ("<r>", "</r>")
+    assert answering_section("<r>3</r> 7", marks) == (" 7", AFTER_REASONING)
+    assert answering_section("<think>3</r> 7", marks) == (" 7", AFTER_REASONING)
+    assert answering_section("<r>3", marks).stage == OPEN_REASONING
+    assert answering_section("<r>3</r> 7").stage == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("structure", "name"),
+    [
+        ("", "think"),
+        ("{{ '<|im_start|>' }}\n<tool_call>\n<think>", "think"),
+        ("{{ '<|start|>assistant<|channel|>final' }}", "harmony"),
+        ("[INST]\n[THINK]", "mistral"),
+        ("{{ '<think>' }}\n[THINK]", "think"),
+        ("<seed:think>", "seed"),
+        ("◁think▷", "kimi"),
+    ],
+)
+def test_the_style_of_a_model_is_the_first_that_its_template_or_its_tokens_show(structure, name):
+    assert style_of(structure).name == name
+    assert style_of(structure, closing="Stop.").closing == "Stop."
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_closes_the_reasoning_ends_it_for_whoever_reads(style):
+    thinking = style.opening + "3"
+    assert answering_section(thinking) == (thinking, OPEN_REASONING)
+    assert answering_section(f"{thinking}{style.closing}7") == ("7", AFTER_REASONING)
 
 
 @pytest.mark.parametrize("rule", ["auto", "boxed", "final-answer", "choice", "number", "gsm8k"])

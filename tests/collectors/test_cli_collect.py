@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from fake_backend import FakeBackend
 
+from collectors.styled_models import MODELS, make_tokenizer
 from collectors.test_collect import Zygote, write
 from tts_gym.datasets import read_store
 from tts_gym.datasets.digest import same_recordings
@@ -284,3 +285,28 @@ def test_a_time_out_is_that_of_a_server(collect, run, questions, tmp_path, backe
     assert collect("--request-timeout", 2.5)[0] == 0 and made == [2.5]
     status, _, err = run("collect", questions, "--model", "m", "--out", tmp_path / "new", "--request-timeout", 2)
     assert status == 2 and "--backend openai" in err
+
+
+def test_a_prompt_and_its_probes_are_shown_and_nothing_is_written(collect, tmp_path, backend):
+    folder = tmp_path / "model"
+    make_tokenizer(folder, MODELS["qwen"].template, plain=MODELS["qwen"].plain)
+    before = sorted(tmp_path.rglob("*"))
+    asked = "<|im_start|>user\n1 + 1 =?<|im_end|>\n<|im_start|>assistant\n"
+    status, out, err = collect("--show-prompt", model=folder)
+    assert (status, err) == (0, "") and f"\n{asked}<think>[...]\n</think>\n\nThe final answer is" in out
+    status, out, _ = collect("--show-prompt", "-o", f"tokenizer={folder}", "--no-enable-thinking", "--closing", "Stop.")
+    assert status == 0 and f"{asked}<think>\n\n</think>\n\n" in out and "[...]Stop.\n\nThe final answer is" in out
+    status, out, _ = collect("--show-prompt", "--no-chat", "--marks", "<r>", "</r>", model=folder)
+    assert status == 0 and "\n1 + 1 =?\n<r>[...]\n</r>\n\nThe final" in out
+    status, _, err = collect("--show-prompt", "--reasoning-effort", "low", model=folder)
+    assert status == 2 and "does not look at reasoning_effort: leave it out" in err
+    assert (sorted(tmp_path.rglob("*")), backend) == (before, [])
+
+
+def test_arguments_of_the_template_are_part_of_a_collection(collect, tmp_path):
+    status, _, err = collect("--template-arg", "depth=3", "--reasoning-effort", "low", "--enable-thinking")
+    assert status == 0, err
+    arguments = read_store(tmp_path / "out").metadata["collection"]["settings"]["prompting"]["arguments"]
+    assert arguments == {"enable_thinking": True, "reasoning_effort": "low", "depth": 3}
+    status, _, err = collect("--template-arg", "depth=3", "--reasoning-effort", "low")
+    assert status == 2 and "prompting.arguments.enable_thinking was True and is None" in err

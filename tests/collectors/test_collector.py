@@ -88,7 +88,7 @@ def slow_unit(backend, what, unit):
         return None, []
     top = min(what.top_logprobs, backend.signals.top_logprobs)
     sampling = Sampling(room, what.temperature, what.top_p, what.top_k, what.stop, None, top)
-    branches, asked = [], []
+    branches, asked = [], {}
     for drawn in ask(backend, prompt, sampling, unit.count).completions:
         length, cut = len(drawn.tokens), drawn.finish_reason == "length"
         ends = [end for end in range(1, length) if end % what.interval == 0]
@@ -104,7 +104,7 @@ def slow_unit(backend, what, unit):
             said = len(forced.tokens)
             if answer is not None:
                 said = min(n for n in range(1, said + 1) if READER.probe(SUFFIX, forced.text[:n]).answer == answer)
-            of_branch.append(prefix)
+            of_branch.append((tuple(drawn.tokens[:end].tolist()), prefix))
             answers.append(answer)
             texts.append(forced.text)
             taken.append(len(forced.tokens))
@@ -131,8 +131,8 @@ def slow_unit(backend, what, unit):
                 in_reasoning,
             )
         )
-        asked += [prefix for prefix in reversed(of_branch) if prefix not in asked]
-    return tuple(branches), asked
+        asked |= dict(reversed(of_branch))
+    return tuple(branches), list(asked.values())
 
 
 @st.composite

@@ -1,4 +1,5 @@
-import numpy as np
+from itertools import pairwise
+
 import pytest
 from fake_backend import FakeTokenizer
 from hypothesis import given, settings
@@ -22,6 +23,10 @@ class WordTokenizer(FakeTokenizer):
         for mark, token in self.marks.items():
             text = text.replace(mark, chr(token))
         return tuple(map(ord, text))
+
+    def decode(self, ids, special=False):
+        texts = {token: mark for mark, token in self.marks.items()}
+        return "".join(texts.get(token, chr(token)) for token in ids)
 
 
 def text(prompting, question=QUESTION):
@@ -63,27 +68,25 @@ def test_a_template_without_question_is_refused():
 @pytest.mark.parametrize("tokenizer", [FakeTokenizer(), WordTokenizer()])
 @settings(deadline=None)
 @given(
-    pieces=st.lists(st.sampled_from(["<think>", "</think>", "<thin", "think>", "</think", "k>", "a", "<"]), max_size=12)
+    pieces=st.lists(
+        st.sampled_from(["<think>", "</think>", "<thin", "think>", "</think", "k>", "a", "<"]), max_size=12
+    ),
+    data=st.data(),
 )
-def test_an_open_think_is_closed(tokenizer, pieces):
-    """Whether a mark is one token or many; the two agree where the text spells no mark by accident."""
-    prefix = "".join(pieces)
+def test_an_open_think_is_closed(tokenizer, pieces, data):
+    """Whether a mark is one token or many, and however the prefix comes."""
+    text = "".join(pieces)
+    ids = tokenizer.encode(text)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(ids)), max_size=4)))
     probes = ProbePrompts(PROBING, tokenizer)
-    is_open = prefix.rfind("<think>") > prefix.rfind("</think>")
-    expected = ("</think>" if is_open else "") + "\nAnswer: "
-    assert probes.suffix(np.array(tokenizer.encode(prefix), np.int32)) == tokenizer.encode(expected)
-    assert probes.longest == len(tokenizer.encode("</think>\nAnswer: "))
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 2), max_size=12), st.lists(st.integers(0, 2), min_size=1, max_size=4))
-def test_marks_of_any_tokens_are_found(prefix, mark):
-    """Against a plain search, with marks that overlap themselves."""
-
-    class OddTokenizer(FakeTokenizer):
-        def encode(self, text):
-            return {"<think>": tuple(mark), "</think>": (9,)}.get(text, super().encode(text))
-
-    suffix = ProbePrompts(PROBING, OddTokenizer()).suffix(np.array(prefix, np.int32))
-    occurs = any(prefix[start : start + len(mark)] == mark for start in range(len(prefix)))
-    assert (len(suffix) > len(PROBING.suffix)) == occurs
+    prefix = probes.begin(ids[: min(cuts, default=len(ids))])
+    for start, end in pairwise([*cuts, len(ids)]):
+        prefix.read(ids[start:end])
+    assert prefix.is_open == (text.rfind("<think>") > text.rfind("</think>"))
+    closed = text + tokenizer.decode(prefix.suffix).removesuffix(PROBING.suffix)
+    if prefix.is_open:
+        endings = (text[:length] + "</think>" for length in range(len(text) + 1))
+        assert closed == min((each for each in endings if each.startswith(text)), key=len)
+    else:
+        assert closed == text
+    assert len(prefix.suffix) <= probes.longest

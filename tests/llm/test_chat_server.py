@@ -120,6 +120,18 @@ def test_the_server_counts_the_tokens_also_those_it_hides(stream, generated, len
     assert len(answer.tokens) == length and answer.text == ANSWER
 
 
+def test_arguments_of_the_template_are_sent_where_the_server_looks_for_them():
+    seen = []
+    arguments = {"enable_thinking": False, "reasoning_effort": "low"}
+    with connected(Script(lambda asked: seen.append(asked) or whole(asked))) as backend:
+        backend.submit([Request(0, (), Sampling(90, top_k=5), messages=ASKED, template_arguments=arguments)])
+        assert collect(backend)[1][0].error is None
+    asked = seen[-1]
+    assert asked["reasoning_effort"] == "low" and asked["top_k"] == 5
+    assert asked["chat_template_kwargs"] == {"enable_thinking": False}
+    assert "chat_template_kwargs" not in seen[0]
+
+
 def test_tokens_handed_out_are_never_taken_back():
     with connected(Script(lambda asked: streaming(asked, generated=2))) as backend:
         ask(backend)

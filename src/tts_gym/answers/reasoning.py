@@ -24,7 +24,7 @@ class Style:
     closing: str
 
 
-THINK = Style("think", "<think>", "<think>", "</think>", "\n</think>")
+TAGS = Style("think", "<think>", "<think>", "</think>", "\n</think>")
 """That of Qwen, DeepSeek, Nemotron, GLM and most others, and of models that show no style."""
 
 FINAL = "<|channel|>final<|message|>"
@@ -35,7 +35,7 @@ SOLUTION = "<|begin_of_solution|>"
 RESPONSE = "<|START_RESPONSE|>"
 
 STYLES = (
-    THINK,
+    TAGS,
     HARMONY,
     Style("mistral", "[THINK]", "[THINK]", "[/THINK]", "[/THINK]"),
     Style("seed", "<seed:think>", "<seed:think>", "</seed:think>", "</seed:think>"),
@@ -66,7 +66,7 @@ def style_of(structure: str, marks: Marks | None = None, closing: str | None = N
         opening, ending = marks
         return Style("given", opening, opening, ending, f"\n{ending}" if closing is None else closing)
     shown = [style for style in STYLES if style.sign in structure]
-    style = min(shown, key=lambda style: structure.index(style.sign), default=THINK)
+    style = min(shown, key=lambda style: structure.index(style.sign), default=TAGS)
     if closing is None:
         return style
     return Style(style.name, style.sign, style.opening, style.ending, closing)

@@ -16,7 +16,9 @@ THOUGHT = rf"{CHANNEL}(?:analysis|commentary)(?:<\|message\|>)?"
 BETWEEN = re.compile(rf"<\|end\|>(?:<\|start\|>assistant)?(?:{THOUGHT})?")
 """What stands between two messages of a reasoning in channels."""
 
-TURN_END = re.compile(r"<\|(?:end|return|start|im_end|eot_id|endoftext|end_of_text|end_of_solution)\|>|<eos>|</s>")
+TURN_END = re.compile(
+    r"<\|(?:end|return|start|im_end|eot_id|endoftext|end_of_text|end_of_solution|END_RESPONSE)\|>|<eos>|</s>"
+)
 ANSWER_START = re.compile(f"{re.escape(SOLUTION)}|{re.escape(RESPONSE)}")
 BARE_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z\\…])")
 """How a reasoning channel begins where the marks of channels were dropped from the text."""

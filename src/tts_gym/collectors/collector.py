@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.forced import ForcedAnswer, read_forced
-from tts_gym.collectors.prompts import OPENED, Prefix, ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import THINK, Prefix, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.signals import interval_signals, recordable_signals
 from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit
@@ -243,7 +243,7 @@ class Collector:
         hashed, start, prefixes = hashlib.blake2b(digest_size=16), 0, []
         for end in ends:
             hashed.update(completion.tokens[start:end].tobytes())
-            prefix.read(completion.tokens[start:end].tolist())
+            prefix.read(completion.tokens[start:end])
             prefixes.append((end, hashed.digest(), prefix.suffix))
             start = end
         return _Branch(completion.tokens, completion.text, completion.finish_reason, prefixes, signals, in_reasoning)
@@ -274,7 +274,7 @@ class Collector:
 
     def _recorded(self, work: _OpenUnit, branch: _Branch) -> RecordedBranch:
         probes = [work.answers[digest] for _, digest, _ in branch.prefixes]
-        found = self._reader.branch(OPENED * branch.in_reasoning + branch.text)
+        found = self._reader.branch(THINK * branch.in_reasoning + branch.text)
         final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()

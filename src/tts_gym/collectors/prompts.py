@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from tts_gym.answers.reasoning import THINK, Style, style_of
+from tts_gym.answers.reasoning import TAGS, Style, style_of
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Probing, Prompting
 
-OPENED = THINK.opening
+THINK = TAGS.opening
 """Stands before the text of a branch that begins within the reasoning, for whoever reads it."""
 
 
@@ -109,13 +109,21 @@ class ProbePrompts:
         self._suffixes = {rest: tokenizer.encode(rest + probing.suffix) for rest in rests}
         self.longest = max(map(len, self._suffixes.values()))
 
-    def begin(self, prompt: Sequence[int]) -> Prefix:
+    def begin(self, prompt: Iterable[int]) -> Prefix:
         """The prefix of a branch without tokens.
 
         Args:
             prompt: token ids that the branch continues.
         """
         return Prefix(self.style, self._suffixes, self._tokenizer, prompt)
+
+    def suffix(self, prefix: Iterable[int]) -> tuple[int, ...]:
+        """The suffix for token ids, prompt included; where a branch grows, ``begin`` reads its tokens only once."""
+        return self.begin(prefix).suffix
+
+    def is_open(self, tokens: Iterable[int]) -> bool:
+        """Whether token ids end within the reasoning."""
+        return self.begin(tokens).is_open
 
 
 class Prefix:
@@ -128,7 +136,7 @@ class Prefix:
     """
 
     def __init__(
-        self, style: Style, suffixes: Mapping[str, tuple[int, ...]], tokenizer: Tokenizer, prompt: Sequence[int]
+        self, style: Style, suffixes: Mapping[str, tuple[int, ...]], tokenizer: Tokenizer, prompt: Iterable[int]
     ) -> None:
         """Begin with the prompt.
 
@@ -145,13 +153,13 @@ class Prefix:
         self.is_open = False
         self.read(prompt)
 
-    def read(self, tokens: Sequence[int]) -> None:
+    def read(self, tokens: Iterable[int]) -> None:
         """Take what comes next.
 
         Args:
             tokens: token ids.
         """
-        ids = [*self._last, *tokens]
+        ids = [*self._last, *map(int, tokens)]
         self._text = self._tokenizer.decode(ids, special=True)
         opened, ended = self._text.rfind(self._style.opening), self._text.rfind(self._style.ending)
         if opened != ended:

@@ -11,7 +11,7 @@ from typing import Any
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import AnswerReader, answer_reader
 from tts_gym.collectors.errors import CollectionError
-from tts_gym.collectors.prompts import OPENED
+from tts_gym.collectors.prompts import THINK
 from tts_gym.collectors.tasks import TaskScorer, check_question
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import write_store
@@ -71,7 +71,7 @@ def _read_anew(
 def _branch(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
     """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays."""
     assert branch.text is not None and branch.probe_text is not None
-    found = reader.branch(OPENED * branch.in_reasoning + branch.text)
+    found = reader.branch(THINK * branch.in_reasoning + branch.text)
     probes = [reader.probe(suffix, text, question).answer for text in branch.probe_text]
     forced = found.answer is None and branch.finish_reason == "length"
     return replace(

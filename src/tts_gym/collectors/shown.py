@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts_gym.collectors.prompts import Prefix, ProbePrompts, Tokenizer, prompt_tokens
+from tts_gym.collectors.prompts import ProbePrompts, Tokenizer, prompt_tokens
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
 
@@ -20,18 +20,15 @@ def shown_prompt(question: Question, settings: CollectionSettings, tokenizer: To
     """
     prompt = prompt_tokens(question, settings.prompting, tokenizer)
     probes = ProbePrompts(settings.probing, tokenizer)
-    style, begun = probes.style, probes.begin(prompt)
+    style, is_open = probes.style, probes.is_open(prompt)
     text = tokenizer.decode(prompt, special=True)
-    within = text + BRANCH
-    if not begun.is_open:
-        within = f"{text}{style.opening}{BRANCH}"
+    within = f"{text}{'' if is_open else style.opening}{BRANCH}"
     after = f"{within}{style.ending}{BRANCH}"
 
     def probe(prefix: str) -> str:
-        read: Prefix = probes.begin(tokenizer.encode(prefix))
-        return prefix + tokenizer.decode(read.suffix, special=True)
+        return prefix + tokenizer.decode(probes.suffix(tokenizer.encode(prefix)), special=True)
 
-    where = "the prompt ends within it" if begun.is_open else "the prompt does not open it"
+    where = "the prompt ends within it" if is_open else "the prompt does not open it"
     return "\n".join(
         [
             f"Reasoning is marked {style.opening} ... {style.ending} (style {style.name}); {where}.",

@@ -80,7 +80,7 @@ class LiveModel:
         prompts = ProbePrompts(drawn.probing, backend.tokenizer)
         room, in_reasoning = drawn.max_tokens, False
         if not isinstance(prompt, Conversation):
-            in_reasoning = prompts.begin(prompt).is_open
+            in_reasoning = prompts.is_open(prompt)
             if backend.context is not None:
                 room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
             if room < 1:

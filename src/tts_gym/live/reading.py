@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.collector import FORCED
 from tts_gym.collectors.forced import ForcedAnswer, read_forced
-from tts_gym.collectors.prompts import OPENED, Tokenizer
+from tts_gym.collectors.prompts import THINK, Tokenizer
 from tts_gym.live.branch import LiveBranch
 from tts_gym.llm.backend import Completion
 
@@ -51,7 +51,7 @@ class AnswersOf:
 
     def final(self, branch: LiveBranch) -> Final:
         """The answer of a branch that has ended; one that was cut off before it answered was made to."""
-        found = self.reader.branch(OPENED * self.in_reasoning + branch.text)
+        found = self.reader.branch(THINK * self.in_reasoning + branch.text)
         if found.answer is None and branch.is_cut_off and branch.last_depth in branch.forced:
             answer = self.forced(branch.forced[branch.last_depth]).answer
             return Final(answer, None if answer is None else FORCED)
