@@ -139,6 +139,30 @@ def test_published_templates_are_recognised(name, tmp_path):
     assert not prefix.is_open and tokenizer.decode(prefix.suffix, special=True) == SUFFIX
 
 
+@pytest.mark.vllm
+def test_the_template_that_mistral_publishes_is_recognised(tmp_path):
+    chat_templates = pytest.importorskip("mistral_common.integrations.chat_templates.chat_templates")
+    versions = pytest.importorskip("mistral_common.tokens.tokenizers.base").TokenizerVersion
+    template = chat_templates.generate_chat_template(
+        spm=False,
+        tokenizer_version=versions.v13,
+        image_support=False,
+        audio_support=False,
+        thinking_support=True,
+        default_system_prompt="Draft as [THINK]draft[/THINK]answer.",
+        plain_thinking_support=False,
+        use_special_token_variables=True,
+        model_settings_fields=None,
+        reasoning_effort_values=None,
+        reasoning_effort_default=None,
+    )
+    tokenizer = make_tokenizer(tmp_path, template, MODELS["mistral"].special)
+    prefix = ProbePrompts(Probing(), tokenizer).begin(prompt_tokens(QUESTION, Prompting(), tokenizer))
+    assert not prefix.is_open
+    prefix.read(tokenizer.encode(f"[THINK]{THOUGHT}"))
+    assert prefix.is_open and tokenizer.decode(prefix.suffix, special=True) == f"[/THINK]{SUFFIX}"
+
+
 def test_what_a_model_is_given_is_shown(tokenizer):
     shown = shown_prompt(QUESTION, drawn(MODELS["gpt-oss"]), tokenizer("gpt-oss"))
     asked = (
