@@ -44,8 +44,9 @@ class CharacterTokenizer:
 
     structure = ""
 
-    def keep(self, text: str) -> None:
+    def keep(self, text: str) -> bool:
         """No token is special."""
+        return False
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Characters as tokens."""

@@ -1,5 +1,7 @@
 """Models that reason, from their chat template to their answers."""
 
+from dataclasses import replace
+
 import pytest
 
 from collectors.styled_models import MODELS, THOUGHT, Said, make_tokenizer, published_template
@@ -93,6 +95,18 @@ def test_live_branches_are_probed_and_read_alike(name, tokenizer):
             (controller,) = parse_spec(spec)
             assert answer_question(live.put(QUESTION), Solving(controller)).answer == "7"
     assert len(backend.probed) >= 6 and set(backend.probed) <= probed
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_marks_that_a_server_leaves_out_are_needed(name, tokenizer):
+    backend = Said(tokenizer(name), MODELS[name].branch)
+    backend.signals = replace(backend.signals, token_ids=False)
+    with answer_reader("auto") as reader:
+        if name in ("gpt-oss", "mistral"):
+            with pytest.raises(CollectionError, match="by special tokens, which a server that tells no"):
+                Collector(backend, drawn(MODELS[name]), reader)
+        else:
+            Collector(backend, drawn(MODELS[name]), reader)
 
 
 def test_marks_and_closing_can_be_given(tmp_path):

@@ -33,7 +33,7 @@ class ScriptedTokenizer:
     encode_prompt = encode
 
     def keep(self, text):
-        pass
+        return False
 
     def decode(self, ids, special=False):
         return "".join(chr(token) for token in ids if token < FIRST)

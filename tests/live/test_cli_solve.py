@@ -30,11 +30,11 @@ def backends(monkeypatch):
     """The command line's server plays scripts; gives the backends that were made."""
     made = []
 
-    def make(model, fail=None, stuck=False):
+    def make(model, fail=None, stuck=False, probes=True):
         if model == "none":
             raise AssertionError("a model is loaded for what is refused")
         failing = (lambda request: fail) if fail else (lambda request: None)
-        made.append((Stuck if stuck else ScriptedBackend)(SCRIPTS, 10, fail=failing))
+        made.append((Stuck if stuck else ScriptedBackend)(SCRIPTS, 10, fail=failing, probes=probes))
         return made[-1]
 
     monkeypatch.setitem(sys.modules, "tts_gym.llm.scripted", SimpleNamespace(make=make))
@@ -282,3 +282,13 @@ def test_two_runs_do_not_write_one_file(running, tmp_path):
     assert second.wait(60) == 2
     assert "Another run is writing" in (tmp_path / "log1.txt").read_text()
     assert first.poll() is None
+
+
+def test_arguments_of_the_template_go_along_with_conversations(solve, backends):
+    given = ["--no-enable-thinking", "--reasoning-effort", "low", "--template-arg", "depth=2"]
+    assert solve("-o", "probes=false", *given)[0] == 0
+    assert {len(request.messages) for request in backends[0].requests} == {1}
+    sent = [dict(request.template_arguments) for request in backends[0].requests]
+    assert sent == [{"enable_thinking": False, "reasoning_effort": "low", "depth": 2}] * len(sent)
+    status, _, err = solve("-o", "probes=false", "--reasoning-effort", "high")
+    assert status == 2 and "reasoning_effort" in err

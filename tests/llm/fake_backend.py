@@ -30,7 +30,7 @@ class FakeTokenizer:
     encode_prompt = encode
 
     def keep(self, text):
-        pass
+        return False
 
     def decode(self, ids, special=False):
         return "".join(chr(token) for token in ids if token != END)

@@ -50,6 +50,13 @@ def test_a_gateway_serves_until_it_is_told_to_end(upstream, tokenizer):
     assert process.returncode == 128 + signal.SIGTERM
 
 
+def test_arguments_of_the_template_hold_for_every_request(upstream, tokenizer):
+    with gateway_process("--upstream", upstream, "-c", "sc", "-o", tokenizer, "--reasoning-effort", "low") as (url, _):
+        body = {"model": "m", "messages": [{"role": "user", "content": "What is 6 * 7?"}]}
+        response = httpx.post(f"{url}/chat/completions", json=body, timeout=60)
+    assert response.status_code == 400 and "does not look at reasoning_effort" in response.text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -137,6 +137,11 @@ class Collector:
             raise CollectionError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
         self._backend, self._settings, self._reader, self._concurrency = backend, settings, reader, concurrency
         self._probes = ProbePrompts(settings.probing, backend.tokenizer)
+        if self._probes.marks_special and not backend.signals.token_ids:
+            raise CollectionError(
+                f"{backend.model} marks its reasoning by special tokens, which a server that tells no token ids leaves "
+                "out: collect from one that tells them, such as vLLM."
+            )
         self._top_logprobs = min(settings.top_logprobs, backend.signals.top_logprobs)
         self._running: dict[int, _Job] = {}
         self._sequences = 0

@@ -20,8 +20,8 @@ class Tokenizer(Protocol):
     def structure(self) -> str:
         """The chat template and the added tokens."""
 
-    def keep(self, text: str) -> None:
-        """Have texts hold the special tokens that are in ``text``."""
+    def keep(self, text: str) -> bool:
+        """Have texts hold the special tokens that are in ``text``; returns whether there are any."""
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text alone."""
@@ -91,6 +91,7 @@ class ProbePrompts:
 
     Attributes:
         style: how the model marks its reasoning.
+        marks_special: whether it does so by special tokens.
         longest: tokens of the longest suffix.
     """
 
@@ -104,7 +105,7 @@ class ProbePrompts:
         self.style = style_of(tokenizer.structure, probing.marks, probing.closing)
         self._tokenizer = tokenizer
         closing = self.style.closing
-        tokenizer.keep(self.style.opening + self.style.ending + closing)
+        self.marks_special = tokenizer.keep(self.style.opening + self.style.ending + closing)
         rests = (closing[written:] for written in range(len(closing) + 1))
         self._suffixes = {rest: tokenizer.encode(rest + probing.suffix) for rest in rests}
         self.longest = max(map(len, self._suffixes.values()))

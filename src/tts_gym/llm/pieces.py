@@ -42,8 +42,9 @@ class Pieces(Tokenizer):
         """See ``Tokenizer.structure``: nothing is known of the model."""
         return ""
 
-    def keep(self, text: str) -> None:
+    def keep(self, text: str) -> bool:
         """See ``Tokenizer.keep``: no token is special."""
+        return False
 
     def decode(self, ids: Sequence[int], special: bool = False) -> str:
         """See ``Tokenizer.decode``."""

@@ -43,7 +43,8 @@ class Tokenizer:
         own = self._tokenizer.eos_token_id
         self.end_ids = frozenset(end_ids) | (frozenset() if own is None else {own})
         added = self._tokenizer.added_tokens_decoder
-        self._left_out = {token for token, one in added.items() if one.special} | {*self._tokenizer.all_special_ids}
+        self._special = {token for token, one in added.items() if one.special} | {*self._tokenizer.all_special_ids}
+        self._left_out = set(self._special)
 
     @property
     def structure(self) -> str:
@@ -51,9 +52,11 @@ class Tokenizer:
         added = (one.content for one in self._tokenizer.added_tokens_decoder.values())
         return "\n".join([str(self._tokenizer.chat_template or ""), *added])
 
-    def keep(self, text: str) -> None:
-        """Have texts hold special tokens from now on, those that are in ``text``."""
-        self._left_out -= set(self.encode(text))
+    def keep(self, text: str) -> bool:
+        """Have texts hold special tokens from now on, those that are in ``text``; returns whether there are any."""
+        found = self._special.intersection(self.encode(text))
+        self._left_out -= found
+        return bool(found)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of ``text`` alone, without special tokens around it."""
