@@ -137,9 +137,8 @@ def template_arguments(
         others: those given as NAME=VALUE.
     """
     named = {"enable_thinking": enable_thinking, "reasoning_effort": reasoning_effort}
-    given = [*((name, value) for name, value in named.items() if value is not None)]
-    given += [read_option(each, "--template-arg") for each in others or ()]
-    return dict(given)
+    given = {name: value for name, value in named.items() if value is not None}
+    return given | dict(read_option(each, "--template-arg") for each in others or ())
 
 
 def probing(
