@@ -248,8 +248,7 @@ class Collector:
         hashed, start, prefixes = hashlib.blake2b(digest_size=16), 0, []
         for end in ends:
             hashed.update(completion.tokens[start:end].tobytes())
-            prefix.read(completion.tokens[start:end])
-            prefixes.append((end, hashed.digest(), prefix.suffix))
+            prefixes.append((end, hashed.digest(), prefix.read(completion.tokens[start:end])))
             start = end
         return _Branch(completion.tokens, completion.text, completion.finish_reason, prefixes, signals, in_reasoning)
 

@@ -154,8 +154,8 @@ class Prefix:
         self.is_open = False
         self.read(prompt)
 
-    def read(self, tokens: Iterable[int]) -> None:
-        """Take what comes next.
+    def read(self, tokens: Iterable[int]) -> tuple[int, ...]:
+        """Take what comes next, and say what forces an answer then, see ``suffix``.
 
         Args:
             tokens: token ids.
@@ -166,6 +166,7 @@ class Prefix:
         if opened != ended:
             self.is_open = opened > ended
         self._last = ids[-self._reach :]
+        return self.suffix
 
     @property
     def suffix(self) -> tuple[int, ...]:

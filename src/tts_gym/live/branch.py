@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from tts_gym.collectors.prompts import ProbePrompts
 from tts_gym.errors import BackendError, LiveError
@@ -226,15 +227,11 @@ class LiveBranch:
         if depth in self._probing:
             return
         probing, interval = self.source.settings.drawn.probing, self.source.settings.drawn.interval
-        while len(self._suffixes) < depth:
-            start = len(self._suffixes) * interval
-            self._prefix.read(self.tokens[start : start + interval])
-            self._suffixes.append(self._prefix.suffix)
+        for start in range(len(self._suffixes) * interval, depth * interval, interval):
+            self._suffixes.append(self._prefix.read(self.tokens[start : start + interval]))
         prompt = (*self.source.prefix(self.tokens[: depth * interval]), *self._suffixes[depth - 1])
         sampling = Sampling(max_tokens=probing.max_tokens, temperature=0.0, stop=probing.stop)
-        self._probing[depth] = self._hand_in(
-            prompt, sampling, lambda event: self._answered(depth, event), stream=False, first=True
-        )
+        self._probing[depth] = self._hand_in(prompt, sampling, partial(self._answered, depth), stream=False, first=True)
 
     def _hand_in(
         self,
