@@ -21,10 +21,11 @@ BELOW = {
     "answers": set(),
     "llm": set(),
     "collectors": {"answers", "llm", "datasets"},
+    "importers": {"collectors"},
     "discovery": {"evaluation", "llm"},
     "live": {"agents", "collectors"},
     "serve": {"live"},
-    "cli": {"discovery", "serve"},
+    "cli": {"discovery", "importers", "serve"},
 }
 """What each package stands on directly."""
 

@@ -27,3 +27,7 @@ class DiscoveryError(TTSGymError):
 
 class LiveError(TTSGymError):
     """A question cannot be answered live, or live answering is asked for what it cannot do."""
+
+
+class SourceError(TTSGymError):
+    """What is imported is missing, damaged, of an unknown format, or lacks what a store needs."""

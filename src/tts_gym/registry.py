@@ -1,4 +1,4 @@
-"""Everything that is chosen by name, a line each: controllers, backends, proposers, algorithms.
+"""Everything that is chosen by name, a line each: controllers, backends, proposers, algorithms, formats.
 
 What other packages add stands beside it: they declare an entry point in the group of a registry, whose name is the
 name and whose value is ``module:object``. Nothing is imported before it is used.
@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from tts_gym.errors import BackendError, ControllerError, DiscoveryError, TTSGymError
+from tts_gym.errors import BackendError, ControllerError, DiscoveryError, SourceError, TTSGymError
 
 
 class Registry(Mapping[str, Any]):
@@ -168,3 +168,17 @@ ALGORITHMS = Registry(
     dict.fromkeys(("ppo", "maskable-ppo", "a2c", "dqn", "qrdqn", "recurrent-ppo"), "rl"),
 )
 """What learns: each is a class with the interface of Stable-Baselines3."""
+
+FORMATS = Registry(
+    "format",
+    "tts_gym.formats",
+    {
+        "lm-eval": "tts_gym.importers.lm_eval:FORMAT",
+        "inspect": "tts_gym.importers.inspect_logs:FORMAT",
+        "openai": "tts_gym.importers.openai_logs:FORMAT",
+        "table": "tts_gym.importers.table:FORMAT",
+    },
+    SourceError,
+    {},
+)
+"""What samples are imported from, in the order in which a source is tried: each is a ``Format``."""

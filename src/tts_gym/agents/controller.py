@@ -65,7 +65,7 @@ class Controller(Protocol):
         """Answer every question of a store under every seed.
 
         Args:
-            store: what is answered; it records ``signals``, see ``check_signals``.
+            store: what is answered; it records ``signals``, see ``check_recorded``.
             seeds: one branch order each.
             rules: spending and accounting.
 
@@ -101,16 +101,33 @@ def missing_signals(controller: Controller, store: ReplayStore) -> list[str]:
     return [signal for signal in controller.signals if signal not in store.signals]
 
 
-def check_signals(controller: Controller, store: ReplayStore) -> None:
-    """Refuse to run a controller on a store that lacks a signal.
+def missing_probes(controller: Controller, store: ReplayStore) -> bool:
+    """Whether a controller looks at answers on the way and a store has whole branches only.
+
+    Args:
+        controller: the controller.
+        store: the store.
+    """
+    return controller.probes and not store.has_probes
+
+
+def check_recorded(controller: Controller, store: ReplayStore) -> None:
+    """Refuse to run a controller on a store that lacks what it reads.
 
     Args:
         controller: the controller.
         store: the store.
 
     Raises:
-        ControllerError: it reads a signal that the store does not record.
+        ControllerError: it reads a signal that the store does not record, or looks at answers on the way where the
+            store has none.
     """
+    if missing_probes(controller, store):
+        raise ControllerError(
+            f"Controller {controller.name} looks at answers of branches that go on, but store {store.name} has whole "
+            f"branches only: add probes with tts-gym collect --probe STORE --model {store.metadata['model']}, or use a "
+            "controller that reads whole branches, such as asc (a program of yours that does says so, probes=False)."
+        )
     for signal in missing_signals(controller, store):
         raise ControllerError(
             f"Controller {controller.name} needs the signal {signal}, but store {store.name} does not record it."

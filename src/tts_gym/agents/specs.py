@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numba.core.dispatcher import Dispatcher
 
-from tts_gym.agents.controller import Controller, ProgramController, missing_signals
+from tts_gym.agents.controller import Controller, ProgramController, missing_probes, missing_signals
 from tts_gym.agents.programs import PROGRAMS, Parameter, Program
 from tts_gym.agents.programs.program import Between
 from tts_gym.agents.solve_adapter import SolveController, Solver
@@ -120,16 +120,20 @@ def _learned(text: str, spec: str) -> Controller:
     return PolicyController.load(Path(path), _parse_parameters(parameters, spec))
 
 
-def zoo_on(store: ReplayStore) -> tuple[list[Controller], list[str]]:
+def zoo_on(store: ReplayStore) -> tuple[list[Controller], dict[str, list[str]]]:
     """What ``zoo`` stands for on ``store``.
 
     Returns:
-        The shipped programs at their defaults, and the names of those left out, whose signals ``store`` lacks.
+        The shipped programs at their defaults, and the names of those left out, by what ``store`` lacks: "signals" or
+        "probes".
     """
-    found, lacking = [], []
+    found: list[Controller] = []
+    lacking: dict[str, list[str]] = {}
     for controller in parse_spec(ZOO):
-        if missing_signals(controller, store):
-            lacking.append(controller.name)
+        if missing_probes(controller, store):
+            lacking.setdefault("probes", []).append(controller.name)
+        elif missing_signals(controller, store):
+            lacking.setdefault("signals", []).append(controller.name)
         else:
             found.append(controller)
     return found, lacking

@@ -111,9 +111,9 @@ def evaluate(
 def _zoo(store: ReplayStore) -> list[Controller]:
     """The shipped programs that can run on ``store``; those that cannot are named on standard error."""
     found, left_out = zoo_on(store)
-    if left_out:
+    for lacking, names in left_out.items():
         print(
-            f"Note: {ZOO} leaves out {', '.join(left_out)}: store {store.name} does not record the signals they need.",
+            f"Note: {ZOO} leaves out {', '.join(names)}: store {store.name} does not record the {lacking} they need.",
             file=sys.stderr,
         )
     return found

@@ -10,17 +10,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tts_gym.answers.equivalence import Equivalence
 from tts_gym.cli.derived import merge, sample
 from tts_gym.cli.help import App
 from tts_gym.cli.hub import pull_store, push_store
+from tts_gym.cli.importing import import_store
 from tts_gym.cli.output import figures, print_table
 from tts_gym.collectors.explain import explain as explain_answers
 from tts_gym.collectors.regrade import regrade
-from tts_gym.datasets import StoreSummary, catalogue, import_published, load_store, summarise, verify_store
+from tts_gym.datasets import StoreSummary, catalogue, load_store, summarise, verify_store
 from tts_gym.datasets.card import dataset_card
 
 app = App("List, inspect, import, merge, sample, check and share replay stores.")
+app.command("import")(import_store)
 app.command()(merge)
 app.command()(sample)
 app.command("push")(push_store)
@@ -53,29 +54,6 @@ def card(store: Store) -> None:
     """Print the dataset card of a store."""
     described = load_store(store)
     print(dataset_card(summarise(described), described.metadata), end="")
-
-
-@app.command("import")
-def import_store(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="Published-format .json file.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Store directory to create.")],
-    regroup: Annotated[
-        bool, typer.Option("--regroup", help="Group answers that are mathematically equal (extra collect).")
-    ] = False,
-    cache: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Keep what --regroup finds out in FILE, for other imports.")
-    ] = None,
-) -> None:
-    """Turn a published-format file into a store directory."""
-    if cache is not None and not regroup:
-        raise typer.BadParameter("it is that of --regroup", param_hint="--cache")
-    if not regroup:
-        import_published(source, out)
-        print(f"Wrote {out}.")
-        return
-    with Equivalence(cache) as equivalence:
-        import_published(source, out, equivalence.classes)
-    print(f"Wrote {out}. {equivalence.counts.shortfall}".rstrip())
 
 
 @app.command()

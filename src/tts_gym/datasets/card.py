@@ -23,6 +23,7 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
     has_texts = "texts.parquet" in metadata.get("sha256", {})
     further = ("questions", "answers", *["texts"] * has_texts)
     kind = "drawn from a generative model, not from a language model" if metadata["synthetic"] else "recorded"
+    probed = "probed every" if metadata.get("probes", True) else "without probes, in intervals of"
     lines = [
         "---",
         *_license(metadata["license"]),
@@ -36,7 +37,7 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
         f"# {facts.name}",
         "",
         f"A replay store of test-time scaling, {kind}: {facts.branches:,} reasoning branches of `{facts.model}` on "
-        f"{facts.questions:,} questions of `{facts.benchmark}`, probed every {facts.interval:,} tokens.",
+        f"{facts.questions:,} questions of `{facts.benchmark}`, {probed} {facts.interval:,} tokens.",
         "",
         "| | |",
         "|---|---|",
@@ -44,6 +45,7 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
         f"| branches | {facts.branches:,} |",
         f"| probes | {facts.probes:,}, of which {100 * facts.invalid_share:.1f} % invalid |",
         f"| tokens | {facts.tokens:,}, {facts.tokens / facts.branches:,.1f} a branch |",
+        *(f"| tokens counted by | {count} |" for count in facts.token_counts),
         f"| branches that end right | {100 * facts.branch_accuracy:.1f} % |",
         f"| signals | {', '.join(facts.signals) or 'none'} |",
         f"| licence | {metadata['license']} |",
@@ -76,6 +78,9 @@ def _provenance(metadata: Mapping[str, Any]) -> Iterator[str]:
     yield f"- sampling: `{json.dumps(metadata['sampling'])}`"
     yield f"- seeds: {', '.join(map(str, metadata['seeds'])) or 'none, the draws cannot be repeated'}"
     yield f"- written with: {_versions(metadata.get('tools', {}))}"
+    imported = metadata.get("import", {})
+    if imported:
+        yield f"- imported: `{json.dumps(imported, ensure_ascii=False)}`"
     collection = metadata.get("collection", {})
     settings = collection.get("settings", {})
     for name in ("backend", "answers", "prompting", "probing"):

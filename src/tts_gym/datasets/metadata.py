@@ -16,7 +16,8 @@ key                type     meaning
 ``sha256``         object   for each table file, the SHA-256 of its bytes in hexadecimal
 =================  =======  ==========================================================================
 
-The last three describe the files, so a store that only lives in memory need not have them.
+The last three describe the files, so a store that only lives in memory need not have them. ``probes`` is false where
+nobody asked for answers on the way: the store has whole branches, whose probes are all invalid. Others lack the key.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def check_provenance(metadata: Mapping[str, Any], source: str) -> None:
         StoreError: it is refused.
     """
     _check_types(metadata, PROVENANCE, source)
+    if type(metadata.get("probes", True)) is not bool:
+        raise StoreError(f"{source}: probes is {short(metadata['probes'])}; it must be of type bool")
     interval = metadata["interval"]
     if not 0 < interval <= MOST_TOKENS:
         raise StoreError(f"{source}: interval is {short(interval)}; it must be a positive number of tokens")

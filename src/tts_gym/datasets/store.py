@@ -93,6 +93,11 @@ class ReplayStore:
         return frozenset(classes[start[question] : start[question + 1]].tolist())
 
     @property
+    def has_probes(self) -> bool:
+        """Whether answers were forced on the way; else every probe is invalid, and stands for an interval."""
+        return bool(self.metadata.get("probes", True))
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """Names of the recorded per-interval signals."""
         return tuple(name for name, column in zip(SIGNALS, self.tables.signal_column, strict=True) if column >= 0)

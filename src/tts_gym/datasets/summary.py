@@ -27,6 +27,7 @@ class StoreSummary:
         branches: number of branches.
         probes: number of probes, final answers not counted.
         tokens: length of all branches together, in tokens.
+        token_counts: what counted them, with the number of branches, where that was not the model's own engine.
         invalid_share: share of the probes that are invalid, in [0, 1]; 0 where there are no probes.
         branch_accuracy: share of the branches that end right, averaged over questions, in [0, 1].
         signals: names of the recorded per-interval signals.
@@ -42,6 +43,7 @@ class StoreSummary:
     branches: int
     probes: int
     tokens: int
+    token_counts: tuple[str, ...]
     invalid_share: float
     branch_accuracy: float
     signals: tuple[str, ...]
@@ -89,6 +91,7 @@ def summary(
         signals: names of the recorded signals.
     """
     branches = np.diff(finals.start)
+    has_probes = metadata.get("probes", True)
     probes, invalid = -len(finals.answers), -np.count_nonzero(finals.answers == INVALID)
     for piece in answers:
         probes += len(piece)
@@ -103,10 +106,15 @@ def summary(
         questions=len(branches),
         questions_with_several_right_answers=int(np.count_nonzero(np.diff(grading.start) > 1)),
         branches=len(finals.tokens),
-        probes=probes,
+        probes=probes if has_probes else 0,
         tokens=int(finals.tokens.sum()),
-        invalid_share=invalid / max(1, probes),
+        token_counts=_counts(metadata.get("import", {}).get("token_counts", {})),
+        invalid_share=invalid / max(1, probes) if has_probes else 0.0,
         branch_accuracy=float((right / branches).mean()),
         signals=signals,
-        markers=tuple(f"{mark} {count:,}" for mark, count in metadata.get("markers", {}).items()),
+        markers=_counts(metadata.get("markers", {})),
     )
+
+
+def _counts(counts: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"{name} {count:,}" for name, count in counts.items())

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.controller import Controller, check_signals
+from tts_gym.agents.controller import Controller, check_recorded
 from tts_gym.agents.programs import Program
 from tts_gym.agents.specs import make_controller, one_controller, specification
 from tts_gym.datasets.catalogue import load_store
@@ -107,8 +107,8 @@ def evaluate(
         fresh: run what the cache holds of this evaluation anew, and keep that.
 
     Raises:
-        ControllerError: for a wrong controller or parameter, for one that needs a signal which the store lacks, or one
-            that fails or runs into the timeout.
+        ControllerError: for a wrong controller or parameter, for one that needs a signal or probes which the store
+            lacks, or one that fails or runs into the timeout.
         StoreError: for a store that is missing or refused.
         ValueError: for another argument out of range.
     """
@@ -136,8 +136,8 @@ def evaluate_many(
         fresh: run what the cache holds of these pairs anew, and keep that.
 
     Raises:
-        ControllerError: a controller needs a signal that its store lacks, which is said before anything runs, fails, or
-            runs into the timeout.
+        ControllerError: a controller needs a signal or probes that its store lacks, which is said before anything runs,
+            fails, or runs into the timeout.
         ValueError: ``seeds`` or ``rules`` is out of range.
     """
     if seeds < 1:
@@ -145,7 +145,7 @@ def evaluate_many(
     if rules not in RULES:
         raise ValueError(f"Unknown rules {rules!r}: use exact or published.")
     for controller, store in pairs:
-        check_signals(controller, store)
+        check_recorded(controller, store)
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]

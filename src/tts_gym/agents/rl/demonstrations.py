@@ -19,7 +19,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.agents.controller import ProgramController, check_signals
+from tts_gym.agents.controller import ProgramController, check_recorded
 from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.atomic import take
@@ -78,10 +78,11 @@ def demonstrate(
         examples: which episodes.
 
     Raises:
-        ControllerError: the program needs a signal that a store lacks, or the environment shows less than it sees.
+        ControllerError: the program needs a signal or probes that a store lacks, or the environment shows less than it
+            sees.
     """
     for store in stores:
-        check_signals(controller, store)
+        check_recorded(controller, store)
     number = len(examples)
     make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
     envs: Any = make(
