@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tts_gym.errors import ControllerError
-from tts_gym.registry import ALGORITHMS, BACKENDS, PROGRAMS, PROPOSERS, Registry
+from tts_gym.registry import ALGORITHMS, BACKENDS, FORMATS, PROGRAMS, PROPOSERS, Registry
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
 FILES = {name: text for name, text in re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)}
@@ -99,6 +99,14 @@ def test_an_algorithm(tts_gym, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_format(tts_gym, tmp_path):
+    (tmp_path / "sums.dialogue").write_text("Q: 1 + 1? = 2\nA: The answer is 2.\nA: The answer is 3.\n")
+    done = tts_gym("stores", "import", "sums.dialogue", "--out", "store", "--format", "dialogue")
+    assert done.returncode == 0, done.stderr
+    assert "1 questions with 2 samples of unknown, read as dialogue" in done.stdout
+
+
+@pytest.mark.slow
 def test_an_unknown_name_is_answered_with_all_that_there_are(tts_gym):
     done = tts_gym("evaluate", "synthetic-small", "-c", "three-of")
     assert done.returncode == 2
@@ -114,7 +122,9 @@ def test_what_is_shipped_can_be_named_without_being_imported():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize("registry", [PROGRAMS, PROPOSERS, ALGORITHMS], ids=["programs", "proposers", "algorithms"])
+@pytest.mark.parametrize(
+    "registry", [PROGRAMS, PROPOSERS, ALGORITHMS, FORMATS], ids=lambda registry: next(iter(registry))
+)
 def test_everything_shipped_is_there(registry):
     for name in registry.shipped:
         if name != "claude-agent":

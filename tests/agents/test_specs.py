@@ -35,11 +35,11 @@ def test_zoo_is_every_shipped_program():
 def test_zoo_on_a_store_leaves_out_the_programs_whose_signals_it_lacks():
     everything = synthetic_store(questions=1, branches=1)
     found, left_out = zoo_on(everything)
-    assert ([controller.name for controller in found], left_out) == (list(PROGRAMS), [])
+    assert ([controller.name for controller in found], left_out) == (list(PROGRAMS), {})
     row = np.where(np.array(SIGNALS) == "topk_confidence", everything.tables.signal_column, -1)
     found, left_out = zoo_on(replace(everything, tables=everything.tables._replace(signal_column=row)))
-    assert left_out == ["borda", "deer"]
-    assert [controller.name for controller in found] == [name for name in PROGRAMS if name not in left_out]
+    assert left_out == {"signals": ["borda", "deer"]}
+    assert [controller.name for controller in found] == [name for name in PROGRAMS if name not in left_out["signals"]]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def import_store(
         raise typer.BadParameter("it is that of the published format", param_hint="--regroup")
     columns = Columns(id_column, question_column, gold_column, samples_column, answer_column, tokens_column)
     settings = ImportSettings(columns, questions, answers, interval, tokenizer, model, license_name)
-    report = import_samples(place, out, format_name or recognised(place), settings, cache)
+    report = import_samples(place, out, format_name or recognised(place, columns), settings, cache)
     _tell(report, source, out)
 
 

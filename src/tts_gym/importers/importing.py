@@ -25,6 +25,9 @@ from tts_gym.importers.samples import Columns, Format
 from tts_gym.importers.source import Source
 from tts_gym.registry import FORMATS
 
+TABLE = "table"
+"""Name of the format whose columns are told."""
+
 INTERVAL = 500
 """Tokens of an interval (Δ) unless told otherwise, as in the published data."""
 
@@ -77,12 +80,18 @@ class ImportReport:
     shortfall: str = ""
 
 
-def recognised(source: Source) -> str:
-    """The name of the format of ``source``.
+def recognised(source: Source, columns: Columns) -> str:
+    """The name of the format of a source; one whose column of samples or answers is told is a table.
+
+    Args:
+        source: the source.
+        columns: what is told of its columns.
 
     Raises:
         SourceError: it cannot be read, or is of none.
     """
+    if columns.samples is not None or columns.answer is not None:
+        return TABLE
     for name in FORMATS:
         if FORMATS.load(name).recognises(source):
             return name

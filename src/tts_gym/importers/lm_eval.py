@@ -85,7 +85,8 @@ def _question(row: dict[str, Any], columns: Columns, place: str) -> str | None:
     column = columns.question or column_of(document, None, QUESTION)
     if column is not None:
         return text_of(value_at(row, f"doc.{column}", place), f"{place}: doc.{column}")
-    return text_of(value_at(row, "arguments.gen_args_0.arg_0", place), f"{place}: prompt")
+    prompts = texts_of(value_at(row, "arguments.gen_args_0.arg_0", place), f"{place}: prompt")
+    return next(iter(prompts), None)
 
 
 def _samples(row: dict[str, Any], place: str, model: str | None) -> Iterator[Sample]:

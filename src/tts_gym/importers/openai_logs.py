@@ -41,7 +41,11 @@ class OpenAILogs:
         def key(row: Any, number: int) -> Hashable:
             if not isinstance(row, Mapping):
                 raise SourceError(f"{rows.place(number)} is no object of a request and a response.")
-            return _id(row, columns, rows.place(number)) or json.dumps(_messages(row))
+            place = rows.place(number)
+            asked = _id(row, columns, place) or _messages(row) or _question(row, columns, place)
+            if asked is None:
+                raise SourceError(f"{place} has neither the messages of its request nor a custom_id; give one of them.")
+            return json.dumps(asked)
 
         for found in grouped(rows, key):
             number, row = found[0]
