@@ -71,7 +71,7 @@ class _Layout:
 
 
 def _layout(source: Source, columns: Columns) -> _Layout:
-    """The columns of ``source``, found by those of its first row."""
+    """The columns of ``source``, found by the names of its first rows."""
     names = source.columns
     known = ", ".join(names)
     question = column_of(names, columns.question, QUESTION)
@@ -113,8 +113,7 @@ def _question(rows: Sequence[tuple[str, Any]], layout: _Layout) -> SampledQuesti
 
 def _samples(row: Any, layout: _Layout, place: str) -> Iterator[Sample]:
     """The samples of a row, one where its column holds no list."""
-    main = layout.samples or layout.answer
-    assert main is not None
+    main = layout.samples or layout.answer or ""
     listed = value_at(row, main, place)
     length = len(listed) if isinstance(listed, list) else None
 
