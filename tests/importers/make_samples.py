@@ -6,6 +6,7 @@ python make_samples.py openai     in an environment with openai
 """
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SAMPLES = HERE / "samples"
 EPOCHS = 4
+OF_MACHINE = {"pretty_env_info", "git_hash", "upper_git_hash"}
+"""What results of lm-eval say that is none of the model's."""
+
 MODEL = "scripted"
 SUMS = [(12, 30), (7, 8), (25, 17), (60, 41), (9, 94), (33, 48)]
 QUESTIONS = [
@@ -80,11 +84,15 @@ def lm_eval(folder, address):
         + ["--tasks", "sums", "--include_path", folder, "--apply_chat_template", "--log_samples"]
         + ["--output_path", folder / "out"],
         check=True,
+        cwd=folder,
     )
     for file in (folder / "out" / MODEL).iterdir():
         kept = SAMPLES / "lm-eval" / file.name
         kept.parent.mkdir(exist_ok=True)
-        kept.write_text(file.read_text().replace(f"{folder}/", ""))
+        told = file.read_text().replace(f"{folder}/", "")
+        if file.name.startswith("results"):
+            told = json.dumps({name: value for name, value in json.loads(told).items() if name not in OF_MACHINE})
+        kept.write_text(told + "\n" * (not told.endswith("\n")))
 
 
 def inspect(folder, address):
@@ -104,6 +112,7 @@ def inspect(folder, address):
 
     asked = [Sample(id=row["id"], input=row["question"], target=row["gold"]) for row in QUESTIONS]
     played = get_model("mockllm/scripted", custom_outputs=output)
+    os.chdir(folder)
     task = Task(name="sums", dataset=asked, scorer=includes(), epochs=EPOCHS)
     (log,) = eval(task, model=played, log_dir=str(folder), log_format="eval", max_connections=1, display="none")
     (SAMPLES / "inspect.eval").write_bytes(Path(log.location.removeprefix("file://")).read_bytes())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tts_gym.datasets import read_store
-from tts_gym.datasets.parquet import read_records
+from tts_gym.datasets.recordings import read_records
 from tts_gym.errors import SourceError
 from tts_gym.importers.importing import ImportSettings, import_samples, recognised
 from tts_gym.importers.samples import Columns
