@@ -39,7 +39,9 @@ def settings(model: str) -> CollectionSettings:
 
 def watch(progress: CollectionProgress) -> None:
     left = progress.seconds_left or 0
-    print(f"{progress.done} of {progress.units}, {progress.tokens_per_second:.0f} tokens/s, {left / 60:.0f} min left")
+    print(
+        f"{progress.done} of {progress.branches}, {progress.tokens_per_second:.0f} tokens/s, {left / 60:.0f} min left"
+    )
 
 
 def main(model: str, directory: str, *options: str) -> None:

@@ -106,10 +106,10 @@ def test_progress_is_told_in_lines(collect, monkeypatch):
     status, _, err = collect()
     rate = r"[\d,]+ tokens/s, \d+ % of prefixes cached"
     lines = err.splitlines()
-    assert status == 0 and len(lines) == 5
-    assert lines[0] == "0 of 4 units. 0 tokens/s"
+    assert status == 0 and len(lines) == 9
+    assert lines[0] == "0 of 8 branches. 0 tokens/s"
     for done, line in enumerate(lines[1:], 1):
-        assert re.fullmatch(rf"{done} of 4 units\. {rate}, 0 min left", line)
+        assert re.fullmatch(rf"{done} of 8 branches\. {rate}, 0 min left", line)
 
 
 def figures(out):

@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import cycle
+from itertools import chain, cycle, islice
 from pathlib import Path
 
 import pytest
@@ -23,15 +23,17 @@ from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
-from tts_gym.collectors.shards import WORK
+from tts_gym.collectors.shards import WORK, decode_shard
 from tts_gym.collectors.units import all_units
 from tts_gym.datasets import read_store
 from tts_gym.datasets.digest import same_recordings
 from tts_gym.datasets.verify import verify_store
-from tts_gym.errors import StoreError
+from tts_gym.errors import BackendError, StoreError
 from tts_gym.files import move
 
-SETTINGS = CollectionSettings("fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2)
+SETTINGS = CollectionSettings(
+    "fake", "models/fake", branches=4, interval=10, max_tokens=60, block=2, top_logprobs=2, seed=1
+)
 QUESTIONS = [Question(f"q{number}", f"What is {number} + 1?", str(number + 1)) for number in range(4)]
 KEPT = {"settings.json", "shards", "sessions.jsonl", "answers.jsonl", "lock"}
 
@@ -48,6 +50,7 @@ class Model:
     def __init__(self, broken=()):
         self.broken = set(broken)
         self.drawn = []
+        self.failed = []
         self.loaded = 0
 
     @contextmanager
@@ -58,7 +61,8 @@ class Model:
 
             def units(waiting):
                 for result in collector.run(waiting):
-                    self.drawn.append(result.unit.name)
+                    self.drawn += [(result.unit.key, number) for number in result.branches]
+                    self.failed += [result.unit.name] if result.error else []
                     yield result
 
             yield units
@@ -76,8 +80,21 @@ def shards(directory):
     return {file.name: file.read_bytes() for file in (directory / WORK / "shards").iterdir()}
 
 
-def units_of(names):
-    return sorted(name.partition(".")[0] for name in names)
+def branches_of(names):
+    """Key and number of the branches in shards of two."""
+    parts = [name.partition(".")[0].rpartition("-") for name in names]
+    return sorted((key, int(first) + more) for key, _, first in parts for more in (0, 1))
+
+
+def branches_in(shards):
+    """The branches in shards, by key and number."""
+    found = {}
+    for name, data in shards.items():
+        unit, _, suffix = name.partition(".")
+        key, _, first = unit.rpartition("-")
+        if suffix.endswith(".parquet"):
+            found |= {(key, number): branch for number, branch in enumerate(decode_shard(data), int(first))}
+    return found
 
 
 @pytest.fixture
@@ -90,8 +107,8 @@ def whole(tmp_path):
 def test_a_collection_becomes_a_store(tmp_path):
     model, told = Model(), []
     progress = fill(tmp_path / "new" / "out", model, watch=lambda progress: told.append(progress.done))
-    assert told == list(range(9))
-    assert (progress.units, progress.kept, progress.done, progress.failed) == (8, 0, 8, 0)
+    assert told == list(range(17))
+    assert (progress.branches, progress.kept, progress.done, progress.failed) == (16, 0, 16, 0)
     assert progress.seconds_left == 0 and progress.tokens_per_second > 0
     store = read_store(tmp_path / "new" / "out")
     facts = verify_store(tmp_path / "new" / "out")
@@ -101,7 +118,7 @@ def test_a_collection_becomes_a_store(tmp_path):
     metadata = store.metadata
     assert (metadata["name"], metadata["model"], metadata["license"]) == ("fake/sums", "models/fake", "MIT")
     assert metadata["collection"]["settings"] == SETTINGS.as_dict()
-    assert (metadata["sampling"]["temperature"], metadata["seeds"]) == (0.7, [])
+    assert (metadata["sampling"]["temperature"], metadata["seeds"]) == (0.7, [1])
     (session,) = metadata["collection"]["sessions"]
     assert session["started"] and "pyarrow" in session["tools"]
     assert {file.name for file in (tmp_path / "new" / "out" / WORK).iterdir()} == KEPT
@@ -112,7 +129,7 @@ def test_a_finished_collection_is_left_as_it_is(tmp_path):
     before = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir() if file.is_file()}
     model = Model()
     progress = fill(tmp_path, model)
-    assert (model.loaded, progress.kept, progress.done) == (0, 8, 0)
+    assert (model.loaded, progress.kept, progress.done) == (0, 16, 0)
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
@@ -122,8 +139,8 @@ def test_only_what_is_missing_is_drawn_again(tmp_path, whole):
     for name in lost:
         (tmp_path / "out" / WORK / "shards" / name).unlink()
     model = Model()
-    assert fill(tmp_path / "out", model).kept == 5
-    assert sorted(model.drawn) == units_of(lost)
+    assert fill(tmp_path / "out", model).kept == 10
+    assert sorted(model.drawn) == branches_of(lost)
     assert same_recordings(read_store(tmp_path / "out"), whole)
 
 
@@ -136,7 +153,7 @@ def test_a_damaged_shard_is_drawn_again(tmp_path, whole):
     (place / cut).write_bytes(before[cut][:-1])
     model = Model()
     fill(tmp_path / "out", model)
-    assert sorted(model.drawn) == units_of([flipped, cut])
+    assert sorted(model.drawn) == branches_of([flipped, cut])
     assert shards(tmp_path / "out") == before
     assert same_recordings(read_store(tmp_path / "out"), whole)
 
@@ -151,7 +168,7 @@ def test_a_store_that_was_removed_is_made_again(tmp_path, whole):
 
 
 def test_failed_units_are_noted_and_tried_again(tmp_path, whole):
-    with pytest.raises(CollectionError, match=r"2 units failed and are noted in .*failures.jsonl.*q2.*too hard"):
+    with pytest.raises(CollectionError, match=r"4 branches failed and are noted in .*failures.jsonl.*q2.*too hard"):
         fill(tmp_path / "out", Model(broken=["is 2 +"]))
     with pytest.raises(StoreError, match="metadata.json does not exist"):
         read_store(tmp_path / "out")
@@ -161,17 +178,19 @@ def test_failed_units_are_noted_and_tried_again(tmp_path, whole):
     assert all("is 2 + is too hard" in note["reason"] for note in notes)
     assert len(shards(tmp_path / "out")) == 6
     model = Model()
-    assert fill(tmp_path / "out", model).kept == 6
-    assert sorted(model.drawn) == sorted(unit.name for unit in all_units(QUESTIONS[2:3], 4, 2))
+    assert fill(tmp_path / "out", model).kept == 12
+    assert sorted(model.drawn) == [
+        (unit.key, number) for unit in all_units(QUESTIONS[2:3], 4, 4) for number in range(4)
+    ]
     assert same_recordings(read_store(tmp_path / "out"), whole)
     assert len(read_store(tmp_path / "out").metadata["collection"]["sessions"]) == 2
 
 
 def test_three_failures_in_a_row_give_up(tmp_path, whole):
     model = Model(broken=["What"])
-    with pytest.raises(CollectionError, match="3 units failed"):
+    with pytest.raises(CollectionError, match="6 branches failed"):
         fill(tmp_path / "out", model)
-    assert len(model.drawn) == 3
+    assert (len(model.failed), model.drawn) == (3, [])
     fill(tmp_path / "out", Model())
     assert same_recordings(read_store(tmp_path / "out"), whole)
 
@@ -192,12 +211,102 @@ def test_other_settings_in_the_directory_are_refused(tmp_path, settings, words):
     assert (model.loaded, shards(tmp_path)) == (0, before)
 
 
+def test_a_collection_grows_by_what_it_lacks(tmp_path):
+    """Blocks may change meanwhile, and the store that is there stays until the larger one takes its place."""
+    fill(tmp_path / "out", Model(), replace(SETTINGS, branches=3))
+    model = Model(broken=["is 3 +"])
+    with pytest.raises(CollectionError, match="5 branches failed"):
+        fill(tmp_path / "out", model, replace(SETTINGS, branches=8, block=8))
+    assert len(model.drawn) == 15
+    assert read_store(tmp_path / "out").branch_counts.tolist() == [3] * 4
+    model = Model()
+    assert fill(tmp_path / "out", model, replace(SETTINGS, branches=8, block=3)).kept == 27
+    assert sorted(number for _, number in model.drawn) == [3, 4, 5, 6, 7]
+    fill(tmp_path / "whole", Model(), replace(SETTINGS, branches=8))
+    assert same_recordings(read_store(tmp_path / "out"), read_store(tmp_path / "whole"))
+    with pytest.raises(CollectionError, match="branches was 8 and is 4"):
+        fill(tmp_path / "out", Model())
+
+
+def test_a_store_is_made_of_what_was_grown_before_it_was_interrupted(tmp_path, monkeypatch):
+    fill(tmp_path, Model(), replace(SETTINGS, branches=2))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tts_gym.collectors.collect.make_store", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        fill(tmp_path, Model())
+    model = Model()
+    fill(tmp_path, model)
+    assert model.loaded == 0 and read_store(tmp_path).branch_counts.tolist() == [4] * 4
+
+
+def test_a_start_that_failed_before_drawing_locks_nothing(tmp_path):
+    @contextmanager
+    def broken(settings):
+        raise BackendError("no such model")
+        yield
+
+    with pytest.raises(BackendError, match="no such model"):
+        fill(tmp_path, broken)
+    with pytest.raises(CollectionError, match="branches failed"):
+        fill(tmp_path, Model(broken=["What"]), replace(SETTINGS, interval=9))
+    fill(tmp_path, Model(), replace(SETTINGS, interval=20))
+    assert read_store(tmp_path).interval == 20
+
+
+def test_what_was_finished_is_kept_when_a_unit_is_broken_off(tmp_path):
+    class Killed(Model):
+        @contextmanager
+        def __call__(self, settings):
+            with super().__call__(settings) as run:
+                yield lambda waiting: chain(islice(run(waiting), 3), interrupt())
+
+    def interrupt():
+        raise KeyboardInterrupt
+        yield
+
+    what = replace(SETTINGS, block=4)
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path / "out", Killed(), what)
+    model = Model()
+    assert fill(tmp_path / "out", model, what).kept == 3
+    assert len(model.drawn) == 13
+    fill(tmp_path / "whole", Model(), what)
+    assert shards(tmp_path / "out") == shards(tmp_path / "whole")
+
+
+READ_ANEW = replace(SETTINGS, keep_text=True, answers="boxed")
+
+
+def test_another_rule_reads_kept_texts_without_a_model(tmp_path):
+    fill(tmp_path / "out", Model(), replace(READ_ANEW, answers="auto"))
+    model = Model()
+    assert fill(tmp_path / "out", model, READ_ANEW).kept == 16
+    assert model.loaded == 0
+    fill(tmp_path / "whole", Model(), READ_ANEW)
+    found, whole = read_store(tmp_path / "out"), read_store(tmp_path / "whole")
+    assert found.metadata["collection"]["settings"]["answers"] == "boxed"
+    assert found.class_texts == whole.class_texts
+    assert found.tables.answers.tolist() == whole.tables.answers.tolist()
+    fill(tmp_path / "out", model, replace(READ_ANEW, answers="auto"))
+    fill(tmp_path / "first", Model(), replace(READ_ANEW, answers="auto"))
+    assert same_recordings(read_store(tmp_path / "out"), read_store(tmp_path / "first"))
+
+
+def test_another_rule_needs_the_questions_of_all_that_is_kept(tmp_path):
+    fill(tmp_path, Model(), replace(READ_ANEW, answers="auto"))
+    before = shards(tmp_path)
+    with pytest.raises(CollectionError, match="branches of 1 questions that are not among these"):
+        fill(tmp_path, Model(), READ_ANEW, QUESTIONS[1:])
+    assert shards(tmp_path) == before
+    fill(tmp_path, Model(), replace(READ_ANEW, branches=5))
+    assert read_store(tmp_path).branch_counts.tolist() == [5] * 4
+
+
 def test_questions_may_come_and_go(tmp_path):
     fill(tmp_path, Model(), SETTINGS, QUESTIONS[:3])
     model, before = Model(), shards(tmp_path)
     changed = replace(QUESTIONS[0], gold="0")
     fill(tmp_path, model, SETTINGS, [QUESTIONS[3], changed, QUESTIONS[1]])
-    assert {name.rpartition("-")[0] for name in model.drawn} == {unit.key for unit in all_units(QUESTIONS[3:], 1, 1)}
+    assert {key for key, _ in model.drawn} == {unit.key for unit in all_units(QUESTIONS[3:], 1, 1)}
     assert before.items() <= shards(tmp_path).items()
     store = read_store(tmp_path)
     assert store.question_ids == tuple(question.id for question in (QUESTIONS[3], changed, QUESTIONS[1]))
@@ -206,7 +315,7 @@ def test_questions_may_come_and_go(tmp_path):
 
 def test_another_license_or_name_is_no_other_collection(tmp_path):
     fill(tmp_path, Model())
-    assert collect(QUESTIONS, SETTINGS, tmp_path, "other", "other", Model()).kept == 8
+    assert collect(QUESTIONS, SETTINGS, tmp_path, "other", "other", Model()).kept == 16
 
 
 @pytest.fixture
@@ -237,8 +346,7 @@ def test_a_full_disk_leaves_a_directory_that_resumes(small_disk, whole):
             assert not (out / "metadata.json").exists()
         filler.unlink()
         after = shards(out) if (out / WORK / "shards").exists() else {}
-        assert before.items() <= after.items()
-        assert all(name.endswith(".parquet") for name in after)
+        assert branches_in(before).items() <= branches_in(after).items()
     assert errors >= 3
     fill(out, Model())
     assert same_recordings(read_store(out), whole)
@@ -368,10 +476,10 @@ class Reader(threading.Thread):
             time.sleep(0.002)
 
 
-def kept_shards(out):
-    """The shards that are in place."""
+def kept(out):
+    """The branches that are in place."""
     place = out / WORK / "shards"
-    return {name: data for name, data in shards(out).items() if name.endswith(".parquet")} if place.exists() else {}
+    return branches_in(shards(out)) if place.exists() else {}
 
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
@@ -399,11 +507,12 @@ def test_nothing_is_lost_or_repeated_however_often_a_collection_is_killed(tmp_pa
     reader = Reader(out, whole)
     reader.start()
     rng = random.Random(0)
+    all_branches = branches_in(reference)
     finished, kills, killed_late, statuses, stages = {}, 0, 0, set(), cycle(STAGES)
     patience = 0.45
     try:
         while True:
-            is_late = len(finished) == len(reference)
+            is_late = finished == all_branches
             stage = next(stages) if is_late and (kills < KILLS or killed_late < KILLED_LATE) else None
             if stage is not None:
                 (out / "metadata.json").unlink(missing_ok=True)
@@ -425,9 +534,9 @@ def test_nothing_is_lost_or_repeated_however_often_a_collection_is_killed(tmp_pa
                 statuses.add(status)
             if is_late and stage is None and status == 0:
                 break
-            now = kept_shards(out)
-            assert finished.items() <= now.items() <= reference.items()
-            # A busy machine may not come to its first shard before it is killed.
+            now = kept(out)
+            assert finished.items() <= now.items() <= all_branches.items()
+            # A busy machine may not come to its first branch before it is killed.
             patience *= 1.2 if len(now) == len(finished) else 1
             finished = now
     finally:

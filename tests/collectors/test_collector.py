@@ -1,7 +1,7 @@
 """The collector beside a slow, obvious one that draws each unit and probes each prefix by itself."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts_gym.answers.reader import answer_reader
-from tts_gym.collectors.collector import Collector
+from tts_gym.collectors.collector import Collector, branch_seed
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.prompts import prompt_tokens
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, Probing, Prompting
 from tts_gym.collectors.signals import answer_logprob, interval_signals
-from tts_gym.collectors.units import WorkUnit, all_units
+from tts_gym.collectors.units import TokenUsage, WorkUnit, all_units
 from tts_gym.datasets.schema import RecordedBranch
 from tts_gym.llm import Request, Sampling
 
@@ -58,8 +58,35 @@ def is_probe(request):
     return request.sampling.temperature == 0
 
 
+def what_is_asked(request):
+    """What tells a request from every other one; probes have no seed."""
+    return request.prompt, request.sampling.seed or 0
+
+
+@dataclass
+class Unit:
+    """All that came of a unit; no branches where it failed."""
+
+    unit: WorkUnit
+    branches: dict = field(default_factory=dict)
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    error: str | None = None
+
+
 def run(backend, what, units, concurrency=8):
-    return list(Collector(backend, what, READER, concurrency).run(units))
+    """What comes of each unit, once all have ended."""
+    found = {}
+    for result in Collector(backend, what, READER, concurrency).run(units):
+        whole = found.setdefault(result.unit.name, Unit(result.unit))
+        assert whole.error is None and not whole.branches.keys() & result.branches.keys()
+        whole.branches |= result.branches
+        whole.usage.add(result.usage)
+        whole.error = result.error
+    for whole in found.values():
+        branches = whole.branches
+        assert whole.error or sorted(branches) == whole.unit.missing
+        whole.branches = () if whole.error else tuple(branches[number] for number in sorted(branches))
+    return list(found.values())
 
 
 def questions(number):
@@ -68,15 +95,15 @@ def questions(number):
 
 def plain_settings(**changes):
     base = CollectionSettings(
-        "fake", "fake", branches=4, interval=3, max_tokens=20, block=4, top_logprobs=2, keep_text=True
+        "fake", "fake", branches=4, interval=3, max_tokens=20, block=4, top_logprobs=2, keep_text=True, seed=1
     )
     return replace(base, probing=Probing(SUFFIX, CLOSING), **changes)
 
 
-def ask(backend, prompt, sampling, n=1):
-    backend.submit([Request(0, tuple(prompt), sampling, n)])
-    (result,) = backend.finished()
-    return result
+def ask(backend, prompt, sampling):
+    backend.submit([Request(0, tuple(prompt), sampling)])
+    ((completion,),) = [result.completions for result in backend.finished()]
+    return completion
 
 
 def slow_unit(backend, what, unit):
@@ -87,9 +114,10 @@ def slow_unit(backend, what, unit):
     if room < 1:
         return None, []
     top = min(what.top_logprobs, backend.signals.top_logprobs)
-    sampling = Sampling(room, what.temperature, what.top_p, what.top_k, what.stop, None, top)
-    branches, asked = [], {}
-    for drawn in ask(backend, prompt, sampling, unit.count).completions:
+    branches, asked = [], []
+    for number in unit.missing:
+        seed = branch_seed(what.seed, unit.key, number)
+        drawn = ask(backend, prompt, Sampling(room, what.temperature, what.top_p, what.top_k, what.stop, seed, top))
         length, cut = len(drawn.tokens), drawn.finish_reason == "length"
         ends = [end for end in range(1, length) if end % what.interval == 0]
         answers, texts, taken, confidences, of_branch = [], [], [], [], []
@@ -99,7 +127,7 @@ def slow_unit(backend, what, unit):
             written = max(n for n in range(len(CLOSING)) if text.endswith(CLOSING[:n]))
             rest = CLOSING[written:] * is_open + SUFFIX
             prefix = (*prompt, *drawn.tokens[:end].tolist(), *tokenizer.encode(rest))
-            forced = ask(backend, prefix, Sampling(probing.max_tokens, 0.0, stop=probing.stop)).completions[0]
+            forced = ask(backend, prefix, Sampling(probing.max_tokens, 0.0, stop=probing.stop))
             answer = READER.probe(SUFFIX, forced.text).answer
             said = len(forced.tokens)
             if answer is not None:
@@ -131,8 +159,8 @@ def slow_unit(backend, what, unit):
                 in_reasoning,
             )
         )
-        asked |= dict(reversed(of_branch))
-    return tuple(branches), list(asked.values())
+        asked.append(of_branch[::-1])
+    return tuple(branches), asked
 
 
 @st.composite
@@ -164,17 +192,17 @@ def test_branches_are_those_of_a_slow_collector(what, number, concurrency, at_on
     slow = FakeBackend(write, context=context, self_certainty=certainty)
     units = list(all_units(questions(number), what.branches, what.block))
     results = run(backend, what, units, concurrency)
-    assert Counter(result.unit for result in results) == Counter(units)
+    assert {result.unit for result in results} == set(units)
     probed = Counter()
     for result in results:
         branches, asked = slow_unit(slow, what, result.unit)
-        probed.update(asked)
+        probed.update(dict(pair for of_branch in asked for pair in of_branch).values())
         if branches is None:
             assert result.branches == () and "leaves no room" in result.error
         else:
             assert (result.branches, result.error) == (branches, None)
     assert Counter(request.prompt for request in backend.probes) == probed
-    assert backend.most_pending <= concurrency - 1 + what.block
+    assert backend.most_pending <= concurrency
 
 
 @settings(deadline=None, max_examples=40)
@@ -184,20 +212,24 @@ def test_prefixes_are_probed_once_and_the_longest_of_a_branch_first(what, questi
     unit = WorkUnit("k", Question("q", f"question {question}", "1"), 0, what.branches)
     run(backend, what, [unit], concurrency=1000)
     _, asked = slow_unit(FakeBackend(write), what, unit)
-    assert [request.prompt for request in backend.probes] == asked
+    made = [request.prompt for request in backend.probes]
+    assert Counter(made) == Counter(dict(pair for of_branch in asked for pair in of_branch).values())
+    prompts = [[prompt for _, prompt in of_branch] for of_branch in asked]
+    for of_branch in prompts:
+        own = [prompt for prompt in of_branch if sum(prompt in other for other in prompts) == 1]
+        assert [prompt for prompt in made if prompt in own] == own
 
 
 def test_usage_is_what_the_requests_took():
     backend = WatchedBackend()
     (result,) = run(backend, plain_settings(), all_units(questions(1), 4, 4))
-    (draw,) = [request for request in backend.requests if not is_probe(request)]
-    assert result.usage.prompt == 4 * len(draw.prompt)
+    draws = [request for request in backend.requests if not is_probe(request)]
+    assert result.usage.prompt == sum(len(draw.prompt) for draw in draws) and len(draws) == 4
     assert result.usage.generated == sum(branch.tokens for branch in result.branches)
     assert result.usage.prefix == sum(len(request.prompt) for request in backend.probes)
     assert 0 < result.usage.cached < result.usage.prefix
     assert result.usage.probe == sum(
-        len(ask(FakeBackend(write), request.prompt, request.sampling).completions[0].tokens)
-        for request in backend.probes
+        len(ask(FakeBackend(write), request.prompt, request.sampling).tokens) for request in backend.probes
     )
 
 
@@ -232,7 +264,7 @@ class FailingBackend(WatchedBackend):
         self.failed = Counter()
 
     def failure(self, request):
-        key = (request.prompt, is_probe(request))
+        key = what_is_asked(request)
         if self.failed[key] < self.doomed[key]:
             self.failed[key] += 1
             return f"failure {self.failed[key]}"
@@ -246,15 +278,15 @@ def test_failing_requests_are_tried_again_alone_and_harm_no_other(data):
     units = list(all_units(questions(5), 2, 2))
     dry = WatchedBackend()
     expected = {result.unit: result for result in run(dry, what, units)}
-    requests = sorted({(request.prompt, is_probe(request)) for request in dry.requests})
+    requests = sorted(set(map(what_is_asked, dry.requests)))
     doomed = data.draw(st.dictionaries(st.sampled_from(requests), st.integers(1, 5), max_size=6))
     backend = FailingBackend(doomed, at_once=data.draw(st.integers(1, 9)))
     results = run(backend, what, units, data.draw(st.integers(1, 30)))
 
-    assert Counter(result.unit for result in results) == Counter(units)
+    assert {result.unit for result in results} == set(units)
     made = Counter()
     for request, pending in zip(backend.requests, backend.pending_before, strict=True):
-        key = (request.prompt, is_probe(request))
+        key = what_is_asked(request)
         made[key] += 1
         assert made[key] <= 3
         if made[key] > 1:
@@ -281,8 +313,8 @@ def test_a_failure_says_what_failed():
     backend = FakeBackend(lambda prompt, rng: "aaaaa", fail=fail)
     errors = {result.unit.question.id: result.error for result in run(backend, plain_settings(), units)}
     assert errors == {
-        "0": "its branches failed 3 times, the last time because the engine died",
-        "1": "the probe after 3 tokens of a branch failed 3 times, the last time because out of memory",
+        "0": "branch 0 failed 3 times, the last time because the engine died",
+        "1": "the probe after 3 tokens of branch 0 failed 3 times, the last time because out of memory",
     }
 
 
@@ -318,7 +350,7 @@ def test_units_are_taken_as_there_is_room():
     results = Collector(backend, plain_settings(), READER, concurrency=16).run(counted())
     for done in range(1, 101):
         next(results)
-        assert taken - done < 16
+        assert 4 * taken - done < 16 + 4
     assert next(waiting) == units[taken]
 
 
@@ -334,6 +366,29 @@ def test_seeds_fix_the_draws_and_differ_between_units():
     assert once == drawn(1, 2)
     assert once != drawn(2, 2)
     assert once["0", 0] != once["0", 2]
+    assert drawn(1, 4)["0", 0] == once["0", 0] + once["0", 2]
+
+
+def test_only_the_missing_branches_of_a_unit_are_drawn():
+    unit = WorkUnit("k", questions(1)[0], 2, 4)
+    (whole,) = run(WatchedBackend(), plain_settings(), [unit])
+    backend = WatchedBackend()
+    (rest,) = run(backend, plain_settings(), [replace(unit, kept=frozenset({2, 5}))])
+    assert rest.branches == whole.branches[1:3]
+    assert sum(not is_probe(request) for request in backend.requests) == 2
+
+
+def test_a_branch_is_finished_before_the_others_of_its_unit_have_ended():
+    lengths = {branch_seed(1, "k", number): length for number, length in enumerate([5, 900, 400, 60])}
+
+    def long_and_short(prompt, rng):
+        return "1}" if prompt.endswith(SUFFIX) else "a" * lengths[int(rng.bit_generator.seed_seq.entropy[2])]
+
+    backend = WatchedBackend(write=long_and_short)
+    what = plain_settings(max_tokens=1000, interval=100)
+    results = Collector(backend, what, READER).run([WorkUnit("k", questions(1)[0], 0, 4)])
+    order = [number for result in results for number in result.branches]
+    assert order == [0, 3, 2, 1]
 
 
 def test_a_backend_of_conversations_is_refused():
@@ -346,7 +401,7 @@ def test_a_backend_of_conversations_is_refused():
 def test_a_backend_that_cannot_seed_refuses_seeds():
     with pytest.raises(CollectionError, match="fake runs where draws cannot be seeded: leave the seed out"):
         Collector(FakeBackend(seeds=False), plain_settings(seed=1), READER)
-    Collector(FakeBackend(seeds=False), plain_settings(), READER)
+    Collector(FakeBackend(seeds=False), plain_settings(seed=None), READER)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, Probing
 from tts_gym.collectors.units import TokenUsage, UnitResult, all_units
 from tts_gym.datasets import read_store
+from tts_gym.datasets.schema import RecordedBranch
 
 QUESTIONS = [Question(str(n), f"What is {n} + {n}?", str(2 * n)) for n in range(16)]
 ACTORS = Actors(2, options={"dtype": "float32"}, concurrency=2)
@@ -60,15 +62,25 @@ class TestRay:
             )
 
 
+BRANCH = RecordedBranch(5, [], "2")
+
+
 def test_a_unit_is_begun_a_few_times_and_then_fails():
     mailbox = Mailbox()
-    deadly, harmless = all_units(QUESTIONS[:2], 1, 1)
+    deadly, harmless = all_units(QUESTIONS[:2], 2, 2)
     for _ in range(TRIES):
         assert mailbox.admit([deadly]) == [deadly]
     assert mailbox.admit([harmless]) == [harmless]
-    mailbox.post(UnitResult(harmless, (), TokenUsage()))
-    mailbox.post(UnitResult(harmless, (), TokenUsage(), "too late"))
+    mailbox.post(UnitResult(harmless, {1: BRANCH}, TokenUsage()))
+    assert mailbox.admit([harmless]) == [replace(harmless, kept=frozenset({1}))]
+    mailbox.post(UnitResult(harmless, {1: BRANCH}, TokenUsage()))
+    mailbox.post(UnitResult(harmless, {0: BRANCH}, TokenUsage()))
     assert mailbox.admit([deadly, harmless]) == []
-    posted = {result.unit: result.error for result in mailbox.empty()}
-    assert posted == {harmless: None, deadly: f"its actor died {TRIES} times while it was at work on it"}
+    mailbox.post(UnitResult(deadly, {0: BRANCH}, TokenUsage()))
+    posted = [(result.unit.name, list(result.branches), result.error) for result in mailbox.empty()]
+    assert posted == [
+        (harmless.name, [1], None),
+        (harmless.name, [0], None),
+        (deadly.name, [], f"its actor died {TRIES} times while it was at work on it"),
+    ]
     assert mailbox.empty() == []

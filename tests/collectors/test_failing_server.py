@@ -58,7 +58,7 @@ def test_a_server_that_goes_away_ends_the_collection(collect, script, status, fa
         code, _, err = collect(url, "--request-timeout", 1)
         assert time.monotonic() - start < 15
         assert code == 2 and reason in err
-        assert "Traceback" not in err and "of 12 units are kept: collect again to go on." in err
+        assert "Traceback" not in err and "of 12 branches are kept: collect again to go on." in err
         script.reply, script.health = plain, 404
         script.times.clear()
         code, out, err = collect(url, "--request-timeout", 1)

@@ -34,9 +34,9 @@ class SlowBackend(FakeBackend):
         super().__init__(write, at_once=8)
         self._seconds = seconds
 
-    def finished(self):
+    def arrived(self):
         time.sleep(self._seconds)
-        return super().finished()
+        return super().arrived()
 
 
 def run(output, *arguments):

@@ -52,6 +52,8 @@ def worked_answer(prompt, rng):
 class FakeBackend(Backend):
     """Answers at once, a few requests at a call and in a mixed order; streamed ones piece by piece.
 
+    A streamed request that fails does so after its first piece.
+
     Args:
         write: text of a continuation, from the text of the prompt and a generator fixed by the request.
         fail: why a request fails, or None, from the request.
@@ -107,15 +109,18 @@ class FakeBackend(Backend):
     def _come(self, key):
         """The next piece of a streamed request, or its result."""
         request = self._pending.requests[key]
-        if not request.stream or self._fail(request) is not None:
+        if not request.stream:
             return self._result(key)
         if key not in self._streams:
             whole = self._completion(request, 0)
-            self._streams[key] = whole, iter(range(0, len(whole.tokens), PIECE))
-        whole, starts = self._streams[key]
+            self._streams[key] = whole, iter(range(0, len(whole.tokens), PIECE)), self._fail(request)
+        whole, starts, reason = self._streams[key]
         start = next(starts, None)
-        if start is None:
-            del self._streams[key], self._pending.requests[key]
+        if start is None or (start and reason is not None):
+            del self._streams[key]
+            if reason is not None:
+                return self._pending.fail(key, reason)
+            del self._pending.requests[key]
             return Result(key, (whole,), len(request.prompt), self._cached(request.prompt))
         new = slice(start, start + PIECE)
         signals = [

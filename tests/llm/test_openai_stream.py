@@ -33,16 +33,18 @@ def going_on(asked, text=TEXT, **options):
 def test_deltas_are_the_beginning_of_the_result_without_the_token_that_ends_it():
     with connected(Script(streaming)) as backend:
         ask(backend, 3, top_logprobs=2)
-        ask(backend, 4, stream=False)
+        ask(backend, 4, stream=False, top_logprobs=2)
         deltas, results = collect(backend)
     assert deltas.keys() == {3} and results.keys() == {3, 4}
-    (whole,) = results[3].completions
+    (whole,), (at_once,) = results[3].completions, results[4].completions
     assert (whole.text, whole.tokens.tolist()) == (TEXT, [*map(ord, TEXT), END])
     assert [delta.text for delta in deltas[3]] == list(TEXT)
-    for attribute in "tokens", "logprobs", "top_logprobs":
-        come = np.concatenate([getattr(delta, attribute) for delta in deltas[3]])
-        np.testing.assert_array_equal(come, getattr(whole, attribute)[:-1])
-        assert come.dtype == getattr(whole, attribute).dtype
+    assert np.concatenate([delta.tokens for delta in deltas[3]]).tolist() == whole.tokens[:-1].tolist()
+    assert (whole.told, len(whole.logprobs)) == (len(TEXT), 1)
+    for attribute in "logprobs", "top_logprobs":
+        come = np.concatenate([getattr(part, attribute) for part in (*deltas[3], whole)])
+        np.testing.assert_array_equal(come, getattr(at_once, attribute))
+        assert come.dtype == getattr(at_once, attribute).dtype
 
 
 def test_something_arrives_long_before_the_end():

@@ -38,7 +38,11 @@ def come_of(backend, key):
             return others
 
 
+NAMES = "logprobs", "top_logprobs", "self_certainty"
+
+
 def test_deltas_are_the_beginning_of_the_result(backend):
+    """What is known of tokens comes once: with their deltas, or with the result."""
     stream(backend, range(4), temperature=1.0, top_logprobs=3)
     backend.submit([Request(9, backend.tokenizer.encode(PROMPT), Sampling(60, 0.0), n=2)])
     deltas, results = collect(backend)
@@ -46,15 +50,32 @@ def test_deltas_are_the_beginning_of_the_result(backend):
     for key, come in deltas.items():
         (whole,) = results[key].completions
         assert results[key].error is None and all(len(delta.tokens) for delta in come)
-        for name in ("tokens", "logprobs", "top_logprobs", "self_certainty"):
-            values = getattr(whole, name)
-            parts = [getattr(delta, name) for delta in come]
-            if values is None:
+        joined = np.concatenate([delta.tokens for delta in come])
+        np.testing.assert_array_equal(joined, whole.tokens[: len(joined)])
+        assert joined.dtype == whole.tokens.dtype and whole.told == len(joined)
+        for name in NAMES:
+            rest, parts = getattr(whole, name), [getattr(delta, name) for delta in come]
+            if rest is None:
                 assert parts == [None] * len(come)
             else:
-                joined = np.concatenate(parts)
-                assert joined.dtype == values.dtype
-                np.testing.assert_array_equal(joined, values[: len(joined)])
+                assert [len(part) for part in parts] == [len(delta.tokens) for delta in come]
+                assert len(rest) == len(whole.tokens) - whole.told
+                assert {part.dtype for part in (*parts, rest)} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("piece", [1, 16])
+def test_what_comes_in_pieces_is_what_comes_whole(backend, piece):
+    sampling = Sampling(60, 0.0, top_logprobs=3)
+    prompt = backend.tokenizer.encode(PROMPT)
+    backend.submit([Request(0, prompt, sampling, stream=True, piece=piece), Request(1, prompt, sampling)])
+    deltas, results = collect(backend)
+    (rest,), (whole,) = results[0].completions, results[1].completions
+    assert rest.tokens.tolist() == whole.tokens.tolist() and whole.told == 0
+    assert all(len(delta.tokens) >= piece for delta in deltas[0][1:])
+    for name in NAMES:
+        if (values := getattr(whole, name)) is not None:
+            joined = np.concatenate([getattr(part, name) for part in (*deltas[0], rest)])
+            np.testing.assert_allclose(joined, values, rtol=1e-3, atol=1e-4)
 
 
 def test_streaming_changes_no_token(backend):

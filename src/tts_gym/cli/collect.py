@@ -57,7 +57,7 @@ def collect(
     stop: options.Stop = None,
     seed: options.Seed = None,
     block: Annotated[
-        int, typer.Option(min=1, help="Branches drawn and kept together.", rich_help_panel=options.DRAWS)
+        int, typer.Option(min=1, help="Branches of a question in a file.", rich_help_panel=options.DRAWS)
     ] = DEFAULTS.block,
     top_logprobs: options.TopLogprobs = DEFAULTS.top_logprobs,
     keep_text: options.KeepText = False,
@@ -182,7 +182,7 @@ def collect(
     )
     end_on_sigterm()
     asked_from = benchmark or Path(questions.partition("?")[0]).stem
-    with progress_shown("units", _read) as watch:
+    with progress_shown("branches", _read) as watch:
         progress = run_collection(asked, settings, out, asked_from, license_name, runner, watch, name, not resume)
     facts = summarise(load_store(out))
     print(f"Wrote {out}: {facts.questions:,} questions with {branches:,} branches each. {_told(progress)}")
@@ -212,7 +212,7 @@ def _told(progress: CollectionProgress) -> str:
 
 
 def _read(progress: CollectionProgress) -> tuple[int, int, str]:
-    return progress.kept + progress.done + progress.failed, progress.units, _line(progress)
+    return progress.kept + progress.done + progress.failed, progress.branches, _line(progress)
 
 
 def _line(progress: CollectionProgress) -> str:

@@ -20,8 +20,9 @@ from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
+from tts_gym.collectors.reread import reread
 from tts_gym.collectors.settings import CollectionSettings
-from tts_gym.collectors.shards import Shards, encode_shard, open_shards
+from tts_gym.collectors.shards import Shards, open_shards
 from tts_gym.collectors.store import holds_store, make_store
 from tts_gym.collectors.tasks import ScoringCounts, TaskScorer, check_question
 from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit, all_units
@@ -41,18 +42,18 @@ class CollectionProgress:
     """How far a collection has come.
 
     Attributes:
-        units: units that it has.
+        branches: branches that it has.
         kept: those that had finished before.
-        damaged: those that had finished before and are drawn again, as their shards were damaged.
-        done: those that finished since.
-        failed: those that failed since.
+        damaged: shards of such that were damaged, whose branches are drawn again.
+        done: branches that finished since.
+        failed: those that were given up since, as their units failed.
         usage: tokens spent since.
         grouping: what it took to group the answers of the store.
         scoring: what it took to score those to questions that have a scorer.
         start: when drawing began, by ``time.monotonic``.
     """
 
-    units: int
+    branches: int
     kept: int
     damaged: int = 0
     done: int = 0
@@ -79,13 +80,13 @@ class CollectionProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end; None before the first unit has finished."""
+        """Estimated seconds to the end; None before the first branch has finished."""
         ended = self.done + self.failed
-        return (self.units - self.kept - ended) * self.seconds / ended if ended else None
+        return (self.branches - self.kept - ended) * self.seconds / ended if ended else None
 
 
 RunUnits = Callable[[Iterable[WorkUnit]], Iterator[UnitResult]]
-"""Draws and probes units."""
+"""Draws and probes what is missing of units."""
 
 Runner = Callable[[CollectionSettings], AbstractContextManager[RunUnits]]
 """Loads a model, and gives what draws and probes units with it."""
@@ -128,6 +129,9 @@ def collect(
 ) -> CollectionProgress:
     """Fill a directory with the store of ``questions``; what it holds already is neither drawn nor probed again.
 
+    More branches than it was begun with are drawn beside those that it holds. Where it keeps its texts, another rule
+    for answers reads them anew, without a model.
+
     Args:
         questions: the questions.
         settings: what is drawn.
@@ -152,24 +156,26 @@ def collect(
         questions = _with_gold(questions, settings.answers, tasks)
         with (
             naming(out),
-            open_shards(out, settings.as_dict(), fresh) as shards,
+            open_shards(out, settings, fresh) as shards,
             Equivalence(shards.equivalence_cache) as equivalence,
         ):
             units = list(all_units(questions, settings.branches, settings.block))
+            reread(shards, units, settings)
+            for unit in units:
+                shards.join(unit)
             missing = shards.missing(units)
-            progress = CollectionProgress(len(units), len(units) - len(missing), len(shards.damaged))
+            branches = len(questions) * settings.branches
+            left = sum(len(unit.missing) for unit in missing)
+            progress = CollectionProgress(branches, branches - left, len(shards.damaged))
             watch(progress)
             if missing:
-                shards.note_session({"started": datetime.now(UTC).isoformat(timespec="seconds"), "tools": _versions()})
                 with (runner or local_runner())(settings) as run_units:
+                    started = datetime.now(UTC).isoformat(timespec="seconds")
+                    shards.note_session({"started": started, "tools": _versions()})
                     progress.start = time.monotonic()
                     with GroupingAhead(shards, units, equivalence, tasks) as ahead:
-                        try:
-                            _keep(run_units(missing), shards, progress, watch, ahead)
-                        except BackendError as error:
-                            kept = f"{progress.kept + progress.done:,} of {progress.units:,} units are kept"
-                            raise CollectionError(f"{error} {kept}: collect again to go on.") from error
-            if missing or not holds_store(out, questions):
+                        _keep(run_units(missing), shards, progress, watch, ahead)
+            if missing or not holds_store(out, questions, settings):
                 make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, tasks, name)
                 progress.grouping, progress.scoring = equivalence.counts, tasks.counts
     return progress
@@ -208,27 +214,32 @@ def _keep(
     watch: Callable[[CollectionProgress], None],
     ahead: GroupingAhead,
 ) -> None:
-    """Keep the units that finish, and note those that fail."""
+    """Keep the branches that finish, and note the units that fail."""
     in_a_row = 0
     last = ""
-    for result in results:
-        progress.usage.add(result.usage)
-        if result.error is None:
-            shards.keep(result.unit.name, encode_shard(result))
-            ahead.kept(result.unit)
-            progress.done += 1
-            in_a_row = 0
-        else:
-            shards.note_failure(result.unit, result.error)
-            progress.failed += 1
-            in_a_row += not result.is_hopeless
-            last = f"question {result.unit.question.id!r}: {result.error}"
-        watch(progress)
-        if in_a_row == PATIENCE:
-            break
+    try:
+        for result in results:
+            progress.usage.add(result.usage)
+            if result.error is None:
+                shards.keep(result)
+                if shards.join(result.unit):
+                    ahead.kept(result.unit)
+                progress.done += len(result.branches)
+                in_a_row = 0
+            else:
+                shards.note_failure(result.unit, result.error)
+                progress.failed += sum(len(unit.missing) for unit in shards.missing([result.unit]))
+                in_a_row += not result.is_hopeless
+                last = f"question {result.unit.question.id!r}: {result.error}"
+            watch(progress)
+            if in_a_row == PATIENCE:
+                break
+    except BackendError as error:
+        kept = f"{progress.kept + progress.done:,} of {progress.branches:,} branches are kept"
+        raise CollectionError(f"{error} {kept}: collect again to go on.") from error
     if progress.failed:
         raise CollectionError(
-            f"{progress.failed} units failed and are noted in {shards.failures}, the last one of {last}; "
+            f"{progress.failed} branches failed and are noted in {shards.failures}, the last ones of {last}; "
             "collect again to retry them, or without those questions."
         )
 

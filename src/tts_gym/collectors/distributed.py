@@ -1,8 +1,8 @@
 """Collecting on a Ray cluster: Ray Data hands groups of units to actors, each of which owns a backend.
 
-An actor posts each unit to a mailbox as soon as it is done, so that one that dies loses only what it was at work on.
-Ray starts it again, and it goes on with what of its group is not in the mailbox; a unit that takes its actor down every
-time fails.
+An actor posts each branch to a mailbox as soon as it is finished, so that one that dies loses only those that it was at
+work on. Ray starts it again, and it goes on with what of its group is not in the mailbox; a unit that takes its actor
+down every time fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,29 +68,35 @@ class Mailbox:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._posted: set[str] = set()
+        self._posted: dict[str, set[int]] = {}
+        self._failed: set[str] = set()
         self._begun: Counter[str] = Counter()
         self._waiting: list[UnitResult] = []
 
     def post(self, result: UnitResult) -> None:
-        """Take the result of a unit, the first time that it comes."""
-        if result.unit.name not in self._posted:
-            self._posted.add(result.unit.name)
-            self._waiting.append(result)
+        """Take what has come of a unit, a branch the first time that it comes."""
+        name = result.unit.name
+        posted = self._posted.setdefault(name, set())
+        new = {number: branch for number, branch in result.branches.items() if number not in posted}
+        if name not in self._failed and (new or result.error is not None):
+            posted.update(new)
+            self._waiting.append(replace(result, branches=new))
+            if result.error is not None:
+                self._failed.add(name)
 
     def admit(self, units: list[WorkUnit]) -> list[WorkUnit]:
-        """Those of ``units`` to work on; one that was begun ``TRIES`` times already has failed."""
+        """What is to be done of ``units``; one that was begun ``TRIES`` times already has failed."""
         admitted = []
         for unit in units:
-            if unit.name in self._posted:
+            left = replace(unit, kept=unit.kept | self._posted.get(unit.name, set()))
+            if not left.missing or unit.name in self._failed:
                 continue
             self._begun[unit.name] += 1
             if self._begun[unit.name] > TRIES:
-                self.post(
-                    UnitResult(unit, (), TokenUsage(), f"its actor died {TRIES} times while it was at work on it")
-                )
+                reason = f"its actor died {TRIES} times while it was at work on it"
+                self.post(UnitResult(unit, {}, TokenUsage(), reason))
             else:
-                admitted.append(unit)
+                admitted.append(left)
         return admitted
 
     def empty(self) -> list[UnitResult]:

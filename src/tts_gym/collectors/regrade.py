@@ -64,12 +64,19 @@ def _read_anew(
 ) -> Iterator[RecordedQuestion]:
     for question in questions:
         gold = check_question(question.id, question.gold, question.scorer, rule, tasks)
-        branches = [_branch(branch, reader, suffix, question.question) for branch in question.branches]
+        branches = [read_branch_anew(branch, reader, suffix, question.question) for branch in question.branches]
         yield replace(question, gold=gold, branches=branches)
 
 
-def _branch(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
-    """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays."""
+def read_branch_anew(branch: RecordedBranch, reader: AnswerReader, suffix: str, question: str) -> RecordedBranch:
+    """``branch`` read anew; what it was made to answer when it was cut off is not kept, and stays.
+
+    Args:
+        branch: a branch whose texts are kept.
+        reader: finds answers in texts.
+        suffix: what answers on the way were forced with.
+        question: text of the question.
+    """
     assert branch.text is not None and branch.probe_text is not None
     found = reader.branch(THINK * branch.in_reasoning + branch.text)
     probes = [reader.probe(suffix, text, question).answer for text in branch.probe_text]

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tts_gym.answers.reasoning import Marks
@@ -87,7 +88,7 @@ class CollectionSettings:
         max_tokens: most tokens of a branch; fewer where the context of the model is shorter.
         stop: texts that end a branch.
         seed: of the draws, where the backend supports seeds; None for unseeded draws.
-        block: branches that are drawn, kept and drawn again together.
+        block: branches of a question that end up in one file; what is drawn does not depend on it.
         top_logprobs: most likely tokens whose log-probabilities give ``topk_confidence``; 0 leaves it out.
         answers: how answers are recognised: a rule of ``extraction``, or "regex:" and a pattern.
         keep_text: keep the text of every branch.
@@ -134,6 +135,53 @@ class CollectionSettings:
         """The settings as JSON holds them."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
+
+
+GROWS = "branches"
+"""The setting that may grow in a directory."""
+
+READS = "answers"
+"""The setting that may change in a directory that keeps its texts, as answers are read from them."""
+
+FREE = frozenset({"block"})
+"""Settings that may change in any directory."""
+
+
+def check_change(directory: Path, begun: Mapping[str, Any], settings: CollectionSettings) -> None:
+    """Refuse settings that a directory was not begun with, as far as what it holds would not fit them.
+
+    Args:
+        directory: directory of the collection.
+        begun: settings that it was begun with, as JSON holds them.
+        settings: those that it is to go on with.
+
+    Raises:
+        CollectionError: the directory needs a fresh beginning; the message has the differences.
+    """
+    now = settings.as_dict()
+    allowed = FREE | ({GROWS} if begun[GROWS] <= now[GROWS] else set()) | ({READS} if begun["keep_text"] else set())
+    before, after = ({name: each[name] for name in each if name not in allowed} for each in (begun, now))
+    changes = differences(before, after)
+    if changes:
+        raise CollectionError(
+            f"{directory} was begun with other settings ({'; '.join(changes)}): collect as before, or anew with "
+            "--fresh."
+        )
+
+
+def completed(begun: Mapping[str, Any], usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Settings as JSON holds them, with the defaults of settings that there were not when they were written.
+
+    Args:
+        begun: the settings.
+        usual: the defaults; those of ``CollectionSettings`` where they are left out.
+    """
+    usual = CollectionSettings("", "").as_dict() if usual is None else usual
+    known = {
+        name: completed(begun.get(name, {}), value) if isinstance(value, dict) else begun.get(name, value)
+        for name, value in usual.items()
+    }
+    return {**begun, **known}
 
 
 def digest(document: Any) -> str:

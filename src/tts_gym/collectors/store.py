@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tts_gym.collectors.questions import Question
-from tts_gym.collectors.settings import CollectionSettings, digest
+from tts_gym.collectors.settings import CollectionSettings, completed, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.tasks import TaskScorer
 from tts_gym.collectors.units import WorkUnit, all_units
@@ -77,17 +77,20 @@ def recorded(shards: Shards, units: Sequence[WorkUnit]) -> RecordedQuestion:
     return RecordedQuestion(asked.id, asked.question, asked.gold, branches, scorer=asked.scorer)
 
 
-def holds_store(directory: Path, questions: Sequence[Question]) -> bool:
+def holds_store(directory: Path, questions: Sequence[Question], settings: CollectionSettings) -> bool:
     """Whether the store of a collection is there.
 
     Args:
         directory: directory of the collection.
         questions: its questions, in order.
+        settings: what was drawn.
     """
     try:
         metadata = json.loads((directory / METADATA_FILE).read_text(encoding="utf-8"))
-        return bool(metadata["collection"]["questions_sha256"] == _digest(questions))
-    except (OSError, ValueError, KeyError, TypeError):
+        made_of = metadata["collection"]
+        asked = made_of["questions_sha256"] == _digest(questions)
+        return bool(asked and completed(made_of["settings"]) == settings.as_dict())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -1,8 +1,8 @@
-"""Units of work of a collection: some branches of one question, drawn, probed and kept together."""
+"""Units of work of a collection: some branches of one question, which end up in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tts_gym.collectors.questions import Question
@@ -22,17 +22,29 @@ class WorkUnit:
         question: the question.
         first: number of the first branch.
         count: number of branches.
+        kept: numbers of those that are there already, and are not drawn again.
     """
 
     key: str
     question: Question
     first: int
     count: int
+    kept: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
         """A name that no other unit of the collection has."""
         return f"{self.key}-{self.first:05d}"
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of its branches."""
+        return range(self.first, self.first + self.count)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the branches that are to be drawn."""
+        return [number for number in self.numbers if number not in self.kept]
 
 
 @dataclass
@@ -63,18 +75,18 @@ class TokenUsage:
 
 @dataclass(frozen=True)
 class UnitResult:
-    """What a unit came to.
+    """What has come of a unit: branches that are finished, or the reason why its other ones are given up.
 
     Attributes:
         unit: the unit.
-        branches: its branches; none if it failed.
-        usage: tokens that it took.
+        branches: finished branches by number.
+        usage: tokens that it took since its last result.
         error: why it failed.
         is_hopeless: whether it failed without a try, as any other try would.
     """
 
     unit: WorkUnit
-    branches: tuple[RecordedBranch, ...]
+    branches: Mapping[int, RecordedBranch]
     usage: TokenUsage
     error: str | None = None
     is_hopeless: bool = False

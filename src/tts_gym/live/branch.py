@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from tts_gym.collectors.growing_signals import GrowingSignals
 from tts_gym.collectors.prompts import ProbePrompts
 from tts_gym.errors import BackendError, LiveError
 from tts_gym.live.engine import Conversation, Engine, Prompt, Ticket
 from tts_gym.live.settings import LiveSettings
-from tts_gym.live.signals import GrowingSignals
 from tts_gym.llm.backend import Completion, Delta, Result, Sampling
 
 TRIES = 3

@@ -63,6 +63,7 @@ class Request:
         sampling: how tokens are drawn.
         n: number of independent continuations.
         stream: whether what the model generates is wanted as it comes, of a single continuation.
+        piece: tokens that should at least come together then, where the backend can: the more, the less it costs.
         messages: turns with ``role`` and ``content`` in place of a prompt, for a backend that has conversations only.
         template_arguments: arguments of the model's chat template beside the messages, by name.
 
@@ -77,6 +78,7 @@ class Request:
     stream: bool = False
     messages: tuple[Mapping[str, Any], ...] = ()
     template_arguments: Mapping[str, Any] = field(default_factory=dict)
+    piece: int = 1
 
     def __post_init__(self) -> None:
         """Check the attributes."""
@@ -97,16 +99,19 @@ class Completion:
     Log-probabilities are natural logarithms under the distribution of the model itself, before the temperature and
     before top_p and top_k.
 
+    Of a streamed one, a backend need not keep those of tokens that came before: they are with the deltas only.
+
     Attributes:
         tokens: [length] int32, ids of the tokens generated, up to and with those that ended it (an end-of-sequence
             token, or the tokens of a stop text).
         text: what the tokens say, without special tokens that the tokenizer is not told to keep, up to the stop text.
         finish_reason: "stop" at an end-of-sequence token or a stop text, "length" at ``max_tokens``.
-        logprobs: [length] float32, log-probability of each token; None where the backend cannot tell.
-        top_logprobs: [length, top_logprobs] float32, those of the most likely tokens, largest first (NaN where a
+        logprobs: [length - told] float32, log-probability of each token; None where the backend cannot tell.
+        top_logprobs: [length - told, top_logprobs] float32, those of the most likely tokens, largest first (NaN where a
             server gives fewer); None if none are asked for, or as above.
-        self_certainty: [length] float32, Kullback-Leibler divergence of the distribution at each token from the uniform
-            one, ``-mean(log(V p))`` over the V tokens of the vocabulary (2502.18581, section 3); None as above.
+        self_certainty: [length - told] float32, Kullback-Leibler divergence of the distribution at each token from the
+            uniform one, ``-mean(log(V p))`` over the V tokens of the vocabulary (2502.18581, section 3); None as above.
+        told: tokens at its beginning whose log-probabilities came with deltas and are not here again.
     """
 
     tokens: NDArray[np.int32]
@@ -115,6 +120,7 @@ class Completion:
     logprobs: NDArray[np.float32] | None = None
     top_logprobs: NDArray[np.float32] | None = None
     self_certainty: NDArray[np.float32] | None = None
+    told: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,11 @@ class Part:
     Attributes:
         text: what it says.
         token_ids: ids of its tokens; None where the server does not tell.
-        logprobs: log-probability of each token; None where the server does not tell.
-        top_logprobs: the most likely tokens at each position with their log-probabilities.
+        logprobs: log-probability of each token from ``told`` on; None where the server does not tell.
+        top_logprobs: the most likely tokens at each such position with their log-probabilities.
         finish_reason: why it ended.
         read_ids: ids of its tokens as they were read back from the text while it came; None where they were not.
+        told: tokens whose log-probabilities were handed out.
     """
 
     text: str = ""
@@ -37,16 +38,19 @@ class Part:
     top_logprobs: list[dict[str, float] | None] = field(default_factory=list)
     finish_reason: str | None = None
     read_ids: list[int] | None = None
+    told: int = 0
 
     def add(self, choice: dict[str, Any]) -> None:
         """Append what a chunk says, or all that an answer says that comes whole."""
         self.text += choice.get("text") or ""
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         if choice.get("token_ids") is not None:
-            self.token_ids = (self.token_ids or []) + choice["token_ids"]
+            self.token_ids = self.token_ids or []
+            self.token_ids += choice["token_ids"]
         told = choice.get("logprobs") or {}
         if told.get("token_logprobs") is not None:
-            self.logprobs = (self.logprobs or []) + told["token_logprobs"]
+            self.logprobs = self.logprobs or []
+            self.logprobs += told["token_logprobs"]
             self.top_logprobs += told.get("top_logprobs") or []
 
 
@@ -141,14 +145,14 @@ def completion(part: Part, request: Request, tokenizer: Tokenizer, logprobs: boo
         # Ids read back from the text lack the token that ended it, and may be split in another way.
         spare = 0 if part.token_ids is not None else 1
         given, wanted = len(part.logprobs or ()), sampling.top_logprobs
-        if 0 <= given - len(ids) <= spare and (not wanted or len(part.top_logprobs) == given):
-            values, top = logprob_columns(part, 0, len(ids), wanted)
+        if 0 <= part.told + given - len(ids) <= spare and (not wanted or len(part.top_logprobs) == given):
+            values, top = logprob_columns(part, part.told, len(ids), wanted)
         elif part.token_ids is not None:
             raise UselessError(
-                f"log-probabilities do not fit the tokens: {given} and those of the most likely tokens at "
-                f"{len(part.top_logprobs)} positions came with {len(ids)} tokens"
+                f"log-probabilities do not fit the tokens: {part.told + given} and those of the most likely tokens at "
+                f"{part.told + len(part.top_logprobs)} positions came with {len(ids)} tokens"
             )
-    return Completion(np.array(ids, np.int32), text, reason, values, top)
+    return Completion(np.array(ids, np.int32), text, reason, values, top, told=part.told)
 
 
 def logprob_columns(
@@ -158,18 +162,19 @@ def logprob_columns(
 
     Args:
         part: a continuation with log-probabilities.
-        start: its first token that is wanted.
+        start: its first token that is wanted, of those whose log-probabilities were not handed out.
         end: the token after the last one.
         number: how many of the most likely tokens are wanted.
 
     Returns:
         [length] float32, and [length, number] float32, largest first, NaN where there are fewer; None for 0.
     """
-    values = np.array((part.logprobs or [])[start:end], np.float32)
+    here = slice(start - part.told, end - part.told)
+    values = np.array((part.logprobs or [])[here], np.float32)
     if not number:
         return values, None
     rows = np.full((end - start, number), np.nan, np.float32)
-    for row, told in zip(rows, part.top_logprobs[start:end], strict=True):
+    for row, told in zip(rows, part.top_logprobs[here], strict=True):
         largest = sorted((told or {}).values(), reverse=True)[:number]
         row[: len(largest)] = largest
     return values, rows

@@ -202,6 +202,8 @@ class OpenAIServer(OpenAIBackend):
         """What is sent for ``n`` continuations, of which ``index`` is the first."""
         sampling = request.sampling
         extra = self._told["extra_body"] | ({"top_k": sampling.top_k} if sampling.top_k else {})
+        if self._told["extra_body"] and request.stream and request.piece > 1:
+            extra["stream_interval"] = request.piece  # Servers of older versions ignore it.
         arguments: dict[str, Any] = {
             **self._told,
             "model": self.model,

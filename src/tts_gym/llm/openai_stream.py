@@ -85,8 +85,10 @@ class Stream:
         self._tokens = len(ids)
         number = self._request.sampling.top_logprobs
         values = top = None
-        if len(part.logprobs or ()) == len(ids) and (not number or len(part.top_logprobs) == len(ids)):
+        given = len(ids) - part.told
+        if len(part.logprobs or ()) == given and (not number or len(part.top_logprobs) == given):
             values, top = logprob_columns(part, start, len(ids), number)
+            part.told, part.logprobs, part.top_logprobs = len(ids), [], []
         return Delta(self._request.key, np.array(ids[start:], np.int32), text, values, top)
 
     def _read_back(self) -> Delta | None:

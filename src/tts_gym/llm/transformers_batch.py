@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ class Row:
         request: whose continuation it is.
         index: which of the request's continuations.
         draws: float64, a number in [0, 1) for each token.
-        given: tokens that were handed out.
+        given: tokens that were handed out, with what is known of them.
     """
 
     request: Request
@@ -40,17 +40,20 @@ class Row:
     def delta(self) -> Delta:
         """What has come since the last call."""
         start, self.given = self.given, len(self.tokens)
-        return Delta(self.request.key, np.array(self.tokens[start:], np.int32), "", *self._signals(start))
+        new = Delta(self.request.key, np.array(self.tokens[start:], np.int32), "", *self._signals())
+        self.logprobs, self.top_logprobs, self.self_certainty = [], [], []
+        return new
 
     def completion(self) -> Completion:
         """All of it, once it has ended."""
-        return Completion(np.array(self.tokens, np.int32), self.text, self.finish_reason, *self._signals(0))
+        tokens = np.array(self.tokens, np.int32)
+        return Completion(tokens, self.text, self.finish_reason, *self._signals(), told=self.given)
 
-    def _signals(self, start: int) -> Iterator[NDArray[np.float32] | None]:
-        """Log-probabilities, those of the most likely tokens, and self-certainty, from token ``start`` on."""
-        yield np.array(self.logprobs[start:], np.float32)
-        yield np.array(self.top_logprobs[start:], np.float32) if self.request.sampling.top_logprobs else None
-        yield np.array(self.self_certainty[start:], np.float32)
+    def _signals(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32]]:
+        """Log-probabilities, those of the most likely tokens, and self-certainty, of tokens not handed out."""
+        number = self.request.sampling.top_logprobs
+        top = np.array(self.top_logprobs, np.float32).reshape(-1, number) if number else None
+        return np.array(self.logprobs, np.float32), top, np.array(self.self_certainty, np.float32)
 
 
 class Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import multiprocessing.connection
 import queue
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,9 @@ from tts_gym.llm.tokenizer import Tokenizer, in_a_line
 
 RAW_LOGPROBS = "raw_logprobs"
 """vLLM's name of log-probabilities before the temperature and every other change of the logits."""
+
+TAKES_PIECES = "stream_interval" in inspect.signature(SamplingParams).parameters
+"""Whether this version hands out several tokens of a request together; else they come one by one."""
 
 GUARD = """
 import os, signal, sys
@@ -46,13 +50,15 @@ class _Job:
 
     Attributes:
         request: the request.
-        name: what the engine knows it by.
-        given: tokens of it that were handed out.
+        name: what the engine calls it where it tells of it.
+        inner: what the engine calls it within.
+        given: token ids of it that were handed out.
     """
 
     request: Request
     name: str
-    given: int = 0
+    inner: str = ""
+    given: list[int] = field(default_factory=list)
 
 
 class VLLMEngine(Backend):
@@ -195,7 +201,8 @@ class VLLMEngine(Backend):
         job = _Job(request, f"{request.key}-{next(self._serial)}")
         prompt = {"prompt_token_ids": list(request.prompt)}
         try:
-            self._engine.add_request(job.name, prompt, _parameters(request))
+            # Before it had names of its own, it told none.
+            job.inner = self._engine.add_request(job.name, prompt, _parameters(request)) or job.name
             self._jobs[request.key] = job
         except EngineDeadError:
             raise
@@ -214,29 +221,38 @@ class VLLMEngine(Backend):
         if any(part.finish_reason not in ("stop", "length") for part in output.outputs):
             return self._pending.fail(key, f"vLLM ended it with {output.outputs[0].finish_reason!r}")
         del self._pending.requests[key]
-        completions = tuple(self._completion(job.request, part) for part in output.outputs)
+        completions = tuple(self._completion(job, part) for part in output.outputs)
         cached = output.num_cached_tokens if self.signals.cached_tokens else None
         return Result(key, completions, len(job.request.prompt), cached)
 
     def _delta(self, job: _Job, part: Any) -> Delta | None:
-        start, job.given = job.given, len(part.token_ids)
-        if start == job.given:
+        if not part.token_ids:
             return None
-        tokens = np.array(part.token_ids[start:], np.int32)
-        return Delta(job.request.key, tokens, "", *_logprobs(part.logprobs, start, job.request.sampling.top_logprobs))
+        job.given += part.token_ids
+        tokens = np.array(part.token_ids, np.int32)
+        known = _logprobs(part.logprobs, job.request.sampling.top_logprobs)
+        self._forget(job)
+        return Delta(job.request.key, tokens, "", *known)
 
-    def _completion(self, request: Request, part: Any) -> Completion:
-        sampling = request.sampling
-        ids, reason = list(part.token_ids), part.finish_reason
-        text = self.tokenizer.continuation(request.prompt, ids, reason, sampling.stop)
-        return Completion(np.array(ids, np.int32), text, reason, *_logprobs(part.logprobs, 0, sampling.top_logprobs))
+    def _forget(self, job: _Job) -> None:
+        """Let vLLM forget log-probabilities that it handed out, of which it would keep 2 kB a token to the end."""
+        state = self._engine.output_processor.request_states.get(job.inner)
+        if state is not None:
+            for column in vars(state.logprobs_processor.logprobs).values():
+                column.clear()
+
+    def _completion(self, job: _Job, part: Any) -> Completion:
+        sampling, reason, given = job.request.sampling, part.finish_reason, len(job.given)
+        ids = [*job.given, *part.token_ids]
+        text = self.tokenizer.continuation(job.request.prompt, ids, reason, sampling.stop)
+        values, top = _logprobs(part.logprobs, sampling.top_logprobs)
+        return Completion(np.array(ids, np.int32), text, reason, values, top, told=given)
 
 
-def _logprobs(flat: Any, start: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Log-probabilities of the tokens from ``start`` on, and of the ``number`` most likely tokens at each of them."""
-    first = flat.start_indices[start] if start < len(flat.start_indices) else 0
-    starts = np.array(flat.start_indices[start:], np.intp) - first
-    values = np.array(flat.logprobs[first:], np.float32)
+def _logprobs(flat: Any, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Log-probabilities of tokens, and of the ``number`` most likely tokens at each of them."""
+    starts = np.array(flat.start_indices, np.intp)
+    values = np.array(flat.logprobs, np.float32)
     # The token generated comes first at each position, then the most likely ones.
     return values[starts], values[starts[:, None] + 1 + np.arange(number)] if number else None
 
@@ -255,6 +271,7 @@ def _guard(processes: list[multiprocessing.process.BaseProcess]) -> subprocess.P
 
 def _parameters(request: Request) -> SamplingParams:
     sampling = request.sampling
+    pieces = {"stream_interval": request.piece} if TAKES_PIECES and request.piece > 1 else {}
     return SamplingParams(
         n=request.n,
         max_tokens=sampling.max_tokens,
@@ -267,6 +284,6 @@ def _parameters(request: Request) -> SamplingParams:
         flat_logprobs=True,
         # Only stop texts need text token by token; decoding at the end is faster.
         detokenize=bool(sampling.stop),
-        # Cumulative outputs are the engine's own lists, and cost 24 µs a token where deltas cost 35 (vLLM 0.32).
-        output_kind=RequestOutputKind.CUMULATIVE if request.stream else RequestOutputKind.FINAL_ONLY,
+        output_kind=RequestOutputKind.DELTA if request.stream else RequestOutputKind.FINAL_ONLY,
+        **pieces,
     )

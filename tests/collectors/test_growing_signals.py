@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts_gym.collectors.growing_signals import GrowingSignals
 from tts_gym.collectors.signals import interval_signals
-from tts_gym.live.signals import GrowingSignals
 from tts_gym.llm import Completion, Delta
 
 INTERVAL = 5
@@ -38,3 +38,12 @@ def test_a_result_is_taken_from_where_its_deltas_ended():
     growing.take(Delta(0, whole.tokens[:7], "", logprobs[:7]), 0, 7)
     growing.take(whole, 7, 11)
     assert growing.values == interval_signals(whole, 2, INTERVAL)
+
+
+def test_a_result_need_not_repeat_what_its_deltas_told():
+    logprobs = -np.arange(1, 12, dtype=np.float32)
+    tokens = np.arange(11, dtype=np.int32)
+    growing = GrowingSignals(INTERVAL)
+    growing.take(Delta(0, tokens[:7], "", logprobs[:7]), 0, 7)
+    growing.take(Completion(tokens, "", "stop", logprobs[7:], told=7), 7, 11)
+    assert growing.values == interval_signals(Completion(tokens, "", "stop", logprobs), 2, INTERVAL)

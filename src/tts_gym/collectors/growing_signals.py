@@ -49,8 +49,11 @@ class GrowingSignals:
 
 def _part(whole: Completion | Delta, start: int, end: int) -> Completion:
     """A copy of what is known of some of the tokens, so that the rest of it can go."""
+    told = whole.told if isinstance(whole, Completion) else 0
+    here = slice(start - told, end - told)
     parts = (whole.logprobs, whole.top_logprobs, whole.self_certainty)
-    return Completion(_NO_IDS, "", "", *(None if part is None else part[start:end].copy() for part in parts))
+    logprobs, top_logprobs, certainty = (None if part is None else part[here].copy() for part in parts)
+    return Completion(_NO_IDS, "", "", logprobs, top_logprobs, certainty)
 
 
 def _joined(parts: list[Completion]) -> Completion:
