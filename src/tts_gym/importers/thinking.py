@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tts_gym.collectors.prompts import END_THINK, THINK
+from tts_gym.answers.reasoning import TAGS
+
+THINK, END_THINK = TAGS.opening, TAGS.ending
 
 
 def with_reasoning(reasoning: str | None, answer: str | None) -> str | None:
