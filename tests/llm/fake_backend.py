@@ -57,7 +57,7 @@ class FakeBackend(Backend):
     Args:
         write: text of a continuation, from the text of the prompt and a generator fixed by the request.
         fail: why a request fails, or None, from the request.
-        context, top_logprobs, self_certainty, seeds, token_ids, logprobs: as in ``Backend`` and ``Signals``.
+        context, top_logprobs, self_certainty, seeds, token_ids, logprobs, scores: as in ``Backend`` and ``Signals``.
         at_once: most results of a call.
     """
 
@@ -72,11 +72,12 @@ class FakeBackend(Backend):
         at_once=5,
         token_ids=True,
         logprobs=True,
+        scores=True,
     ):
         self.model = "fake"
         self.tokenizer = FakeTokenizer()
         self.context = context
-        self.signals = Signals(token_ids, logprobs, top_logprobs, self_certainty, True, seeds)
+        self.signals = Signals(token_ids, logprobs, top_logprobs, self_certainty, True, seeds, scores=scores)
         self.submitted = 0
         self._write, self._fail, self._at_once = write, fail, at_once
         self._pending = Pending(self.model, self.signals, context)
@@ -135,6 +136,8 @@ class FakeBackend(Backend):
             return self._pending.fail(key, reason)
         del self._pending.requests[key]
         completions = tuple(self._completion(request, index) for index in range(request.n))
+        if request.scored:
+            completions = (self._scores(request),)
         return Result(key, completions, len(request.prompt), self._cached(request.prompt))
 
     def _completion(self, request, index):
@@ -154,12 +157,21 @@ class FakeBackend(Backend):
         if not self.signals.token_ids:
             text = text[: sampling.max_tokens]
             return Completion(np.array(self.tokenizer.encode(text), np.int32), text, reason)
+        return Completion(tokens, text[: sampling.max_tokens], reason, *self._confidences(rng, length, sampling))
+
+    def _confidences(self, rng, length, sampling):
         logprobs = -rng.exponential(0.5, length).astype(np.float32) if self.signals.logprobs else None
         top = None
         if sampling.top_logprobs:
             top = -np.sort(rng.exponential(1.0, (length, sampling.top_logprobs)).astype(np.float32))
         certainty = rng.gamma(2.0, 1.0, length).astype(np.float32) if self.signals.self_certainty else None
-        return Completion(tokens, text[: sampling.max_tokens], reason, logprobs, top, certainty)
+        return logprobs, top, certainty
+
+    def _scores(self, request):
+        """The tokens to score; their log-probabilities are fixed by the prompt."""
+        rng = np.random.default_rng(zlib.crc32(np.array(request.prompt, np.int32).tobytes()))
+        tokens = np.array(request.prompt[-request.scored :], np.int32)
+        return Completion(tokens, "", "length", *self._confidences(rng, request.scored, request.sampling))
 
     def _cached(self, prompt):
         """Tokens of the prompt in blocks that were seen, the last token aside; the blocks are seen from now on."""

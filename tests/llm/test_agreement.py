@@ -71,6 +71,30 @@ def test_results_keep_their_promises(backend):
         assert completion.text == backend.tokenizer.decode_after(prompt, completion.tokens.tolist())
 
 
+@pytest.mark.parametrize("top", [0, 3])
+def test_tokens_that_are_given_score_as_they_did_when_they_were_generated(backend, top):
+    prompt = backend.tokenizer.encode(PROMPTS[4])
+    requests = [Request(key, prompt, Sampling(9 * key, temperature=1.0, top_logprobs=top)) for key in (1, 2, 7)]
+    drawn, _ = run(backend, requests)
+    for repeat in range(2):  # The second time, the prefix cache holds them.
+        given = [(key, result.completions[0]) for key, result in drawn.items()]
+        scoring = [
+            Request(key, (*prompt, *one.tokens.tolist()), Sampling(1, 0.0, top_logprobs=top), scored=len(one.tokens))
+            for key, one in given
+        ]
+        scored, _ = run(backend, scoring)
+        for key, one in given:
+            assert (scored[key].error, scored[key].prompt_tokens) == (None, len(prompt) + len(one.tokens)), repeat
+            (two,) = scored[key].completions
+            assert two.tokens.dtype == np.int32 and two.tokens.tolist() == one.tokens.tolist() and two.text == ""
+            for name in ("logprobs", "top_logprobs", "self_certainty"):
+                before, after = getattr(one, name), getattr(two, name)
+                assert (before is None) == (after is None)
+                if before is not None:
+                    assert after.dtype == np.float32 and after.shape == before.shape
+                    np.testing.assert_allclose(after, before, atol=1e-3)
+
+
 def test_log_probabilities_are_those_before_the_temperature(backend):
     greedy = only(backend, PROMPTS[0], max_tokens=1, temperature=0, top_logprobs=3).completions[0]
     for sampling in ({"temperature": 0.2}, {"temperature": 2.0}, {"temperature": 1.0, "top_k": 2}):

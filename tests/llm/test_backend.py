@@ -40,6 +40,9 @@ def test_wrong_requests_are_refused():
         Request(0, (1,), Sampling(1), n=2, stream=True)
     with pytest.raises(ValueError, match="both a prompt and messages"):
         Request(0, (1,), Sampling(1), messages=({"role": "user", "content": "x"},))
+    for wrong in ({"scored": 3}, {"scored": -1}, {"scored": 1, "n": 2}, {"scored": 1, "stream": True}):
+        with pytest.raises(ValueError, match="score fewer than all of them, once"):
+            Request(0, (1, 2, 3), Sampling(1), **wrong)
 
 
 def test_an_unknown_kind_is_refused():

@@ -36,6 +36,9 @@ def test_a_plain_server_says_what_it_cannot_give(tiny_model):
     with connected(Script(), tiny_model) as backend:
         signals = backend.signals
         assert not (signals.token_ids or signals.logprobs or signals.top_logprobs or signals.cached_tokens)
+        assert not signals.scores
+        with pytest.raises(BackendError, match="gives tokens to score, but m has log-prob"):
+            backend.submit([Request(0, (1, 2, 3), Sampling(1), scored=2)])
         with pytest.raises(BackendError, match="at most 0"):
             run(backend, top_logprobs=1)
         (result,) = run(backend, n=2).values()
@@ -71,6 +74,21 @@ def test_log_probabilities_without_ids_are_kept_where_they_match(tiny_model):
         more = 3
         (one,) = run(backend, top_logprobs=2)[0].completions
         assert one.logprobs is None and one.top_logprobs is None and len(one.tokens) == length
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1, 2])
+def test_a_server_scores_where_what_it_echoes_fits_the_prompt(tiny_model, extra):
+    def reply(asked):
+        count = len(asked["prompt"]) + extra if asked.pop("echo", False) else 1
+        top = [None] + [{"a": -0.5, "b": -1.5}] * (count - 1)
+        return plain(asked, "x", logprobs={"token_logprobs": [None] + [-0.5] * (count - 1), "top_logprobs": top})
+
+    with connected(Script(reply), tiny_model) as backend:
+        assert backend.signals.scores == (extra in (0, 1))
+        if backend.signals.scores:
+            backend.submit([Request(0, (1, 2, 3, 4), Sampling(1, 0.0), scored=3)])
+            (scored,) = backend.finished()[0].completions
+            assert (scored.tokens.tolist(), scored.logprobs.tolist()) == ([2, 3, 4], [-0.5] * 3)
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -16,14 +16,15 @@ from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.cli.options import Resume, read_option
 from tts_gym.cli.output import print_table, progress_shown
+from tts_gym.cli.sources import read_source
 from tts_gym.collectors.collect import CollectionProgress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
 from tts_gym.collectors.distributed import Actors, ray_runner
 from tts_gym.collectors.estimate import estimate
-from tts_gym.collectors.questions import Columns, read_questions, usual_rule
+from tts_gym.collectors.questions import Columns
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.shown import shown_prompt
-from tts_gym.datasets import load_store, summarise
+from tts_gym.datasets import StoreSummary, load_store, summarise
 from tts_gym.llm.prices import read_prices
 from tts_gym.llm.tokenizer import Tokenizer
 from tts_gym.registry import BACKENDS
@@ -40,9 +41,12 @@ class Executor(StrEnum):
 
 
 def collect(
-    questions: options.Questions,
+    context: typer.Context,
     model: options.Model,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the store.")],
+    questions: options.QuestionsToo = None,
+    probe: options.Probe = None,
+    confidences: options.Confidences = False,
     backend: options.Backend = DEFAULTS.backend,
     option: options.BackendOptions = None,
     resume: Resume = True,
@@ -84,8 +88,9 @@ def collect(
         typer.Option(help="Name of the questions; that of the file by default.", rich_help_panel=options.NAMES),
     ] = None,
     license_name: Annotated[
-        str, typer.Option("--license", help="Licence of the data.", rich_help_panel=options.NAMES)
-    ] = "unknown",
+        str | None,
+        typer.Option("--license", help="Licence of the data; unknown by default.", rich_help_panel=options.NAMES),
+    ] = None,
     concurrency: Annotated[
         int,
         typer.Option(min=1, help="Sequences that the backend is given at a time.", rich_help_panel=options.MACHINES),
@@ -141,9 +146,10 @@ def collect(
     """Fill a replay store from a language model: branches, probes, answers and confidences."""
     BACKENDS.check(backend)
     columns = Columns(id_column, question_column, gold_column)
-    asked = read_questions(questions, columns)
+    source = read_source(context, questions, columns, probe, confidences)
+    asked = source.questions
     arguments = options.template_arguments(enable_thinking, reasoning_effort, template_arg)
-    settings = CollectionSettings(
+    drawn = CollectionSettings(
         backend=backend,
         model=model,
         branches=branches,
@@ -156,18 +162,19 @@ def collect(
         seed=seed,
         block=block,
         top_logprobs=top_logprobs,
-        answers=answers or usual_rule(questions),
+        answers=answers or source.rule,
         keep_text=keep_text,
         prompting=options.prompting(template, system, examples, columns, chat, arguments),
         probing=options.probing(probe_suffix, probe_tokens, marks, closing, asked),
     )
+    settings = source.settings(drawn, confidences)
     if show_prompt:
         print(shown_prompt(asked[0], settings, Tokenizer(dict(map(read_option, option or ())).get("tokenizer", model))))
         return
     if dry_run:
         costs = read_prices(prices, model) if prices else None
-        expected = min(branch_tokens or max_tokens, max_tokens)
-        _print_estimate(asdict(estimate(asked, settings, expected, tokens_per_second, costs)))
+        lengths = source.lengths(branches, min(branch_tokens or max_tokens, max_tokens))
+        _print_estimate(asdict(estimate(asked, settings, lengths, tokens_per_second, costs)))
         return
     on_ray = executor == Executor.ray
     if not on_ray and (address is not None or actors > 1 or gpus):
@@ -181,12 +188,15 @@ def collect(
         else local_runner(told, concurrency)
     )
     end_on_sigterm()
-    asked_from = benchmark or Path(questions.partition("?")[0]).stem
+    names = benchmark or source.benchmark, license_name or source.license_name
     with progress_shown("branches", _read) as watch:
-        progress = run_collection(asked, settings, out, asked_from, license_name, runner, watch, name, not resume)
-    facts = summarise(load_store(out))
-    print(f"Wrote {out}: {facts.questions:,} questions with {branches:,} branches each. {_told(progress)}")
-    for shortfall in filter(None, (progress.grouping.shortfall, progress.scoring.shortfall)):
+        progress = run_collection(
+            asked, settings, out, *names, runner, watch, name or source.name, not resume, source.given
+        )
+    store = load_store(out)
+    facts = summarise(store)
+    print(f"Wrote {out}: {facts.questions:,} questions with {_branches(facts)}. {_told(progress)}")
+    for shortfall in filter(None, (progress.grouping.shortfall, progress.scoring.shortfall, *source.shortfall(store))):
         print(shortfall)
     if facts.branch_accuracy == 0:
         print(
@@ -202,6 +212,11 @@ def _print_estimate(facts: dict[str, Any]) -> None:
         if value is not None:
             table.add_row(name.replace("_", " "), f"{value:,.2f}" if isinstance(value, float) else f"{value:,}")
     print_table(table)
+
+
+def _branches(facts: StoreSummary) -> str:
+    each = facts.branches / facts.questions
+    return f"{each:,.0f} branches each" if each.is_integer() else f"{facts.branches:,} branches"
 
 
 def _told(progress: CollectionProgress) -> str:

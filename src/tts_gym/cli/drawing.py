@@ -44,6 +44,19 @@ Questions = Annotated[
         help=".jsonl, .csv or .parquet file; reasoning-gym:TASK?size=50&seed=1; or OWNER/NAME?split=test (hub).",
     ),
 ]
+QuestionsToo = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[QUESTIONS]",
+        help=".jsonl, .csv or .parquet file; reasoning-gym:TASK?size=50&seed=1; or OWNER/NAME?split=test (hub). "
+        "With --probe: the questions of STORE with their worked examples, by id; all of them as they are by default.",
+    ),
+]
+Probe = Annotated[
+    str | None,
+    typer.Option(metavar="STORE", help="Draw nothing: probe the branches of a store that keeps their texts."),
+]
+Confidences = Annotated[bool, typer.Option("--confidences", help="With --probe: score the tokens of the branches too.")]
 Model = Annotated[str, typer.Option(help="Name or path of the model.")]
 Backend = Annotated[str, typer.Option(help=f"What runs the model: {', '.join(BACKENDS)}.")]
 BackendOptions = Annotated[

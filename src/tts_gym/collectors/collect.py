@@ -18,6 +18,7 @@ from tts_gym.answers.pool import Counts
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collector import Collector
 from tts_gym.collectors.errors import CollectionError
+from tts_gym.collectors.given_store import GivenStore
 from tts_gym.collectors.grouping import GroupingAhead
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.reread import reread
@@ -126,6 +127,7 @@ def collect(
     watch: Callable[[CollectionProgress], None] = lambda progress: None,
     name: str | None = None,
     fresh: bool = False,
+    given: GivenStore | None = None,
 ) -> CollectionProgress:
     """Fill a directory with the store of ``questions``; what it holds already is neither drawn nor probed again.
 
@@ -142,6 +144,7 @@ def collect(
         watch: is told how far the collection has come.
         name: name of the store; those of the model and of the questions by default.
         fresh: throw away the collection that the directory holds, with its store, and begin anew.
+        given: the store whose branches are probed, where none are drawn; ``settings.given`` names it.
 
     Returns:
         How far it came.
@@ -152,6 +155,8 @@ def collect(
         BackendError: the model is not loaded or reached.
         OSError: the directory cannot be written to, or the disk is full; what finished is kept.
     """
+    if given is not None and out.resolve() == given.directory.resolve():
+        raise CollectionError(f"{out} is the store whose branches are to be probed: choose another directory.")
     with TaskScorer() as tasks:
         questions = _with_gold(questions, settings.answers, tasks)
         with (
@@ -159,12 +164,13 @@ def collect(
             open_shards(out, settings, fresh) as shards,
             Equivalence(shards.equivalence_cache) as equivalence,
         ):
-            units = list(all_units(questions, settings.branches, settings.block))
+            drawn = all_units(questions, settings.branches, settings.block)
+            units = list(drawn if given is None else given.units(questions, settings.block))
             reread(shards, units, settings)
             for unit in units:
                 shards.join(unit)
             missing = shards.missing(units)
-            branches = len(questions) * settings.branches
+            branches = sum(unit.count for unit in units)
             left = sum(len(unit.missing) for unit in missing)
             progress = CollectionProgress(branches, branches - left, len(shards.damaged))
             watch(progress)
@@ -174,9 +180,11 @@ def collect(
                     shards.note_session({"started": started, "tools": _versions()})
                     progress.start = time.monotonic()
                     with GroupingAhead(shards, units, equivalence, tasks) as ahead:
-                        _keep(run_units(missing), shards, progress, watch, ahead)
+                        results = run_units(missing if given is None else given.filled(missing))
+                        _keep(results, shards, progress, watch, ahead)
             if missing or not holds_store(out, questions, settings):
-                make_store(shards, questions, settings, benchmark, license_name, equivalence.classes, tasks, name)
+                classes = equivalence.classes
+                make_store(shards, units, questions, settings, benchmark, license_name, classes, tasks, name, given)
                 progress.grouping, progress.scoring = equivalence.counts, tasks.counts
     return progress
 

@@ -4,6 +4,8 @@ Each branch is a request of its own, and finished by itself: while it is drawn, 
 as they come; as soon as it has ended, its prefixes are probed, the longest first, so that the others find theirs in the
 prefix cache, and before further branches are drawn. Prefixes that branches of a unit share are probed once.
 
+Branches may be given in place of drawn ones (``given``); then they are scored, where that is asked for, and probed.
+
 A request that fails is tried again when nothing else runs, so that one that takes the engine down harms no other.
 """
 
@@ -16,12 +18,14 @@ from collections.abc import Iterable, Iterator
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.forced import read_forced
+from tts_gym.collectors.given import as_given, given_completion, given_prompt, given_signals
+from tts_gym.collectors.growing_signals import GrowingSignals
 from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.signals import recordable_signals
 from tts_gym.collectors.units import UnitResult, WorkUnit
-from tts_gym.collectors.work import Draw, DrawnBranch, OpenUnit, Probe
-from tts_gym.datasets.schema import RecordedBranch
+from tts_gym.collectors.work import Draw, DrawnBranch, OpenUnit, Probe, Score
+from tts_gym.datasets.schema import MOST_TOKENS, RecordedBranch
 from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling
 
 FORCED = "forced"
@@ -33,7 +37,7 @@ TRIES = 3
 PIECE = 32
 """Tokens of a branch that should come together: log-probabilities of so few are soon reduced, and cheaply."""
 
-Job = Draw | Probe
+Job = Draw | Probe | Score
 
 
 class Collector:
@@ -64,6 +68,13 @@ class Collector:
             )
         if settings.seed is not None and not backend.signals.seeds:
             raise CollectionError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
+        given = settings.given
+        self._scores = given is not None and given.confidences
+        if self._scores and not backend.signals.scores:
+            raise CollectionError(
+                f"{backend.model} gives no log-probabilities of tokens that it did not generate: probe without "
+                "confidences, or with the backend vllm or transformers."
+            )
         self._backend, self._settings, self._reader, self._concurrency = backend, settings, reader, concurrency
         self._probes = ProbePrompts(settings.probing, backend.tokenizer)
         if self._probes.marks_special and not backend.signals.token_ids:
@@ -77,7 +88,11 @@ class Collector:
         self._to_draw: deque[Job] = deque()
         self._to_probe: deque[Job] = deque()
         self._suspects: deque[Job] = deque()
-        self.signals = recordable_signals(backend.signals, settings.top_logprobs)
+        self.signals = (
+            recordable_signals(backend.signals, settings.top_logprobs)
+            if given is None
+            else given_signals(backend.signals, settings.top_logprobs, self._scores)
+        )
 
     def run(self, units: Iterable[WorkUnit]) -> Iterator[UnitResult]:
         """Work on ``units``, taken one by one as there is room; yield each branch when it is finished.
@@ -107,7 +122,9 @@ class Collector:
             if unit is None:
                 return
             work = OpenUnit(unit, prompt_tokens(unit.question, self._settings.prompting, self._backend.tokenizer))
-            if self._room(work.prompt) < 1:
+            if unit.given:
+                yield from self._give(work)
+            elif self._room(work.prompt) < 1:
                 reason = f"its prompt of {len(work.prompt)} tokens leaves no room in the context of the model"
                 yield UnitResult(unit, {}, work.usage, reason, is_hopeless=True)
             else:
@@ -127,23 +144,68 @@ class Collector:
             return
         if isinstance(job, Draw):
             self._drawn(job, event)
+        elif isinstance(job, Score):
+            self._scored(job, event)
         else:
             self._probed(job, event)
-        for branch in job.work.pop_finished():
-            yield job.work.result({branch.number: self._recorded(job.work, branch)})
+        yield from self._finished(job.work)
+
+    def _finished(self, work: OpenUnit) -> Iterator[UnitResult]:
+        for branch in work.pop_finished():
+            yield work.result({branch.number: self._recorded(work, branch)})
+
+    def _give(self, work: OpenUnit) -> Iterator[UnitResult]:
+        """Take the branches that are given for a unit; yield those without probes, or the unit if one is too long."""
+        unit, tokenizer, interval = work.unit, self._backend.tokenizer, self._settings.interval
+        work.prompt = given_prompt(work.prompt, unit.given, self._probes, tokenizer)
+        branches = []
+        for number in unit.missing:
+            completion = given_completion(unit.given[number - unit.first], work.prompt, tokenizer)
+            signals, prefix = GrowingSignals(interval), self._probes.begin(work.prompt)
+            branches.append(DrawnBranch.of(number, work.prompt, completion, signals, interval, prefix))
+        longest = max((end for branch in branches for end, *_ in branch.prefixes), default=0)
+        if longest > self._left(work.prompt):
+            reason = (
+                f"with its prompt of {len(work.prompt)} tokens and a probe, a branch of {longest} tokens exceeds the "
+                f"context of {self._backend.context}"
+            )
+            yield UnitResult(unit, {}, work.usage, reason, is_hopeless=True)
+            return
+        for branch in branches:
+            score = Score(work, branch, interval)
+            self._to_probe += [score] if self._scores and score.tokens else work.take(branch)
+        yield from self._finished(work)
+
+    def _scored(self, score: Score, result: Result) -> None:
+        """A branch is scored, and so in the prefix cache: line up its probes."""
+        (completion,) = result.completions
+        score.take(completion)
+        score.work.usage.prompt += result.prompt_tokens
+        self._to_probe += score.work.take(score.branch)
 
     def _room(self, prompt: tuple[int, ...]) -> int:
-        """Most tokens of a branch."""
+        """Most tokens of a branch that is drawn."""
+        return min(self._settings.max_tokens, self._left(prompt))
+
+    def _left(self, prompt: tuple[int, ...]) -> int:
+        """Tokens of a branch that fit into the context with its prompt and its probe."""
         if self._backend.context is None:
-            return self._settings.max_tokens
-        taken = len(prompt) + self._probes.longest + self._settings.probing.max_tokens
-        return min(self._settings.max_tokens, self._backend.context - taken)
+            return MOST_TOKENS
+        return self._backend.context - len(prompt) - self._probes.longest - self._settings.probing.max_tokens
 
     def _submit(self, job: Job) -> None:
         key = self._next_key
         self._next_key += 1
         self._running[key] = job
-        self._backend.submit([self._draw(key, job) if isinstance(job, Draw) else self._probe(key, job)])
+        self._backend.submit([self._request(key, job)])
+
+    def _request(self, key: int, job: Job) -> Request:
+        if isinstance(job, Draw):
+            return self._draw(key, job)
+        if isinstance(job, Probe):
+            return self._probe(key, job)
+        ids = job.branch.prefix(job.tokens)
+        return Request(key, ids, Sampling(1, 0.0, top_logprobs=self._top_logprobs), scored=job.tokens)
 
     def _draw(self, key: int, draw: Draw) -> Request:
         settings = self._settings
@@ -197,15 +259,17 @@ class Collector:
         yield job.work.result({})
 
     def _recorded(self, work: OpenUnit, branch: DrawnBranch) -> RecordedBranch:
+        given = work.unit.given[branch.number - work.unit.first] if work.unit.given else None
+        in_reasoning = given.in_reasoning if given else branch.in_reasoning
         probes = [work.answers[digest] for _, digest, _ in branch.prefixes]
-        found = self._reader.branch(THINK * branch.in_reasoning + branch.text)
+        found = self._reader.branch(THINK * in_reasoning + branch.text)
         final, marker = found.answer, found.marker
         if branch.is_cut_off:
             forced = probes.pop()
             if final is None and forced.answer is not None:
                 final, marker = forced.answer, FORCED
         signals = branch.signals | {"answer_logprob": [probe.logprob for probe in probes]}
-        return RecordedBranch(
+        recorded = RecordedBranch(
             tokens=max(1, branch.length),  # Not every backend tells of the token that ended the branch.
             probe_answers=[probe.answer for probe in probes],
             final_answer=final,
@@ -215,8 +279,9 @@ class Collector:
             probe_text=[probe.text for probe in probes],
             probe_tokens=[probe.tokens for probe in probes],
             text=branch.text if self._settings.keep_text else None,
-            in_reasoning=branch.in_reasoning,
+            in_reasoning=in_reasoning,
         )
+        return as_given(recorded, given) if given else recorded
 
 
 def _next(jobs: deque[Job]) -> Job | None:

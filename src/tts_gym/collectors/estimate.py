@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
@@ -20,9 +23,10 @@ class CollectionEstimate:
         questions: number of questions.
         branches: number of branches.
         probes: number of probes.
-        generated: tokens of the branches.
+        generated: tokens of the branches; 0 where they are given.
         probe: tokens of the forced answers.
-        prompt: prompt tokens of the branches.
+        prompt: prompt tokens of the branches; with the branches themselves where they are given, as far as they are
+            probed.
         prefix: prompt tokens of the probes, nearly all of which a prefix cache holds.
         seconds: time at the rate given; None without one.
         dollars: cost at the prices given; None without them.
@@ -42,7 +46,7 @@ class CollectionEstimate:
 def estimate(
     questions: Sequence[Question],
     settings: CollectionSettings,
-    branch_tokens: int,
+    lengths: Sequence[NDArray[np.int64]],
     tokens_per_second: float | None = None,
     prices: dict[str, float] | None = None,
 ) -> CollectionEstimate:
@@ -50,23 +54,21 @@ def estimate(
 
     Args:
         questions: the questions.
-        settings: what is drawn.
-        branch_tokens: tokens that a branch is expected to have.
+        settings: what is drawn, or probed.
+        lengths: tokens of the branches of each question, as expected or as they are given.
         tokens_per_second: tokens that the backend generates a second, over all sequences.
         prices: dollars a million tokens by ``llm.prices.PRICES``.
     """
-    examples = sum(len(text) for example in settings.prompting.examples for text in example)
-    characters = [
-        len(question.question) + examples + sum(len(text) for example in question.examples for text in example)
-        for question in questions
-    ]
-    branches = len(questions) * settings.branches
-    probes_of_branch = (branch_tokens - 1) // settings.interval
-    prompt = settings.branches * sum(-(-count // CHARACTERS) for count in characters)
-    generated = branches * branch_tokens
-    probes = branches * probes_of_branch
-    read = branches * settings.interval * probes_of_branch * (probes_of_branch + 1) // 2
-    prefix = read + prompt * probes_of_branch
+    probes = generated = prompt = prefix = 0
+    for asked, own in zip(_prompts(questions, settings), lengths, strict=True):
+        counts = np.maximum(own - 1, 0) // settings.interval
+        probes += int(counts.sum())
+        prefix += int((asked * counts + settings.interval * counts * (counts + 1) // 2).sum())
+        if settings.given is None:
+            generated += int(own.sum())
+            prompt += asked * len(own)
+        else:
+            prompt += int((asked + settings.interval * counts)[counts > 0].sum())
     probe = probes * settings.probing.max_tokens
     output = generated + probe
     dollars = None
@@ -74,4 +76,13 @@ def estimate(
         spent = {"input": prompt, "cached_input": prefix, "output": output}
         dollars = sum(prices[name] * tokens for name, tokens in spent.items()) / 1e6
     seconds = output / tokens_per_second if tokens_per_second else None
+    branches = sum(map(len, lengths))
     return CollectionEstimate(len(questions), branches, probes, generated, probe, prompt, prefix, seconds, dollars)
+
+
+def _prompts(questions: Sequence[Question], settings: CollectionSettings) -> Iterator[int]:
+    """About as many tokens as the prompt of each question has."""
+    shared = sum(len(text) for example in settings.prompting.examples for text in example)
+    for question in questions:
+        own = sum(len(text) for example in question.examples for text in example)
+        yield -(-(len(question.question) + shared + own) // CHARACTERS)

@@ -13,6 +13,9 @@ from tts_gym.answers.reasoning import Marks
 from tts_gym.collectors.errors import CollectionError
 from tts_gym.llm.backend import Sampling
 
+DRAWING = ("branches", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed")
+"""The settings that say how branches are drawn."""
+
 
 @dataclass(frozen=True)
 class Prompting:
@@ -74,6 +77,23 @@ class Probing:
 
 
 @dataclass(frozen=True)
+class GivenTexts:
+    """The branches of a store, which are probed in place of drawn ones.
+
+    Attributes:
+        store: name of the store.
+        sha256: of what it holds.
+        confidences: score the tokens of the branches too.
+        read_anew: find final answers in the texts, where they are recorded too.
+    """
+
+    store: str
+    sha256: str
+    confidences: bool = False
+    read_anew: bool = False
+
+
+@dataclass(frozen=True)
 class CollectionSettings:
     """What is drawn for every question; the defaults are those of arXiv 2605.08083.
 
@@ -94,6 +114,7 @@ class CollectionSettings:
         keep_text: keep the text of every branch.
         prompting: how a question is put.
         probing: how an answer is forced.
+        given: the branches that are probed, where none are drawn; then what says how to draw is what was recorded.
 
     Raises:
         CollectionError: an attribute is out of range.
@@ -115,6 +136,7 @@ class CollectionSettings:
     keep_text: bool = False
     prompting: Prompting = field(default_factory=Prompting)
     probing: Probing = field(default_factory=Probing)
+    given: GivenTexts | None = None
 
     def __post_init__(self) -> None:
         """Check the attributes."""

@@ -10,11 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tts_gym.collectors.given_store import GivenStore
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, completed, digest
 from tts_gym.collectors.shards import Shards
 from tts_gym.collectors.tasks import TaskScorer
-from tts_gym.collectors.units import WorkUnit, all_units
+from tts_gym.collectors.units import WorkUnit
 from tts_gym.datasets.parquet import METADATA_FILE, write_store
 from tts_gym.datasets.records import Grouping
 from tts_gym.datasets.schema import RecordedQuestion
@@ -23,6 +24,7 @@ from tts_gym.files import move
 
 def make_store(
     shards: Shards,
+    units: Sequence[WorkUnit],
     questions: Sequence[Question],
     settings: CollectionSettings,
     benchmark: str,
@@ -30,6 +32,7 @@ def make_store(
     grouping: Grouping,
     tasks: TaskScorer,
     name: str | None = None,
+    given: GivenStore | None = None,
 ) -> None:
     """Put the store of a finished collection into its directory.
 
@@ -38,6 +41,7 @@ def make_store(
 
     Args:
         shards: the collection, all of it finished.
+        units: its units.
         questions: its questions.
         settings: what was drawn.
         benchmark: name of the questions.
@@ -45,6 +49,7 @@ def make_store(
         grouping: which answers of a question are the same.
         tasks: decides what is right where a question has a scorer.
         name: name of the store; those of the model and of the questions by default.
+        given: the store whose branches were probed, where none were drawn.
 
     Raises:
         StoreError: the records do not make a store.
@@ -52,12 +57,24 @@ def make_store(
     """
     shards.draft.mkdir()
     draft = shards.draft / "store"
-    metadata = _provenance(shards, questions, settings) | {
+    if given is None:
+        provenance, records = _drawn(settings), _records(shards, units)
+    else:
+        lengths = [branch.tokens for unit in units for branch in shards.branches(unit)]
+        provenance, records = given.provenance(questions, settings, lengths), map(given.graded, _records(shards, units))
+    metadata = provenance | {
+        "interval": settings.interval,
+        "collection": {
+            "settings": settings.as_dict(),
+            "sessions": shards.sessions(),
+            "questions_sha256": _digest(questions),
+        },
+        "markers": shards.markers(units),
         "name": name or f"{Path(settings.model).name}/{benchmark}",
         "benchmark": benchmark,
         "license": license_name,
     }
-    write_store(draft, map(tasks.decide, _records(shards, questions, settings)), metadata, grouping)
+    write_store(draft, map(tasks.decide, records), metadata, grouping)
     files = sorted(draft.iterdir(), key=lambda file: file.name == METADATA_FILE)
     (shards.directory / METADATA_FILE).unlink(missing_ok=True)
     for file in files:
@@ -94,16 +111,14 @@ def holds_store(directory: Path, questions: Sequence[Question], settings: Collec
         return False
 
 
-def _provenance(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> dict[str, Any]:
+def _drawn(settings: CollectionSettings) -> dict[str, Any]:
+    """What the metadata say of the drawing of the branches."""
     plain = settings.as_dict()
     return {
         "model": settings.model,
-        "interval": settings.interval,
         "synthetic": False,
         "sampling": {name: plain[name] for name in ("temperature", "top_p", "top_k", "max_tokens", "stop")},
         "seeds": [] if settings.seed is None else [settings.seed],
-        "collection": {"settings": plain, "sessions": shards.sessions(), "questions_sha256": _digest(questions)},
-        "markers": shards.markers(all_units(questions, settings.branches, settings.block)),
     }
 
 
@@ -111,6 +126,6 @@ def _digest(questions: Sequence[Question]) -> str:
     return digest([asdict(question) for question in questions])
 
 
-def _records(shards: Shards, questions: Sequence[Question], settings: CollectionSettings) -> Iterator[RecordedQuestion]:
-    for _, units in groupby(all_units(questions, settings.branches, settings.block), lambda unit: unit.question):
-        yield recorded(shards, list(units))
+def _records(shards: Shards, units: Sequence[WorkUnit]) -> Iterator[RecordedQuestion]:
+    for _, own in groupby(units, lambda unit: unit.question):
+        yield recorded(shards, list(own))

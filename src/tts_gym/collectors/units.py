@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import digest
@@ -11,6 +11,30 @@ from tts_gym.datasets.schema import RecordedBranch
 
 KEY_DIGITS = 16
 """Hexadecimal digits of the key of a question."""
+
+
+@dataclass(frozen=True)
+class GivenBranch:
+    """A branch that was drawn elsewhere, of which the text is kept.
+
+    Attributes:
+        text: what it says.
+        tokens: its length as it was recorded, in tokens.
+        finish_reason: why it ended, as it was recorded.
+        in_reasoning: whether its prompt opened the reasoning that ``text`` begins with.
+        final_answer: its answer as it was recorded; None where there is none, or it is to be read anew.
+    """
+
+    text: str
+    tokens: int
+    finish_reason: str | None
+    in_reasoning: bool
+    final_answer: str | None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it ran into a limit."""
+        return self.finish_reason == "length"
 
 
 @dataclass(frozen=True)
@@ -23,6 +47,7 @@ class WorkUnit:
         first: number of the first branch.
         count: number of branches.
         kept: numbers of those that are there already, and are not drawn again.
+        given: the branches, where they are there and only probed; they tell no units apart.
     """
 
     key: str
@@ -30,6 +55,7 @@ class WorkUnit:
     first: int
     count: int
     kept: frozenset[int] = frozenset()
+    given: tuple[GivenBranch, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -183,6 +183,42 @@ class Draw:
 
 
 @dataclass(eq=False)
+class Score:
+    """The request for the log-probabilities of the tokens of a branch that is given.
+
+    Attributes:
+        work: the unit of the branch.
+        branch: the branch.
+        interval: tokens between two probes (Δ).
+        tries: how often it was made, this time included.
+    """
+
+    work: OpenUnit
+    branch: DrawnBranch
+    interval: int
+    tries: int = 1
+
+    def __str__(self) -> str:
+        """What it is, for messages."""
+        return f"the scores of branch {self.branch.number}"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are scored, those of whole intervals before a probe."""
+        return self.interval * (len(self.branch.prefixes) - self.branch.is_cut_off)
+
+    def take(self, scored: Completion) -> None:
+        """Take the tokens as they are scored."""
+        signals = GrowingSignals(self.interval)
+        signals.take(scored, 0, self.tokens)
+        self.branch.signals = signals.values
+
+    def again(self) -> Score:
+        """The request anew."""
+        return Score(self.work, self.branch, self.interval, self.tries + 1)
+
+
+@dataclass(eq=False)
 class Probe:
     """The request for an answer on the way.
 

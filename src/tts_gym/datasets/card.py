@@ -37,7 +37,7 @@ def dataset_card(facts: StoreSummary, metadata: Mapping[str, Any]) -> str:
         f"# {facts.name}",
         "",
         f"A replay store of test-time scaling, {kind}: {facts.branches:,} reasoning branches of `{facts.model}` on "
-        f"{facts.questions:,} questions of `{facts.benchmark}`, {probed} {facts.interval:,} tokens.",
+        f"{facts.questions:,} questions of `{facts.benchmark}`, {probed} {facts.interval:,} tokens{_by(facts)}.",
         "",
         "| | |",
         "|---|---|",
@@ -81,6 +81,8 @@ def _provenance(metadata: Mapping[str, Any]) -> Iterator[str]:
     imported = metadata.get("import", {})
     if imported:
         yield f"- imported: `{json.dumps(imported, ensure_ascii=False)}`"
+    if "given" in metadata:
+        yield from _probed_anew(metadata, metadata["given"])
     collection = metadata.get("collection", {})
     settings = collection.get("settings", {})
     for name in ("backend", "answers", "prompting", "probing"):
@@ -99,6 +101,24 @@ def _origin(part: Mapping[str, Any]) -> str:
         f"{part['name']}: {part['branches']:,} branches on {part['questions']:,} questions, `branches.parquet` with "
         f"SHA-256 `{part['sha256']['branches.parquet']}`"
     )
+
+
+def _by(facts: StoreSummary) -> str:
+    """Who was probed, where that is not who drew the branches."""
+    return "" if facts.probing_model == facts.model else f" by asking `{facts.probing_model}`"
+
+
+def _probed_anew(metadata: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"- branches: those of `{given['name']}`, recorded there with probes every {given['interval']:,} tokens; "
+        f"`{metadata['probing_model']}` was probed with their texts, token counts are by its tokenizer"
+    )
+    if others := given["branches_of_other_length"]:
+        yield f"- {others:,} branches had other token counts, of {given['tokens']:,} in all"
+    if "import" in given:
+        yield f"- imported: `{json.dumps(given['import'], ensure_ascii=False)}`"
+    for session in given.get("collection", {}).get("sessions", []):
+        yield f"- recorded from {session['started']} with {_versions(session['tools'])}"
 
 
 def _versions(tools: Mapping[str, str]) -> str:

@@ -18,6 +18,10 @@ key                type     meaning
 
 The last three describe the files, so a store that only lives in memory need not have them. ``probes`` is false where
 nobody asked for answers on the way: the store has whole branches, whose probes are all invalid. Others lack the key.
+
+A store whose branches were there before they were probed has ``probing_model``, who answered the probes, and ``given``,
+what was recorded of the branches: name, interval and collection of their store, its SHA-256s, its ``tokens``, and
+``branches_of_other_length`` by the tokenizer of the probing model.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ class StoreSummary:
     Attributes:
         name: short name, marked where the data are synthetic.
         model: the language model that generated the branches.
+        probing_model: the one that was probed, the same unless the branches were there before.
         benchmark: the set the questions come from.
         interval: tokens between two probes (Δ).
         questions: number of questions.
@@ -36,6 +37,7 @@ class StoreSummary:
 
     name: str
     model: str
+    probing_model: str
     benchmark: str
     interval: int
     questions: int
@@ -101,6 +103,7 @@ def summary(
     return StoreSummary(
         name=label(name, metadata),
         model=metadata["model"],
+        probing_model=metadata.get("probing_model", metadata["model"]),
         benchmark=metadata["benchmark"],
         interval=metadata["interval"],
         questions=len(branches),

@@ -55,7 +55,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt to continue.
+    """A prompt to continue, or to score.
 
     Attributes:
         key: number that comes back with the result; no two pending requests of a backend share one.
@@ -66,9 +66,12 @@ class Request:
         piece: tokens that should at least come together then, where the backend can: the more, the less it costs.
         messages: turns with ``role`` and ``content`` in place of a prompt, for a backend that has conversations only.
         template_arguments: arguments of the model's chat template beside the messages, by name.
+        scored: how many tokens at the end of the prompt are scored; then nothing is continued, and the completion is
+            those tokens with their log-probabilities, as if they had been generated, without text.
 
     Raises:
-        ValueError: there is no prompt, no continuation is wanted, or several are to be streamed.
+        ValueError: there is no prompt, no continuation is wanted, several are to be streamed, or what is to be scored
+            is no end of a prompt.
     """
 
     key: int
@@ -79,6 +82,7 @@ class Request:
     messages: tuple[Mapping[str, Any], ...] = ()
     template_arguments: Mapping[str, Any] = field(default_factory=dict)
     piece: int = 1
+    scored: int = 0
 
     def __post_init__(self) -> None:
         """Check the attributes."""
@@ -90,6 +94,11 @@ class Request:
             raise ValueError(f"Request {self.key} asks for {self.n} continuations: ask for at least 1.")
         if self.stream and self.n > 1:
             raise ValueError(f"Request {self.key} streams {self.n} continuations: make a request of each.")
+        if self.scored and (self.stream or self.n > 1 or not 0 < self.scored < len(self.prompt)):
+            raise ValueError(
+                f"Request {self.key} scores {self.scored} tokens of a prompt of {len(self.prompt)}: score fewer than "
+                "all of them, once."
+            )
 
 
 @dataclass(frozen=True)
@@ -178,6 +187,8 @@ class Signals:
         seeds: draws that a seed of the request repeats.
         probes: it goes on with any token ids, and so with what it said itself up to any token, as forced answers need.
             Otherwise it has conversations only, and takes ``messages``.
+        scores: log-probabilities of tokens that it is given, see ``Request.scored``; as many at a position as of those
+            that it generates.
     """
 
     token_ids: bool
@@ -187,6 +198,7 @@ class Signals:
     cached_tokens: bool
     seeds: bool
     probes: bool = True
+    scores: bool = False
 
 
 class Backend(Protocol):

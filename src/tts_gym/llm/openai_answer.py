@@ -155,6 +155,26 @@ def completion(part: Part, request: Request, tokenizer: Tokenizer, logprobs: boo
     return Completion(np.array(ids, np.int32), text, reason, values, top, told=part.told)
 
 
+def scored(answer: Answer, request: Request) -> Completion:
+    """The tokens that a request gave to score, checked.
+
+    Args:
+        answer: what the server said, asked to echo the prompt and to add a token.
+        request: what it was asked.
+
+    Raises:
+        UselessError: it tells no log-probabilities of the prompt.
+    """
+    part = answer.parts.get(0, Part())
+    length, given, wanted = len(request.prompt), len(part.logprobs or ()), request.sampling.top_logprobs
+    # Its own token may be one that ends the text, and is not always shown.
+    if given - length not in (0, 1) or (wanted and len(part.top_logprobs) != given):
+        raise UselessError(f"{given} log-probabilities came of a prompt of {length} tokens")
+    start = length - request.scored
+    columns = logprob_columns(part, start, length, wanted)
+    return Completion(np.array(request.prompt[start:], np.int32), "", "length", *columns)
+
+
 def logprob_columns(
     part: Part, start: int, end: int, number: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import openai
 
 from tts_gym.errors import BackendError
-from tts_gym.llm.backend import Delta, Request, Result, Signals
-from tts_gym.llm.openai_answer import Answer, Part, UselessError, completion
+from tts_gym.llm.backend import Delta, Request, Result, Sampling, Signals
+from tts_gym.llm.openai_answer import Answer, Part, UselessError, completion, scored
 from tts_gym.llm.openai_backend import FIRST, STREAMED, WHOLE_TIMEOUT, OpenAIBackend, together
 from tts_gym.llm.openai_stream import Stream
 from tts_gym.llm.pending import Pending
@@ -51,7 +52,7 @@ class OpenAIServer(OpenAIBackend):
     Attributes:
         model: name of the model on the server.
         tokenizer: its tokenizer.
-        signals: what it can give beside text, found out by a request for one token.
+        signals: what it can give beside text, found out by requests for one token.
         context: most tokens of a prompt with its continuation, where the server tells.
     """
 
@@ -91,6 +92,8 @@ class OpenAIServer(OpenAIBackend):
             self.signals, self._told, streams = self._wait(self._try(seeds))
             if timeout is None and not streams:
                 self._pulse.timeout = WHOLE_TIMEOUT
+            if self.signals.logprobs:
+                self.signals = replace(self.signals, scores=self._wait(self._scores()))
             self.context: int | None = self._wait(self._context())
         except BackendError:
             self._disconnect()
@@ -143,6 +146,17 @@ class OpenAIServer(OpenAIBackend):
         )
         return signals, told, answer.documents > 1
 
+    async def _scores(self) -> bool:
+        """Whether the server tells log-probabilities of a prompt."""
+        prompt = self.tokenizer.encode_prompt("The answer is")
+        request = Request(0, prompt, Sampling(1, 0.0), scored=len(prompt) - 1)
+        answer = Answer()
+        try:
+            refusal = await self._first(self._create, self._scoring(request), answer.add)
+            return refusal is None and bool(len(scored(answer, request).tokens))
+        except (BackendError, UselessError):
+            return False
+
     async def _context(self) -> int | None:
         try:
             listed = await self._client.with_options(max_retries=1, timeout=FIRST).models.list()
@@ -154,6 +168,9 @@ class OpenAIServer(OpenAIBackend):
         """See ``OpenAIBackend._result``."""
         if request.stream:
             return await self._streamed(request, give)
+        if request.scored:
+            answer = await self._connection.answer(self._create, self._scoring(request))
+            return Result(request.key, (scored(answer, request),), len(request.prompt), answer.cached_tokens)
         parts, cached = await self._continuations(request)
         completions = tuple(completion(part, request, self.tokenizer, self.signals.logprobs) for part in parts)
         return Result(request.key, completions, len(request.prompt), cached)
@@ -197,6 +214,10 @@ class OpenAIServer(OpenAIBackend):
             raise UselessError(f"{len(parts)} continuations instead of {request.n}")
         self._one_by_one |= request.n > 1 and len(missing) > 0
         return parts, cached
+
+    def _scoring(self, request: Request) -> dict[str, Any]:
+        """What is sent for log-probabilities of a prompt, which come with those of a token of the server's own."""
+        return self._arguments(request, 1) | {"echo": True, "max_tokens": 1}
 
     def _arguments(self, request: Request, n: int, index: int = 0) -> dict[str, Any]:
         """What is sent for ``n`` continuations, of which ``index`` is the first."""

@@ -100,6 +100,11 @@ class Pending:
             raise BackendError(
                 f"Request {request.key} has token ids, but {self._model} has conversations only: give messages."
             )
+        if request.scored and not self._signals.scores:
+            raise BackendError(
+                f"Request {request.key} gives tokens to score, but {self._model} has log-probabilities of what it "
+                "generates only."
+            )
         if sampling.seed is not None and not self._signals.seeds:
             raise BackendError(
                 f"Request {request.key} has a seed, but {self._model} runs where seeds of requests are not supported: "

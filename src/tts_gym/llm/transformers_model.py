@@ -17,6 +17,7 @@ from tts_gym.llm.backend import Backend, Delta, Request, Result, Sampling, Signa
 from tts_gym.llm.pending import Pending
 from tts_gym.llm.tokenizer import Tokenizer, in_a_line
 from tts_gym.llm.transformers_batch import Batch, Row
+from tts_gym.llm.transformers_scores import score
 
 STEP = 16
 """Tokens that a batch advances by before another one has its turn, and before streamed ones are handed out."""
@@ -76,10 +77,12 @@ class TransformersModel(Backend):
             self_certainty=True,
             cached_tokens=False,
             seeds=True,
+            scores=True,
         )
         self._pending = Pending(model, self.signals, self.context)
         self._batch_size = batch_size
         self._waiting: list[Row] = []
+        self._to_score: deque[Request] = deque()
         self._batches: deque[Batch] = deque()
         self._ended: dict[int, list[Row]] = {}
         self._woken = threading.Event()
@@ -92,6 +95,9 @@ class TransformersModel(Backend):
             if min(request.prompt) < 0 or max(request.prompt) >= self._vocabulary:
                 self._pending.fail_later(request.key, f"its prompt has ids beyond the {self._vocabulary} of the model")
                 continue
+            if request.scored:
+                self._to_score.append(request)
+                continue
             self._ended[request.key] = []
             for index in range(request.n):
                 seed = request.sampling.seed
@@ -102,6 +108,9 @@ class TransformersModel(Backend):
         """See ``Backend.arrived``."""
         arrived: list[Delta | Result] = [*self._pending.take_failed()]
         while self._pending.requests and not arrived and not self._woken.is_set():
+            if self._to_score:
+                arrived.append(self._scored(self._to_score.popleft()))
+                continue
             self._fill()
             arrived += self._advance(self._batches.popleft())
         self._woken.clear()
@@ -109,7 +118,9 @@ class TransformersModel(Backend):
 
     def cancel(self, keys: Iterable[int]) -> None:
         """See ``Backend.cancel``."""
-        self._drop(self._pending.drop(keys))
+        gone = self._pending.drop(keys)
+        self._to_score = deque(request for request in self._to_score if request.key not in gone)
+        self._drop([key for key in gone if key in self._ended])
 
     def wake(self) -> None:
         """See ``Backend.wake``."""
@@ -119,9 +130,18 @@ class TransformersModel(Backend):
         """See ``Backend.close``."""
         self._pending.requests.clear()
         self._waiting.clear()
+        self._to_score.clear()
         self._batches.clear()
         self._ended.clear()
         self._network = None
+
+    def _scored(self, request: Request) -> Result:
+        try:
+            completion = score(self._network, request)
+        except torch.OutOfMemoryError as error:
+            return self._pending.fail(request.key, f"it does not fit into memory: {in_a_line(error)}")
+        del self._pending.requests[request.key]
+        return Result(request.key, (completion,), len(request.prompt))
 
     def _fill(self) -> None:
         """Begin a batch of the rows that have waited longest, as far as they are sampled alike, if there is room."""

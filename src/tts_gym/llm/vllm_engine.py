@@ -113,6 +113,7 @@ class VLLMEngine(Backend):
             self_certainty=False,
             cached_tokens=bool(self._arguments["enable_prefix_caching"]),
             seeds=not current_platform.is_cpu(),
+            scores=True,
         )
         self._pending = Pending(model, self.signals, self.context)
         self._jobs: dict[int, _Job] = {}
@@ -221,7 +222,10 @@ class VLLMEngine(Backend):
         if any(part.finish_reason not in ("stop", "length") for part in output.outputs):
             return self._pending.fail(key, f"vLLM ended it with {output.outputs[0].finish_reason!r}")
         del self._pending.requests[key]
-        completions = tuple(self._completion(job, part) for part in output.outputs)
+        if job.request.scored:
+            completions: tuple[Completion, ...] = (_scored(job.request, output.prompt_logprobs),)
+        else:
+            completions = tuple(self._completion(job, part) for part in output.outputs)
         cached = output.num_cached_tokens if self.signals.cached_tokens else None
         return Result(key, completions, len(job.request.prompt), cached)
 
@@ -249,11 +253,19 @@ class VLLMEngine(Backend):
         return Completion(np.array(ids, np.int32), text, reason, values, top, told=given)
 
 
-def _logprobs(flat: Any, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Log-probabilities of tokens, and of the ``number`` most likely tokens at each of them."""
-    starts = np.array(flat.start_indices, np.intp)
+def _scored(request: Request, flat: Any) -> Completion:
+    """The tokens that a request gave to score."""
+    tokens = np.array(request.prompt[-request.scored :], np.int32)
+    return Completion(tokens, "", "length", *_logprobs(flat, request.sampling.top_logprobs, request.scored))
+
+
+def _logprobs(
+    flat: Any, number: int, last: int | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Log-probabilities of tokens, of the ``last`` ones or all, and of the ``number`` most likely tokens at each."""
+    starts = np.array(flat.start_indices if last is None else flat.start_indices[-last:], np.intp)
     values = np.array(flat.logprobs, np.float32)
-    # The token generated comes first at each position, then the most likely ones.
+    # The token itself comes first at each position, then the most likely ones.
     return values[starts], values[starts[:, None] + 1 + np.arange(number)] if number else None
 
 
@@ -274,13 +286,14 @@ def _parameters(request: Request) -> SamplingParams:
     pieces = {"stream_interval": request.piece} if TAKES_PIECES and request.piece > 1 else {}
     return SamplingParams(
         n=request.n,
-        max_tokens=sampling.max_tokens,
+        max_tokens=1 if request.scored else sampling.max_tokens,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=sampling.top_k,
         stop=list(sampling.stop),
         seed=sampling.seed,
         logprobs=sampling.top_logprobs,
+        prompt_logprobs=sampling.top_logprobs if request.scored else None,
         flat_logprobs=True,
         # Only stop texts need text token by token; decoding at the end is faster.
         detokenize=bool(sampling.stop),
