@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -23,6 +25,8 @@ from tts_gym.episode.loop import ANSWER, COLUMNS, Logs, compiled_drive, interpre
 from tts_gym.episode.recount import longest_log
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DoesNotCompileError
+
+_log = logging.getLogger(__name__)
 
 ROOM = 2**18
 """Words of logs that are kept at a time, unless one episode may need more."""
@@ -239,8 +243,13 @@ def _compile(drive: Any, inputs: tuple[Any, ...], program: Program) -> None:
     Raises:
         DoesNotCompileError: the program does not compile; in which line, and what the compiler says of it.
     """
+    signature = tuple(map(numba.typeof, inputs))
+    if signature in drive.overloads:
+        return
+    _log.info("Compiling %s", program.name)
+    start = time.perf_counter()
     try:
-        drive.compile(tuple(map(numba.typeof, inputs)))
+        drive.compile(signature)
     except Exception as error:
         code = program.function.__code__
         file = Path(code.co_filename).name
@@ -248,6 +257,8 @@ def _compile(drive: Any, inputs: tuple[Any, ...], program: Program) -> None:
         said = next(filter(None, map(_SAYS_WHY.match, str(error).splitlines())), None)
         reason = _ADDRESS.sub("", said[1]) if said else type(error).__name__
         raise DoesNotCompileError(f"{file}:{line[1] if line else code.co_firstlineno}: {reason}") from error
+    how = "Loaded the compiled" if drive.stats.cache_hits[signature] else "Compiled"
+    _log.info("%s %s in %.1f s", how, program.name, time.perf_counter() - start)
 
 
 def _warn(program: Program, error: DoesNotCompileError) -> None:

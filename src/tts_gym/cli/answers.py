@@ -14,13 +14,9 @@ from rich.table import Table
 from tts_gym.answers.check import CheckedCase, check, read_cases, summary
 from tts_gym.cli.help import App
 from tts_gym.cli.output import figures, print_table, write
+from tts_gym.cli.progress import tracked
 
 app = App("Try how answers are found in texts and told apart.")
-
-
-@app.callback()
-def commands() -> None:
-    """Try how answers are found in texts and told apart."""
 
 
 @app.command("check")
@@ -37,7 +33,7 @@ def check_answers(
     ] = None,
 ) -> None:
     """Say how often the answer is found in a text and taken for the gold answer as it should be."""
-    outcomes = check(read_cases(file))
+    outcomes = check(tracked(read_cases(file), "cases", "Checking"))
     if json_file != "-":
         _print(outcomes)
     if json_file is not None:

@@ -10,6 +10,7 @@ from tts_gym.cli import answers, discover, stores
 from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.help import App
+from tts_gym.cli.messages import messages
 from tts_gym.cli.serve import serve
 from tts_gym.cli.solve import solve
 from tts_gym.cli.train import train
@@ -34,7 +35,8 @@ def run() -> None:
     """Run the command line; what the user can mend is told in one line, with exit status 2."""
     warnings.showwarning = _show_warning
     try:
-        app()
+        with messages():
+            app()
     except (TTSGymError, OSError) as error:
         print("Error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.exit(2)

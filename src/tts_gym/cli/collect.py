@@ -15,7 +15,8 @@ from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.cli.options import Resume, read_option
-from tts_gym.cli.output import print_table, progress_shown
+from tts_gym.cli.output import print_table
+from tts_gym.cli.progress import progress_shown
 from tts_gym.cli.sources import read_source
 from tts_gym.collectors.collect import CollectionProgress, local_runner
 from tts_gym.collectors.collect import collect as run_collection
@@ -231,10 +232,8 @@ def _read(progress: CollectionProgress) -> tuple[int, int, str]:
 
 
 def _line(progress: CollectionProgress) -> str:
-    left = progress.seconds_left
-    rest = "" if left is None else f", {left / 60:,.0f} min left"
     failed = f", {progress.failed} failed" if progress.failed else ""
     damaged = f", {progress.damaged} damaged shards are drawn again" if progress.damaged else ""
     share = progress.cache_hit_rate
     cached = "" if share is None else f", {100 * share:.0f} % of prefixes cached"
-    return f"{progress.tokens_per_second:,.0f} tokens/s{cached}{rest}{failed}{damaged}"
+    return f"{progress.tokens_per_second:,.0f} tokens/s{cached}{failed}{damaged}"

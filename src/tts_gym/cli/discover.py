@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tts_gym.cli.help import App
+from tts_gym.cli.messages import note
 from tts_gym.cli.options import AllowWeak, Resume, Rules
 from tts_gym.cli.output import check_writable
+from tts_gym.cli.progress import counted, working
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import PROPOSERS
 
@@ -115,11 +116,11 @@ def run(
     from tts_gym.discovery.settings import DiscoverySettings
 
     if resume and LAYOUT.is_begun(directory):
-        discovery = go_on(directory, told, jobs, _tell)
+        discovery = go_on(directory, told, jobs, note)
     elif "search" not in told:
         raise TTSGymError("A discovery needs a store to search on: name one with --search.")
     else:
-        discovery = begin(directory, DiscoverySettings(**told), jobs, _tell, fresh=not resume)
+        discovery = begin(directory, DiscoverySettings(**told), jobs, note, fresh=not resume)
     _go(discovery, directory, None)
 
 
@@ -128,7 +129,7 @@ def step(directory: Directory, jobs: Jobs = 1) -> None:
     """Go on by one round: score the candidates that are there, and write the next workspace."""
     from tts_gym.discovery.loop import go_on
 
-    _go(go_on(directory, {}, jobs, _tell), directory, 1)
+    _go(go_on(directory, {}, jobs, note), directory, 1)
 
 
 @app.command()
@@ -153,7 +154,9 @@ def report(
     """Choose the winner and compare it, on the search stores and on those held out."""
     from tts_gym.discovery.report import write_report
 
-    print(write_report(archive, tuple(held_out or ()), allow_unaudited), end="")
+    with working("Reading the archive"):
+        page = write_report(archive, tuple(held_out or ()), allow_unaudited)
+    print(page, end="")
 
 
 @app.command()
@@ -165,15 +168,17 @@ def pack(
     from tts_gym.discovery.packed import pack as write_packed
 
     check_writable(out)
-    write_packed(directory, out)
+    with working(f"Packing {directory}"):
+        write_packed(directory, out)
 
 
 def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:
     cost = discovery.estimate()
     if cost.tokens:
         dollars = "" if cost.dollars is None else f", ${cost.dollars:,.2f}"
-        _tell(f"At most {cost.input:,} tokens read and {cost.output:,} written{dollars} in the rounds that are left.")
-    outcome = discovery.run(rounds)
+        note(f"At most {cost.input:,} tokens read and {cost.output:,} written{dollars} in the rounds that are left.")
+    with counted("candidates", "Discovering") as watch:
+        outcome = discovery.run(rounds, watch)
     if outcome.reason == "waiting":
         for workspace in outcome.workspaces:
             print(f"Read {workspace / 'prompt.md'} and write {workspace / 'candidate.py'}; then: ", end="")
@@ -182,7 +187,3 @@ def _go(discovery: Discovery, directory: Path, rounds: int | None) -> None:
         print(f"Stopped at the limit after {outcome.rounds} rounds: raise it and run this again.")
     else:
         print(f"{outcome.rounds} rounds are done: tts-gym discover report {os.path.relpath(directory)}")
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from tts_gym.agents.controller import Controller
 from tts_gym.agents.specs import ZOO, FileController, parse_spec, zoo_on
+from tts_gym.cli.messages import note
 from tts_gym.cli.options import Address, AllowWeak, Rules
 from tts_gym.cli.output import check_writable, print_table, write
+from tts_gym.cli.progress import progress_shown
 from tts_gym.datasets import ReplayStore, load_store
-from tts_gym.evaluation.evaluate import evaluate_many
+from tts_gym.evaluation.evaluate import EvaluationProgress, evaluate_many
 from tts_gym.evaluation.report import plot_results, record, results_tables
 from tts_gym.evaluation.workers import Workers
 from tts_gym.sandbox.jailed_controller import LIMITS
@@ -73,26 +72,22 @@ def evaluate(
         check_writable(Path(file))
     limits = Limits(seconds=timeout or LIMITS.seconds, allow_weak=allow_weak_isolation)
     parsed = [(spec, parse_spec(spec, trust, limits)) for spec in controllers]
-    loaded = [(name, load_store(name)) for name in stores]
-    runs = [
-        (name, spec, controller, store)
-        for name, store in loaded
-        for spec, known in parsed
-        for controller in (_zoo(store) if spec == ZOO else known)
-    ]
-    pairs = [(controller, store) for _, _, controller, store in runs]
-
     if address is not None and executor != Executor.ray:
         raise typer.BadParameter("it is that of a Ray cluster and needs --executor ray", param_hint="--address")
     if cache is None and not resume:
         raise typer.BadParameter("it is that of --cache", param_hint="--fresh")
-    isolate = any(isinstance(controller, FileController) for controller, _ in pairs)
-    workers = Workers(jobs, timeout, isolate, executor.value, address)
-    running = evaluate_many(pairs, seeds, rules.value, workers, cache, fresh=not resume)
-    screen = Console(stderr=True)
-    evaluations = list(
-        track(running, "Evaluating", len(pairs), console=screen, transient=True, disable=not screen.is_terminal)
-    )
+    with progress_shown("episodes", _read) as watch:
+        loaded = [(name, load_store(name)) for name in stores]
+        runs = [
+            (name, spec, controller, store)
+            for name, store in loaded
+            for spec, known in parsed
+            for controller in (_zoo(store) if spec == ZOO else known)
+        ]
+        pairs = [(controller, store) for _, _, controller, store in runs]
+        isolate = any(isinstance(controller, FileController) for controller, _ in pairs)
+        workers = Workers(jobs, timeout, isolate, executor.value, address)
+        evaluations = list(evaluate_many(pairs, seeds, rules.value, workers, cache, not resume, watch))
 
     records = [record(name, spec, evaluation) for (name, spec, *_), evaluation in zip(runs, evaluations, strict=True)]
     if json_file:
@@ -112,8 +107,9 @@ def _zoo(store: ReplayStore) -> list[Controller]:
     """The shipped programs that can run on ``store``; those that cannot are named on standard error."""
     found, left_out = zoo_on(store)
     for lacking, names in left_out.items():
-        print(
-            f"Note: {ZOO} leaves out {', '.join(names)}: store {store.name} does not record the {lacking} they need.",
-            file=sys.stderr,
-        )
+        note(f"Note: {ZOO} leaves out {', '.join(names)}: store {store.name} does not record the {lacking} they need.")
     return found
+
+
+def _read(progress: EvaluationProgress) -> tuple[int, int, str]:
+    return progress.done, progress.episodes, progress.last

@@ -1,4 +1,4 @@
-"""The help of the commands, with their options in panels; what they refuse stays a plain line."""
+"""What all commands have: the options on messages, and help in panels; what they refuse stays a plain line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tts_gym.cli.messages import with_options
+
 
 class App(typer.Typer):
-    """Commands whose help is drawn in panels."""
+    """Commands with the options on messages, whose help is drawn in panels."""
 
     def __init__(self, words: str, **settings: Any) -> None:
         """Begin without commands.
@@ -20,6 +22,7 @@ class App(typer.Typer):
             **settings: those of ``typer.Typer``.
         """
         super().__init__(help=words, cls=_Group, no_args_is_help=True, rich_markup_mode=None, **settings)
+        self.callback()(with_options(lambda: None))
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """A decorator that makes a function a command.
@@ -28,7 +31,8 @@ class App(typer.Typer):
             name: name of the command; that of the function by default.
             **settings: those of ``typer.Typer.command``.
         """
-        return super().command(name, cls=_Command, **settings)
+        register = super().command(name, cls=_Command, **settings)
+        return lambda function: register(with_options(function))
 
 
 class _Command(TyperCommand):

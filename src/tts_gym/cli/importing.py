@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from tts_gym.answers.equivalence import Equivalence
+from tts_gym.cli.messages import note
+from tts_gym.cli.progress import counted, working
 from tts_gym.datasets import import_published, load_store, summarise
 from tts_gym.importers.counting import CHARACTERS
 from tts_gym.importers.importing import INTERVAL, ImportReport, ImportSettings, import_samples, recognised
@@ -82,7 +84,8 @@ def import_store(
         raise typer.BadParameter("it is that of the published format", param_hint="--regroup")
     columns = Columns(id_column, question_column, gold_column, samples_column, answer_column, tokens_column)
     settings = ImportSettings(columns, questions, answers, interval, tokenizer, model, license_name)
-    report = import_samples(place, out, format_name or recognised(place, columns), settings, cache)
+    with working("Importing"):
+        report = import_samples(place, out, format_name or recognised(place, columns), settings, cache)
     _tell(report, source, out)
 
 
@@ -90,11 +93,12 @@ def _import_published(source: str, out: Path, regroup: bool, cache: str | None) 
     if cache is not None and not regroup:
         raise typer.BadParameter("it is that of --regroup", param_hint="--cache")
     if not regroup:
-        import_published(source, out)
+        with counted("questions", "Writing") as watch:
+            import_published(source, out, watch=watch)
         print(f"Wrote {out}.")
         return
-    with Equivalence(cache) as equivalence:
-        import_published(source, out, equivalence.classes)
+    with Equivalence(cache) as equivalence, counted("questions", "Grouping answers") as watch:
+        import_published(source, out, equivalence.classes, watch)
     print(f"Wrote {out}. {equivalence.counts.shortfall}".rstrip())
 
 
@@ -110,12 +114,9 @@ def _tell(report: ImportReport, source: str, out: Path) -> None:
     if report.shortfall:
         print(report.shortfall)
     if CHARACTERS in report.token_counts:
-        print(
-            f"Note: costs are in {CHARACTERS} where {source} tells no tokens: give --tokens-column or --tokenizer.",
-            file=sys.stderr,
-        )
+        note(f"Note: costs are in {CHARACTERS} where {source} tells no tokens: give --tokens-column or --tokenizer.")
     if report.most == 1:
-        print("Note: no question has more than one sample, so votes have nothing to vote on.", file=sys.stderr)
+        note("Note: no question has more than one sample, so votes have nothing to vote on.")
     if summarise(load_store(out)).branch_accuracy == 0:
         print(
             f"Warning: no sample of any question is right: see the answers with tts-gym stores explain {out} QUESTION, "

@@ -17,7 +17,8 @@ from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
 from tts_gym.cli.options import Resume
-from tts_gym.cli.output import check_writable, figures, print_table, progress_shown, write
+from tts_gym.cli.output import check_writable, figures, print_table, write
+from tts_gym.cli.progress import progress_shown
 from tts_gym.collectors.questions import Columns, read_questions, usual_rule
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.errors import LiveError

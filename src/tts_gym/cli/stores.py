@@ -15,6 +15,7 @@ from tts_gym.cli.help import App
 from tts_gym.cli.hub import pull_store, push_store
 from tts_gym.cli.importing import import_store
 from tts_gym.cli.output import figures, print_table
+from tts_gym.cli.progress import counted, working
 from tts_gym.collectors.explain import explain as explain_answers
 from tts_gym.collectors.regrade import regrade
 from tts_gym.datasets import StoreSummary, catalogue, load_store, summarise, verify_store
@@ -63,7 +64,9 @@ def explain(
 ) -> None:
     """Say which answers to a question count as the same, and by which comparison (extra collect)."""
     table = Table(*figures("class"), "answer", *figures("branches", "probes"), "right", "same by")
-    for one in explain_answers(store, question):
+    with working("Comparing answers"):
+        spellings = explain_answers(store, question)
+    for one in spellings:
         right = "right" if one.is_right else ""
         table.add_row(
             str(one.number), escape(one.text), str(one.branches), str(one.probes), right, escape(one.comparison)
@@ -80,7 +83,8 @@ def regrade_store(
     ] = None,
 ) -> None:
     """Find and group the answers of a store that keeps its texts anew (extra collect)."""
-    shortfall = regrade(store, out, answers)
+    with counted("questions", "Reading answers") as watch:
+        shortfall = regrade(store, out, answers, watch)
     print(f"Wrote {out}. {shortfall}".rstrip())
     _print_facts(summarise(load_store(out)))
 
@@ -88,7 +92,9 @@ def regrade_store(
 @app.command()
 def verify(store: Store) -> None:
     """Read every table of a store with every check."""
-    _print_facts(verify_store(store))
+    with working("Reading"):
+        facts = verify_store(store)
+    _print_facts(facts)
     print("No fault found.")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tts_gym.cli.options import Resume, Rules, read_option
-from tts_gym.cli.output import progress_shown
+from tts_gym.cli.progress import progress_shown
 from tts_gym.errors import TTSGymError
 from tts_gym.registry import ALGORITHMS
 

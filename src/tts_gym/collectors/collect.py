@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ from tts_gym.collectors.units import TokenUsage, UnitResult, WorkUnit, all_units
 from tts_gym.errors import BackendError, TTSGymError
 from tts_gym.files import naming
 from tts_gym.llm import Backend, make_backend
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 3
 """Units that may fail one after another before the collection is given up."""
@@ -174,6 +177,7 @@ def collect(
             left = sum(len(unit.missing) for unit in missing)
             progress = CollectionProgress(branches, branches - left, len(shards.damaged))
             watch(progress)
+            _log.info("%d of %d branches are kept, %d shards are damaged", progress.kept, progress.units, progress.damaged)
             if missing:
                 with (runner or local_runner())(settings) as run_units:
                     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -183,6 +187,7 @@ def collect(
                         results = run_units(missing if given is None else given.filled(missing))
                         _keep(results, shards, progress, watch, ahead)
             if missing or not holds_store(out, questions, settings):
+                _log.info("Grouping the answers and writing %s", out)
                 classes = equivalence.classes
                 make_store(shards, units, questions, settings, benchmark, license_name, classes, tasks, name, given)
                 progress.grouping, progress.scoring = equivalence.counts, tasks.counts

@@ -16,10 +16,11 @@ from tts_gym.collectors.tasks import TaskScorer, check_question
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.parquet import write_store
 from tts_gym.datasets.recordings import read_records
+from tts_gym.datasets.records import Watch, watched
 from tts_gym.datasets.schema import RecordedBranch, RecordedQuestion
 
 
-def regrade(store: str, out: Path, rule: str | None = None) -> str:
+def regrade(store: str, out: Path, rule: str | None = None, watch: Watch = lambda progress: None) -> str:
     """Write the store anew, its answers found, grouped and scored by the rules of now.
 
     Args:
@@ -27,6 +28,7 @@ def regrade(store: str, out: Path, rule: str | None = None) -> str:
         out: the directory to write; it must not exist.
         rule: how answers are recognised; that of the collection by default. Where a store keeps no texts, its recorded
             answers are only grouped anew.
+        watch: is told how many questions are done, of how many.
 
     Returns:
         What was not compared or not scored, a sentence each; empty if everything was.
@@ -51,7 +53,8 @@ def regrade(store: str, out: Path, rule: str | None = None) -> str:
                 questions = list(_read_anew(questions, reader, rule, suffix, tasks))
             described["markers"] = Counter(branch.marker or "none" for one in questions for branch in one.branches)
         described["regraded"] = {"answers": rule}
-        write_store(out, map(tasks.decide, questions), metadata | described, equivalence.classes)
+        decided = map(tasks.decide, watched(questions, len(questions), watch))
+        write_store(out, decided, metadata | described, equivalence.classes)
         return " ".join(filter(None, (equivalence.counts.shortfall, tasks.counts.shortfall)))
 
 

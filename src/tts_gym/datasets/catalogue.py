@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from os import PathLike
 from pathlib import Path
 
 from tts_gym.datasets.folds import select_fold
-from tts_gym.datasets.parquet import METADATA_FILE, open_store, read_store, write_store
+from tts_gym.datasets.parquet import BRANCHES_FILE, METADATA_FILE, open_store, read_store, write_store
 from tts_gym.datasets.published import published_questions, read_published
-from tts_gym.datasets.records import Grouping, exact_classes
+from tts_gym.datasets.records import Grouping, Watch, exact_classes, watched
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import StoreError
+
+_log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -37,10 +40,16 @@ def load_store(name_or_path: str | PathLike[str], mapped: bool = True) -> Replay
     whole, mark, selection = spelling.rpartition("?")
     if mark and not os.path.exists(spelling):
         return select_fold(load_store(whole, mapped), selection)
+    _log.info("Loading %s", spelling)
     if spelling.endswith(".json"):
-        return read_published(spelling)
-    directory = store_directory(spelling)
-    return open_store(directory) if mapped else read_store(directory)
+        store = read_published(spelling)
+    else:
+        directory = store_directory(spelling)
+        store = open_store(directory) if mapped else read_store(directory)
+    digest = store.metadata.get("sha256", {}).get(BRANCHES_FILE, "of no table")
+    told = (store.label, len(store), len(store.tables.tokens), digest)
+    _log.info("Loaded %s: %d questions, %d branches, SHA-256 %s", *told)
+    return store
 
 
 def store_directory(name_or_path: str | PathLike[str]) -> Path:
@@ -64,15 +73,22 @@ def store_directory(name_or_path: str | PathLike[str]) -> Path:
     )
 
 
-def import_published(source: str | PathLike[str], out: str | PathLike[str], grouping: Grouping = exact_classes) -> None:
+def import_published(
+    source: str | PathLike[str],
+    out: str | PathLike[str],
+    grouping: Grouping = exact_classes,
+    watch: Watch = lambda progress: None,
+) -> None:
     """Write the store of a published-format file to a new directory.
 
     Args:
         source: the ``.json`` file.
         out: where the store goes; it must not exist yet.
         grouping: which answers of a question are the same; as the texts are equal unless given.
+        watch: is told how many questions are done, of how many.
 
     Raises:
         StoreError: the file is refused, or the directory exists or cannot be created.
     """
-    write_store(out, published_questions(source), read_published(source).metadata, grouping)
+    store = read_published(source)
+    write_store(out, watched(published_questions(source), len(store), watch), store.metadata, grouping)

@@ -28,6 +28,9 @@ Grouping = Callable[[Sequence[str], str], Sequence[int]]
 texts of the answers in order of first appearance, and the gold answer, which is among them. Questions with a scorer
 have ``text_classes`` instead, and those whose classes are known keep them."""
 
+Watch = Callable[[tuple[int, int]], None]
+"""Is told how many questions are done, of how many."""
+
 PROBES_PER_BATCH = 2**20
 """Probes gathered into one batch of tables, which is one row group on disk."""
 
@@ -69,6 +72,19 @@ def given_answers(question: RecordedQuestion) -> list[str]:
     """The distinct valid answers that the branches of a question gave, in order of first appearance."""
     given = (text for branch in question.branches for text in (*branch.probe_answers, branch.final_answer))
     return [text for text in dict.fromkeys(given) if text is not None]
+
+
+def watched(questions: Iterable[RecordedQuestion], number: int, watch: Watch) -> Iterator[RecordedQuestion]:
+    """The questions one by one, with somebody who is told of each once the next one is asked for.
+
+    Args:
+        questions: the questions.
+        number: how many there are.
+        watch: is told.
+    """
+    for done, question in enumerate(questions):
+        watch((done, number))
+        yield question
 
 
 def record_tables(

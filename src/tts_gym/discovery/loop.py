@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from tts_gym.discovery.settings import DiscoverySettings, load_stores, store_dig
 from tts_gym.discovery.traces import NoTrace, Trace, trace
 from tts_gym.errors import DiscoveryError
 from tts_gym.sandbox.candidate import read_candidate
+
+Watch = Callable[[tuple[int, int]], None]
+"""Is told how many candidates are assessed, of how many."""
 
 DIAGNOSED_SEEDS = 1
 """Seeds of the diagnosed episodes; they run in plain Python, about a hundred times slower."""
@@ -95,14 +98,17 @@ class Discovery:
             None if one.dollars is None else one.dollars * times,
         )
 
-    def run(self, rounds: int | None = None) -> Ending:
+    def run(self, rounds: int | None = None, watch: Watch = lambda progress: None) -> Ending:
         """Go on until the rounds are done, candidates have to be waited for, or a limit is reached.
 
         Args:
             rounds: rounds to close at most now, that of the seed programs not counted; None for all that are left.
+            watch: is told how many candidates are assessed, of how many in all rounds.
         """
         with self._archive.alone():
             history = self._archive.history()
+            candidates = len(self._seeds) + self._settings.rounds * self._settings.candidates_per_round
+            watch((len(history.assessed), candidates))
             number = self._archive.closed_rounds()
             last = self._settings.rounds
             if rounds is not None:
@@ -113,7 +119,8 @@ class Discovery:
                     return self._waiting(number, history)
                 if reason == "limit" and (number, 1) not in history.proposals:
                     return Ending(reason, number - 1)
-                self._score(number, history)
+                for assessed in self._score(number, history):
+                    watch((assessed, candidates))
                 self._close(number, history)
                 if reason == "limit":
                     return Ending(reason, number)
@@ -176,8 +183,8 @@ class Discovery:
             write_text(self._archive.workspace(place) / "prompt.md", prompt)
         return prompts
 
-    def _score(self, number: int, history: History) -> None:
-        """Assess the candidates of a round that are not assessed yet."""
+    def _score(self, number: int, history: History) -> Iterator[int]:
+        """Assess the candidates of a round that are not assessed yet, and tell after each how many are, of all."""
         rivals = _rivals(history.before(number))
         waiting = [each for each in self._places(number) if each in history.proposals and each not in history.assessed]
         calls = (joblib.delayed(self._assess)(place, history.proposals[place], rivals) for place in waiting)
@@ -188,6 +195,7 @@ class Discovery:
             tried = history.put(place, self._name(place), assessment)
             self._archive.keep_tried(tried)
             self._tell(_told(tried))
+            yield len(history.assessed)
 
     def _assess(self, place: Place, proposal: Proposal, rivals: pd.DataFrame | None) -> tuple[Place, Assessment]:
         if proposal.source is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.envs import rendering
+from tts_gym.envs.page import Printer, ansi, page
 
 FRAMES_A_SECOND = 10
 
@@ -34,12 +35,12 @@ class Screen:
         self._pool = pool
         self._remember = rendering.remember_all if every_interval else rendering.remember
         self._revealed = np.empty((max_branches, longest), np.int32)
-        self._printed = 0
+        self._printer = Printer()
 
     def begin(self) -> None:
         """Forget the last episode."""
         self._revealed.fill(rendering.HIDDEN)
-        self._printed = 0
+        self._printer.begin()
 
     def look(self, state: Any) -> None:
         """Keep what the episode ``state`` has revealed by now, if anything is rendered at all."""
@@ -55,12 +56,14 @@ class Screen:
             class_texts: text of each answer class of the question.
         """
         picture = rendering.picture(state, self._pool, self._revealed, question_id, class_texts)
+        branches, longest = self._revealed.shape
         if self.mode == "rgb_array":
-            return rendering.rgb_array(picture, *self._revealed.shape)
-        page = rendering.text(picture)
+            from tts_gym.envs.image import rgb_array
+
+            return rgb_array(picture, branches, longest)
         if self.mode == "ansi":
-            return page.plain
-        self._printed = rendering.print_page(page, self._printed, 1 / FRAMES_A_SECOND)
+            return ansi(page(picture, longest))
+        self._printer.print(picture, longest, 1 / FRAMES_A_SECOND)
         return None
 
 

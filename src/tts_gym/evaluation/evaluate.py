@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -23,6 +24,8 @@ from tts_gym.evaluation.block_cache import BlockCache
 from tts_gym.evaluation.blocks import Block, BlockResult
 from tts_gym.evaluation.statistics import Estimate, estimates
 from tts_gym.evaluation.workers import Outcome, Workers
+
+_log = logging.getLogger(__name__)
 
 RULES = ("exact", "published")
 """The accounting rules by name."""
@@ -79,6 +82,25 @@ class Evaluation(NamedTuple):
     summary: Summary
 
 
+@dataclass
+class EvaluationProgress:
+    """How far an evaluation has come.
+
+    Attributes:
+        episodes: all episodes.
+        done: those that are done.
+        last: controller and store of the last ones, empty before the first.
+    """
+
+    episodes: int
+    done: int = 0
+    last: str = ""
+
+
+Watch = Callable[[EvaluationProgress], None]
+"""Is told how far an evaluation has come."""
+
+
 def evaluate(
     controller: str | Controller | Program | Callable[..., Any],
     store: str | PathLike[str] | ReplayStore,
@@ -124,6 +146,7 @@ def evaluate_many(
     workers: Workers | None = None,
     cache: str | PathLike[str] | None = None,
     fresh: bool = False,
+    watch: Watch = lambda progress: None,
 ) -> Iterator[Evaluation]:
     """Evaluate each (controller, store) pair, in order, and yield each as it is done.
 
@@ -134,6 +157,7 @@ def evaluate_many(
         workers: who runs the blocks; this process by default.
         cache: directory that keeps what is finished.
         fresh: run what the cache holds of these pairs anew, and keep that.
+        watch: is told of the progress at the beginning and after each block.
 
     Raises:
         ControllerError: a controller needs a signal or probes that its store lacks, which is said before anything runs,
@@ -149,7 +173,7 @@ def evaluate_many(
     episode_rules = EpisodeRules(published=rules == "published")
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
-    results = _results(blocks, workers or Workers(), None if cache is None else BlockCache(cache), fresh)
+    results = _results(blocks, workers or Workers(), None if cache is None else BlockCache(cache), fresh, watch)
     for controller, store in pairs:
         parts = [next(results) for _ in shares]
         for message in dict.fromkeys(message for part in parts for message in part.messages):
@@ -160,34 +184,38 @@ def evaluate_many(
         graded = rows.assign(percent=100.0 * rows["correct"])
         changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
         accuracy, tokens, sequential = estimates(graded, ("percent", "tokens", "sequential_tokens"))
-        yield Evaluation(
-            rows,
-            Summary(
-                store=store.label,
-                controller=controller.name,
-                params=dict(controller.parameters),
-                label=specification(controller.name, changed),
-                rules=rules,
-                seeds=seeds,
-                questions=len(store),
-                accuracy=accuracy,
-                tokens=tokens,
-                sequential_tokens=sequential,
-                seconds=sum(part.seconds for part in parts),
-                upper_bound=controller.upper_bound,
-                isolation=", ".join({part.rows.attrs.get("isolation", ""): None for part in parts}),
-            ),
+        summary = Summary(
+            store=store.label,
+            controller=controller.name,
+            params=dict(controller.parameters),
+            label=specification(controller.name, changed),
+            rules=rules,
+            seeds=seeds,
+            questions=len(store),
+            accuracy=accuracy,
+            tokens=tokens,
+            sequential_tokens=sequential,
+            seconds=sum(part.seconds for part in parts),
+            upper_bound=controller.upper_bound,
+            isolation=", ".join({part.rows.attrs.get("isolation", ""): None for part in parts}),
         )
+        told = (summary.label, summary.store, accuracy.mean, tokens.mean, summary.seconds)
+        _log.info("%s on %s: %.2f %%, %.0f tokens, %.1f s.", *told)
+        yield Evaluation(rows, summary)
 
 
 def _results(
-    blocks: Sequence[Block], workers: Workers, finished: BlockCache | None, fresh: bool
+    blocks: Sequence[Block], workers: Workers, finished: BlockCache | None, fresh: bool, watch: Watch
 ) -> Iterator[BlockResult]:
     """The results of ``blocks`` in their order, as soon as each has its turn."""
+    episodes = [len(block.store) * len(block.seeds) for block in blocks]
     outcomes: dict[int, Outcome] = {}
     if finished is not None and not fresh:
         known = ((key, finished.find(block)) for key, block in enumerate(blocks))
         outcomes.update((key, result) for key, result in known if result is not None)
+        _log.info("%d of %d blocks come from the cache %s.", len(outcomes), len(blocks), finished.directory)
+    progress = EvaluationProgress(sum(episodes), sum(episodes[key] for key in outcomes))
+    watch(progress)
     missing = {key: block for key, block in enumerate(blocks) if key not in outcomes}
     with closing(workers.run(missing)) as running:
         for key in range(len(blocks)):
@@ -196,6 +224,9 @@ def _results(
                 if finished is not None and isinstance(outcome, BlockResult):
                     finished.keep(blocks[done], outcome)
                 outcomes[done] = outcome
+                progress.done += episodes[done]
+                progress.last = f"{blocks[done].controller.name} on {blocks[done].store.label}"
+                watch(progress)
             turn = outcomes.pop(key)
             if isinstance(turn, ControllerError):
                 raise turn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -19,6 +20,8 @@ from tts_gym.live.answer_file import AnswerFile
 from tts_gym.live.answering import Answer, Solving, answer_all
 from tts_gym.live.model import LiveModel
 from tts_gym.live.recording import Recording
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -87,6 +90,7 @@ def run(
         recording = None if record is None or (record.exists() and not left) else Recording(record, fresh)
         if kept is not None:
             kept.begin()
+        _log.info("%d of %d questions are answered already", len(rows), len(questions))
         progress = RunProgress(len(questions), len(rows))
         watch(progress)
         with TaskScorer() as tasks, closing(answer_all(left, solving, model, at_once)) as answered:
@@ -102,6 +106,7 @@ def run(
                 progress.generated += solved.answer.generated + solved.answer.forced
                 watch(progress)
         if recording is not None:
+            _log.info("Writing the store %s", record)
             recording.finish(_provenance(model, questions), model.same)
     return [rows[question.id] for question in questions]
 

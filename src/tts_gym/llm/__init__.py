@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import Any
 
 from tts_gym.llm.backend import Backend, Completion, Delta, Request, Result, Sampling, Signals
@@ -20,6 +22,8 @@ __all__ = [
     "make_backend",
 ]
 
+_log = logging.getLogger(__name__)
+
 
 def make_backend(kind: str, model: str, **options: Any) -> Backend:
     """Load or reach a language model.
@@ -32,5 +36,8 @@ def make_backend(kind: str, model: str, **options: Any) -> Backend:
     Raises:
         BackendError: the kind is unknown, its extra is not installed, or the model is not loaded or reached.
     """
+    _log.info("Loading %s with %s", model, kind)
+    start = time.monotonic()
     backend: Backend = BACKENDS.load(kind)(model, **options)
+    _log.info("%s is ready with %s after %.1f s", model, kind, time.monotonic() - start)
     return backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -12,6 +13,8 @@ import openai
 from tts_gym.llm.openai_answer import Answer, documents
 from tts_gym.llm.openai_pulse import Pulse, SilenceError
 from tts_gym.llm.tokenizer import in_a_line
+
+_log = logging.getLogger(__name__)
 
 BUSY = (408, 409, 429)
 """Statuses of a server that is there, and takes the same request later."""
@@ -73,7 +76,10 @@ class Connection:
                     raise
                 if status not in BUSY:
                     await self.pulse.check(isinstance(error, SilenceError))
-                await asyncio.sleep(_delay(number, error))
+                delay = _delay(number, error)
+                told = (number + 1, self._retries + 1, delay, in_a_line(error))
+                _log.info("Attempt %d of %d failed, the next is in %.1f s: %s", *told)
+                await asyncio.sleep(delay)
 
     async def answer(self, create: Any, arguments: dict[str, Any]) -> Answer:
         """The whole answer to a request, see ``persist``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
 from tts_gym.registry import ALGORITHMS
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def train(
         if checkpoint is not None:
             model = _loaded(config, checkpoint, model.get_env())
         elif program is not None:
+            _log.info("Imitating %s", config.init_from)
             clone(model, type(model), program, config.env, config.settings.arguments, learned_from, config.seed)
         training.attach(model)
         directory.begin()
@@ -161,7 +165,9 @@ class _Keeper(BaseCallback):
             return
         self._kept = self.model.num_timesteps
         self._directory.keep_checkpoint(self.model)
+        _log.info("Kept a checkpoint after %d timesteps", self._kept)
         if self._validation is not None:
+            _log.info("Validating")
             if self._validation.judge(self.model):
                 self._directory.keep_model(self.model, "best.zip")
             self._validation.keep()
