@@ -1,9 +1,7 @@
 """The command line as a user meets it."""
 
-import contextlib
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +9,7 @@ import sys
 import numba
 import pytest
 
+from terminal import on_a_terminal
 from tts_gym.agents import PROGRAMS
 from tts_gym.datasets import load_store, same_recordings
 
@@ -84,22 +83,6 @@ def test_parameters_at_their_defaults_are_not_shown(run, tmp_path):
         assert record["params"]
 
 
-def on_a_terminal(columns, *arguments):
-    """What a command prints where its output is a terminal of so many columns, without styles."""
-    parent, child = os.openpty()
-    command = [sys.executable, "-m", "tts_gym", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm"}
-    with subprocess.Popen(command, stdout=child, stderr=subprocess.DEVNULL, env=environment) as running:
-        os.close(child)
-        printed = b""
-        with contextlib.suppress(OSError):  # The end of what a terminal gives.
-            while piece := os.read(parent, 2**16):
-                printed += piece
-    os.close(parent)
-    assert running.returncode == 0
-    return re.sub(r"\x1b\[[\d;]*m", "", printed.decode()).replace("\r", "")
-
-
 @pytest.mark.parametrize("columns", [80, 100])
 def test_nothing_is_cut_off_on_a_terminal(run, store_file, tmp_path, columns):
     source = tmp_path / "a-rather-long-name-of-a-directory-of-stores" / ("recorded-" * 12 + "tonight.json")
@@ -109,7 +92,7 @@ def test_nothing_is_cut_off_on_a_terminal(run, store_file, tmp_path, columns):
     mine.write_text(f"def {'very_' * 12}patient(episode, n=3):\n    return episode.answer(episode.read())\n")
     specs = ["-c", "zoo", "-c", f"{mine}:{'very_' * 12}patient:n=4", "-c", "parallel-probe:num_chains=16,stable_for=9"]
     for arguments in (["evaluate", source, *specs, "--seeds", 1], ["stores", "info", source], ["stores", "list"]):
-        out = on_a_terminal(columns, *arguments)
+        out = on_a_terminal(columns, "stdout", *arguments).shown
         assert "…" not in out and max(map(len, out.splitlines())) <= columns
         cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
         written = ["".join(column) for column in zip(*cells, strict=True)]

@@ -22,5 +22,10 @@ def test_results_are_few_and_small(results):
     assert sum(file.stat().st_size for file in results) <= 2_000_000
 
 
+def test_pictures_of_the_documentation_are_small():
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert pictures and max(file.stat().st_size for file in pictures) <= 150_000
+
+
 def test_results_hold_no_locks_and_no_prompts(results):
     assert not [file for file in results if file.name == ".lock" or file.name == "prompt.md" or "rounds" in file.parts]

@@ -101,15 +101,16 @@ def test_a_fresh_beginning_throws_nothing_else_away(collect, backend, tmp_path):
     assert len(backend) == 1
 
 
-def test_progress_is_told_in_lines(collect, monkeypatch):
-    monkeypatch.setattr(sys.modules["tts_gym.cli.output"], "SECONDS_BETWEEN_LINES", 0)
-    status, _, err = collect()
-    rate = r"[\d,]+ tokens/s, \d+ % of prefixes cached"
-    lines = err.splitlines()
+def test_progress_is_told_in_lines_to_whoever_asks(collect, monkeypatch):
+    monkeypatch.setattr(sys.modules["tts_gym.cli.progress"], "SECONDS_BETWEEN_LINES", 0)
+    status, _, err = collect("-v")
+    rate, pace = r"[\d,]+ tokens/s, \d+ % of prefixes cached", r"[\d,]+ branches/(s|min|h), \d\d:\d\d left"
+    lines = [line.partition("tts_gym.cli.progress: ")[2] for line in err.splitlines() if "cli.progress" in line]
     assert status == 0 and len(lines) == 9
-    assert lines[0] == "0 of 8 branches. 0 tokens/s"
+    assert re.fullmatch(r"0 of 8 branches\. 0 tokens/s\. 00:00", lines[0])
     for done, line in enumerate(lines[1:], 1):
-        assert re.fullmatch(rf"{done} of 8 branches\. {rate}, 0 min left", line)
+        assert re.fullmatch(rf"{done} of 8 branches\. {rate}\. {pace}", line)
+    assert "0 of 8 branches are kept" in err
 
 
 def figures(out):
@@ -269,8 +270,8 @@ def test_a_real_model_fills_a_store(run, questions, tiny_model, tmp_path):
 def test_the_cache_is_told_of_only_where_the_backend_tells(collect, monkeypatch, tells):
     cached = FakeBackend._cached
     monkeypatch.setattr(FakeBackend, "_cached", lambda self, prompt: cached(self, prompt) if tells else None)
-    monkeypatch.setattr(sys.modules["tts_gym.cli.output"], "SECONDS_BETWEEN_LINES", 0)
-    status, out, err = collect()
+    monkeypatch.setattr(sys.modules["tts_gym.cli.progress"], "SECONDS_BETWEEN_LINES", 0)
+    status, out, err = collect("-v")
     assert status == 0
     assert ("from the cache" in out, "cached" in err) == (tells, tells)
 

@@ -112,4 +112,4 @@ def _zoo(store: ReplayStore) -> list[Controller]:
 
 
 def _read(progress: EvaluationProgress) -> tuple[int, int, str]:
-    return progress.done, progress.episodes, progress.last
+    return progress.done, progress.episodes, progress.last or "Evaluating"

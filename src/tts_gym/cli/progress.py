@@ -25,6 +25,8 @@ SECONDS_BETWEEN_LINES = 30
 
 _log = logging.getLogger(__name__)
 
+_PERIODS = ((1, "s"), (60, "min"), (3600, "h"))
+
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -60,8 +62,8 @@ class _Pace:
         if since <= 0:
             return _clock(seconds)
         rate = since / max(seconds, 1e-9)
-        shown = f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{60 * rate:,.3g} {self.unit}/min"
-        return f"{shown}, {_clock((self.total - self.done) / rate)} left"
+        each, name = next(each for each in _PERIODS if rate * each[0] >= 1 or each == _PERIODS[-1])
+        return f"{rate * each:,.0f} {self.unit}/{name}, {_clock((self.total - self.done) / rate)} left"
 
 
 class _PaceColumn(ProgressColumn):

@@ -200,7 +200,7 @@ def evaluate_many(
             isolation=", ".join({part.rows.attrs.get("isolation", ""): None for part in parts}),
         )
         told = (summary.label, summary.store, accuracy.mean, tokens.mean, summary.seconds)
-        _log.info("%s on %s: %.2f %%, %.0f tokens, %.1f s.", *told)
+        _log.info("%s on %s: %.2f %%, %.0f tokens, %.1f s", *told)
         yield Evaluation(rows, summary)
 
 
@@ -213,7 +213,7 @@ def _results(
     if finished is not None and not fresh:
         known = ((key, finished.find(block)) for key, block in enumerate(blocks))
         outcomes.update((key, result) for key, result in known if result is not None)
-        _log.info("%d of %d blocks come from the cache %s.", len(outcomes), len(blocks), finished.directory)
+        _log.info("%d of %d blocks come from the cache %s", len(outcomes), len(blocks), finished.directory)
     progress = EvaluationProgress(sum(episodes), sum(episodes[key] for key in outcomes))
     watch(progress)
     missing = {key: block for key, block in enumerate(blocks) if key not in outcomes}
