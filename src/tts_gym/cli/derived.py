@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from tts_gym.answers.equivalence import Equivalence
+from tts_gym.cli.messages import note
+from tts_gym.cli.progress import working
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.merge import Merge
 from tts_gym.datasets.records import exact_classes
@@ -24,12 +26,13 @@ def merge(
     """Make one store of several of the same model and settings: more branches, or more questions."""
     merging = Merge([store_directory(store) for store in stores])
     with ExitStack() as stack:
+        stack.enter_context(working("Merging"))
         equivalence = stack.enter_context(Equivalence()) if merging.joins_answers else None
         repeated = merging.write(out, equivalence.classes if equivalence else exact_classes)
         shortfall = equivalence.counts.shortfall if equivalence else ""
     print(f"Wrote {out}. {shortfall}".rstrip())
     if repeated:
-        print(
+        note(
             f"Note: {repeated:,} branches equal a branch of an earlier store in all that is recorded: by chance, or "
             "because both were drawn with one seed."
         )
@@ -45,5 +48,6 @@ def sample(
     """Make a store of some of the questions and branches of another."""
     if branches is None and questions is None:
         raise typer.BadParameter("say how many to take, of these or of --questions", param_hint="--branches")
-    sample_store(store_directory(store), out, branches, questions, seed)
+    with working("Sampling"):
+        sample_store(store_directory(store), out, branches, questions, seed)
     print(f"Wrote {out}.")

@@ -46,7 +46,7 @@ def load_store(name_or_path: str | PathLike[str], mapped: bool = True) -> Replay
     else:
         directory = store_directory(spelling)
         store = open_store(directory) if mapped else read_store(directory)
-    digest = store.metadata.get("sha256", {}).get(BRANCHES_FILE, "of no table")
+    digest = store.metadata.get("sha256", {}).get(BRANCHES_FILE, "unknown")
     told = (store.label, len(store), len(store.tables.tokens), digest)
     _log.info("Loaded %s: %d questions, %d branches, SHA-256 %s", *told)
     return store
