@@ -109,7 +109,7 @@ def test_a_collection_becomes_a_store(tmp_path):
     progress = fill(tmp_path / "new" / "out", model, watch=lambda progress: told.append(progress.done))
     assert told == list(range(17))
     assert (progress.branches, progress.kept, progress.done, progress.failed) == (16, 0, 16, 0)
-    assert progress.seconds_left == 0 and progress.tokens_per_second > 0
+    assert progress.tokens_per_second > 0
     store = read_store(tmp_path / "new" / "out")
     facts = verify_store(tmp_path / "new" / "out")
     assert (facts.questions, facts.branches, facts.interval, facts.benchmark) == (4, 16, 10, "sums")

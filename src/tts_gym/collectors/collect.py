@@ -82,12 +82,6 @@ class CollectionProgress:
         """Share of the prefixes of probes that came from the prefix cache; None where the backend does not tell."""
         return self.usage.cached / self.usage.told if self.usage.told else None
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimated seconds to the end; None before the first branch has finished."""
-        ended = self.done + self.failed
-        return (self.branches - self.kept - ended) * self.seconds / ended if ended else None
-
 
 RunUnits = Callable[[Iterable[WorkUnit]], Iterator[UnitResult]]
 """Draws and probes what is missing of units."""
@@ -177,7 +171,7 @@ def collect(
             left = sum(len(unit.missing) for unit in missing)
             progress = CollectionProgress(branches, branches - left, len(shards.damaged))
             watch(progress)
-            _log.info("%d of %d branches are kept, %d shards are damaged", progress.kept, progress.units, progress.damaged)
+            _log.info("%d of %d branches are kept, %d shards are damaged", progress.kept, branches, progress.damaged)
             if missing:
                 with (runner or local_runner())(settings) as run_units:
                     started = datetime.now(UTC).isoformat(timespec="seconds")
