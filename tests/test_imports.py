@@ -25,7 +25,8 @@ BELOW = {
     "discovery": {"evaluation", "llm"},
     "live": {"agents", "collectors"},
     "serve": {"live"},
-    "cli": {"discovery", "importers", "serve"},
+    "report": {"discovery", "live"},
+    "cli": {"importers", "report", "serve"},
 }
 """What each package stands on directly."""
 

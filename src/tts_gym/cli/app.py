@@ -11,6 +11,7 @@ from tts_gym.cli.collect import collect
 from tts_gym.cli.evaluate import evaluate
 from tts_gym.cli.help import App
 from tts_gym.cli.messages import messages
+from tts_gym.cli.report import report
 from tts_gym.cli.serve import serve
 from tts_gym.cli.solve import solve
 from tts_gym.cli.train import train
@@ -22,6 +23,7 @@ app = App(
     pretty_exceptions_enable=False,
 )
 app.command()(evaluate)
+app.command()(report)
 app.command()(collect)
 app.command()(train)
 app.command()(solve)

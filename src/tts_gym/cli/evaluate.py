@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +15,12 @@ from tts_gym.agents.controller import Controller
 from tts_gym.agents.specs import ZOO, FileController, parse_spec, zoo_on
 from tts_gym.cli.messages import note
 from tts_gym.cli.options import Address, AllowWeak, Rules
-from tts_gym.cli.output import check_writable, print_table, write
+from tts_gym.cli.output import check_writable, command_line, print_table, write
 from tts_gym.cli.progress import progress_shown
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import EvaluationProgress, evaluate_many
-from tts_gym.evaluation.report import plot_results, record, results_tables
+from tts_gym.evaluation.kept import TOLD, check_place, keep
+from tts_gym.evaluation.results import plot_results, record, results_tables
 from tts_gym.evaluation.workers import Workers
 from tts_gym.sandbox.jailed_controller import LIMITS
 from tts_gym.sandbox.runs import Limits
@@ -62,14 +64,15 @@ def evaluate(
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Take what --cache holds of it, or run it anew and keep that.")
     ] = True,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep it for tts-gym report; an earlier one there is replaced.")
+    ] = None,
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write JSON.")] = None,
     csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write CSV.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the frontier; needs the extra report.")] = None,
 ) -> None:
     """Print the accuracy and the tokens of controllers on replay stores."""
-    files = [file for file in (json_file, csv_file, plot) if file and file != "-"]
-    for file in files:
-        check_writable(Path(file))
+    _check_places((json_file, csv_file, plot), out)
     limits = Limits(seconds=timeout or LIMITS.seconds, allow_weak=allow_weak_isolation)
     parsed = [(spec, parse_spec(spec, trust, limits)) for spec in controllers]
     if address is not None and executor != Executor.ray:
@@ -98,9 +101,22 @@ def evaluate(
     if plot:
         Path(plot).parent.mkdir(parents=True, exist_ok=True)
         plot_results(evaluations, plot)
+    if out:
+        specs = [(name, spec) for name, spec, *_ in runs]
+        keep(out, command_line(), dict(loaded), specs, evaluations)
     if json_file != "-":
         for table in results_tables(evaluations):
             print_table(table)
+
+
+def _check_places(files: Sequence[str | None], out: Path | None) -> None:
+    """Refuse places that could not be written to after the work is done."""
+    for file in files:
+        if file and file != "-":
+            check_writable(Path(file))
+    if out:
+        check_place(out)
+        check_writable(out / TOLD)
 
 
 def _zoo(store: ReplayStore) -> list[Controller]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from rich.table import Column, Table
 
 from tts_gym.errors import TTSGymError
 from tts_gym.files import write_whole
+
+
+def command_line() -> str:
+    """The command line of this process, as a shell takes it."""
+    return shlex.join(["tts-gym", *sys.argv[1:]])
 
 
 def check_writable(file: Path) -> None:

@@ -85,7 +85,7 @@ def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
     settled = trace.tokens
     for each in takewhile(lambda moment: moment.leader in right, reversed(moments)):
         settled = each.tokens
-    kind = _kind(trace, store, episode, right, rules, max_width)
+    kind = why_wrong(trace.answer, trace.question, trace.seed, store, episode, rules, max_width)
     wasted = trace.tokens if kind == Kind.HOPELESS else 0
     if trace.answer in right:
         wasted = max(0, trace.tokens - settled)
@@ -101,6 +101,38 @@ def diagnose(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
         episode.width,
         tuple(_timeline(moments, trace, episode, right)),
     )
+
+
+def why_wrong(
+    answer: int, question: int, seed: int, store: ReplayStore, episode: Any, rules: EpisodeRules, max_width: int
+) -> Kind:
+    """What an episode with a wrong answer is an example of.
+
+    Args:
+        answer: class of its answer, -1 for none.
+        question: index of the question.
+        seed: of the branch order.
+        store: what was replayed.
+        episode: the episode as it ended.
+        rules: the accounting.
+        max_width: branches that the episode could open.
+    """
+    right = store.right_classes(question)
+    ends = _final_classes(store, question, seed)[:max_width]
+    opened = range(episode.count[WIDTH])
+    kept = [ends[i] for i in opened if not episode.pruned[i]]
+    if right.isdisjoint(ends):
+        return Kind.HOPELESS
+    if answer in (-1, INVALID) or _tied(episode, answer, right):
+        return Kind.TIE
+    if _vote(kept, rules) in right:
+        return Kind.STOPPED
+    if _vote([ends[i] for i in opened], rules) in right:
+        return Kind.PRUNED
+    if _vote(ends, rules) in right:
+        return Kind.STOPPED
+    lost = any(ends[i] in right and not episode.finished[i] for i in opened)
+    return Kind.PRUNED if lost else Kind.OUTVOTED
 
 
 @dataclass(frozen=True)
@@ -163,27 +195,6 @@ def _moment(episode: Any, intervals: int) -> _Moment:
 def _runs(moments: Sequence[_Moment]) -> list[_Moment]:
     """The first moment of each reign of a leader."""
     return [each for k, each in enumerate(moments) if k == 0 or moments[k - 1].leader != each.leader]
-
-
-def _kind(
-    trace: Trace, store: ReplayStore, episode: Any, right: AbstractSet[int], rules: EpisodeRules, max_width: int
-) -> Kind:
-    """What a wrong episode is an example of."""
-    ends = _final_classes(store, trace.question, trace.seed)[:max_width]
-    opened = range(episode.count[WIDTH])
-    kept = [ends[i] for i in opened if not episode.pruned[i]]
-    if right.isdisjoint(ends):
-        return Kind.HOPELESS
-    if trace.answer in (-1, INVALID) or _tied(episode, trace.answer, right):
-        return Kind.TIE
-    if _vote(kept, rules) in right:
-        return Kind.STOPPED
-    if _vote([ends[i] for i in opened], rules) in right:
-        return Kind.PRUNED
-    if _vote(ends, rules) in right:
-        return Kind.STOPPED
-    lost = any(ends[i] in right and not episode.finished[i] for i in opened)
-    return Kind.PRUNED if lost else Kind.OUTVOTED
 
 
 def _final_classes(store: ReplayStore, question: int, seed: int) -> list[int]:

@@ -1,0 +1,111 @@
+// The page: its sections, the choice of questions, and light or dark.
+
+const report = JSON.parse(byId("document").textContent);
+let scope = report.scopes[0];
+let against = mostAccurate(scope);
+let cost = "tokens";
+const explorer = new Explorer(report, byId("explorer"));
+
+/** The most accurate controller that is no upper bound, the dearest of equals: what others can save tokens against. */
+function mostAccurate({ controllers, table }) {
+  const rank = (key) => {
+    const row = table[controllers.indexOf(key)];
+    return [report.controllers[key].upper_bound ? 0 : 1, row.accuracy[0], row.tokens[0]];
+  };
+  return [...controllers].sort((a, b) => rank(b).map((value, place) => value - rank(a)[place]).find(Boolean) ?? 0)[0];
+}
+
+function charts() {
+  const boxes = [element("div", { class: "chart" }), element("div", { class: "chart" })];
+  replace(byId("charts"), element("h2", {}, "Accuracy against tokens"),
+    element("p", { class: "note" }, "A mark is a controller with its 95 % intervals over questions, a line a family, the broad band the Pareto set. Click a name to single it out."),
+    element("div", { class: "pair" }, ...boxes));
+  return Promise.all([
+    frontierChart(boxes[0], report, scope, "tokens", "tokens"),
+    frontierChart(boxes[1], report, scope, "sequential_tokens", "sequential tokens"),
+  ]);
+}
+
+function tables() {
+  const options = scope.controllers.map((key) => [key, key]);
+  const inner = scope.controllers.filter((key) => !report.controllers[key].upper_bound).map((key) => [key, key]);
+  if (!inner.some(([key]) => key === against)) against = mostAccurate(scope);
+  replace(byId("results"), element("h2", {}, "Results"), element("p", { class: "note" }, `${count(scope.questions)} questions, each of which weighs equally. Click a title to sort.`), resultsTable(report, scope));
+  const choose = (id) => choice(id === "against" ? options : inner, against, (key) => ((against = key), tables()), { id });
+  replace(byId("pairs"), element("h2", {}, "Compared in pairs"), element("p", {}, "Every controller minus ", choose("against"), ", on the same questions."), pairsTable(report, scope, against));
+  replace(byId("saved"), element("h2", {}, "Tokens saved at equal accuracy"),
+    element("p", {}, "What each family spends, between its controllers on a line, to be as accurate as ", choose("matched"), " in ",
+      choice([["tokens", "tokens"], ["sequential_tokens", "sequential tokens"]], cost, (value) => ((cost = value), tables()), { id: "cost" }), "."),
+    savedTable(scope, against, cost));
+}
+
+function questions() {
+  const box = element("div", { class: "heat" });
+  replace(byId("questions"), element("h2", {}, "Question by question"), element("p", { class: "note" }, "A column is a question, in the order of its store. A click opens it in the explorer."), element("div", { class: "scrolls" }, box));
+  return heatChart(box, report, scope, ({ store, question, controller }) => {
+    explorer.visit({ store, q: question, seed: "", c: controller, step: "" });
+    byId("explorer").scrollIntoView();
+  });
+}
+
+function made() {
+  const facts = (pairs) => element("dl", {}, ...pairs.flatMap(([name, ...values]) => [element("dt", {}, name), ...values.map((value) => element("dd", {}, value))]));
+  const runs = report.runs.map((run) => facts([
+    ["directory", run.directory],
+    ["command", element("code", {}, run.command)],
+    ["versions", Object.entries(run.versions).map((pair) => pair.join(" ")).join(", ")],
+    ["time", `${run.seconds.toFixed(1)} s of one processor`],
+    ["stores", ...run.stores.map((store) => element("span", {}, `${store.label}: ${count(store.questions)} questions, ${count(store.branches)} branches, ${count(store.interval)} tokens an interval; sha256 `, element("code", {}, store.sha256), ` (${store.store})`))],
+  ]));
+  const controllers = Object.entries(report.controllers).map(([key, each]) => ({ key, ...each }));
+  replace(byId("made"), element("h2", {}, "How it was made"),
+    facts([["report", element("code", {}, report.command)], ["tts-gym", report.version]]),
+    ...runs,
+    sortable([
+      { title: "controller", text: (row) => label(report, row.key) },
+      { title: "parameters", text: (row) => parameters(report, row.key) },
+      { title: "rules", text: (row) => row.rules },
+      { title: "seeds", figure: true, value: (row) => row.seeds, text: (row) => count(row.seeds) },
+    ], controllers));
+}
+
+function paint() {
+  return Promise.all([charts(), questions()]).then(() => explorer.draw());
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function setTheme(name) {
+  document.documentElement.dataset.theme = name;
+  byId("theme").textContent = name === "dark" ? "Light" : "Dark";
+}
+
+setTheme(dark.matches ? "dark" : "light");
+byId("theme").addEventListener("click", () => {
+  setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+  paint();
+});
+dark.addEventListener("change", () => {
+  setTheme(dark.matches ? "dark" : "light");
+  paint();
+});
+fill(byId("scope"), report.scopes.map((each, place) => [String(place), each.name]), "0");
+byId("scope").addEventListener("change", (event) => {
+  scope = report.scopes[Number(event.target.value)];
+  tables();
+  paint();
+});
+replace(byId("left-out"), ...report.left_out.map((line) => element("li", {}, line)));
+tables();
+made();
+explorer.list();
+paint().then(() => {
+  if (location.hash.includes("q=")) {
+    explorer.follow();
+    byId("explorer").scrollIntoView();
+  } else if (report.cases.length) {
+    const { store, question: q, seed } = report.cases[0];
+    explorer.visit({ store, q, seed: String(seed) });
+  }
+  document.documentElement.dataset.ready = "yes";
+});

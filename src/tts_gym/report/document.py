@@ -1,0 +1,90 @@
+"""A report as one plain document, which JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from tts_gym.datasets.store import ReplayStore
+from tts_gym.report.contents import Contents
+from tts_gym.report.figures import heat_map, scope_figures
+
+
+def document(
+    contents: Contents,
+    cases: Sequence[Mapping[str, Any]],
+    left_out: Sequence[str],
+    command: str,
+) -> dict[str, Any]:
+    """Everything that a report shows.
+
+    Args:
+        contents: what it is about.
+        cases: the replayed cases, see ``Replays.run``.
+        left_out: what is not in it, a sentence each.
+        command: the command line that makes it.
+    """
+    controllers = contents.controllers
+    return {
+        "command": command,
+        "version": version("tts-gym"),
+        "left_out": list(left_out),
+        "runs": [_run(contents, place) for place in range(len(contents.runs))],
+        "controllers": {
+            key: {
+                "family": entry.family,
+                "params": entry.record["params"],
+                "rules": entry.record["rules"],
+                "seeds": entry.record["seeds"],
+                "upper_bound": entry.record["upper_bound"],
+                "isolation": entry.record["isolation"],
+            }
+            for key, entry in controllers.items()
+        },
+        "stores": {name: _store(store) for name, store in contents.stores.items()},
+        "scopes": _scopes(contents),
+        "heat": {
+            name: heat_map(contents.rows[contents.rows["store"] == name], store.question_ids)
+            for name, store in contents.stores.items()
+        },
+        "cases": list(cases),
+    }
+
+
+def _scopes(contents: Contents) -> list[dict[str, Any]]:
+    """Figures of all stores together, where there are several, and of each."""
+    rows, stores = contents.rows, list(contents.stores)
+    families = {key: entry.family for key, entry in contents.controllers.items()}
+    bounds = [key for key, entry in contents.controllers.items() if entry.record["upper_bound"]]
+    scopes = []
+    if len(stores) > 1:
+        everywhere = rows.groupby("controller", sort=False)["store"].nunique() == len(stores)
+        shared = rows[rows["controller"].map(everywhere)]
+        if len(shared):
+            scopes.append(scope_figures(f"all {len(stores)} stores", shared, families, bounds))
+    return scopes + [scope_figures(name, rows[rows["store"] == name], families, bounds) for name in stores]
+
+
+def _run(contents: Contents, place: int) -> dict[str, Any]:
+    run = contents.runs[place]
+    return {
+        "directory": str(run.directory),
+        "command": run.command,
+        "versions": dict(run.versions),
+        "stores": [dict(store) for store in run.stores],
+        "seconds": round(sum(each["seconds"] for each in run.evaluations), 2),
+    }
+
+
+def _store(store: ReplayStore) -> dict[str, Any]:
+    return {
+        "interval": store.interval,
+        "metadata": {
+            key: value for key, value in store.metadata.items() if isinstance(value, str | int | float | bool)
+        },
+        "questions": [
+            {"id": name, "text": text, "gold": store.class_texts[place][store.gold[place]]}
+            for place, (name, text) in enumerate(zip(store.question_ids, store.questions, strict=True))
+        ],
+    }
