@@ -1,6 +1,7 @@
 // The explorer: one case, one or two controllers, and a slider over what they did.
 
 const MOST_LISTED = 300;
+const MOST_IN_LEGEND = 12;
 const STOPPED_EARLY = "stopped while wrong";
 
 class Explorer {
@@ -91,7 +92,7 @@ class Explorer {
         return element("li", {},
           element("button", { type: "button", "aria-current": each === this.case ? "true" : null, click: () => this.visit({ store: each.store, q: each.question, seed: String(each.seed), step: "" }) },
             element("span", { class: "name" }, `${mark} ${each.question}`),
-            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}seed ${each.seed}${tokens === null ? "" : `: ${answer ?? "no answer"}, ${count(tokens)} tokens`}`),
+            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}seed ${each.seed}${tokens === null ? "" : `; answered ${answer ?? "nothing"}; ${count(tokens)} tokens`}`),
           ));
       }),
     );
@@ -111,6 +112,7 @@ class Explorer {
     const found = this.report.cases.find(fits);
     if (!found) {
       replace(this.head, element("p", { role: "status" }, `The question ${place.q}${place.seed ? ` with seed ${place.seed}` : ""} is not in this file: make the report with --episodes ${place.q}.`));
+      this.panels = [];
       replace(this.stage);
       return;
     }
@@ -150,7 +152,7 @@ class Explorer {
   }
 
   legend() {
-    const most = this.data.ranked.slice(0, 12);
+    const most = this.data.ranked.filter((answer, place) => place < MOST_IN_LEGEND || this.right.has(answer));
     const items = most.map((answer) => {
       const letter = this.letters.get(answer);
       const swatch = element("span", { class: DARK_INKS.has(colourOf(letter)) ? "swatch dark" : "swatch" }, letter);
@@ -206,7 +208,7 @@ class Explorer {
     const notes = { ...step?.notes, ...(isLast ? episode.last_notes : {}) };
     const noted = Object.entries(notes).map(([name, value]) => `${name} ${value === null ? "none" : Number(value.toPrecision(4))}`);
     return [
-      element("p", {}, element("code", {}, step ? step.call : "nothing yet"), isLast ? ` then answered ${episode.answer ?? "nothing"}` : ""),
+      element("p", {}, step ? element("code", {}, step.call) : "nothing yet", step ? ` moved ${step.moves.length}, ended ${step.finished.length}, gave up ${step.pruned.length}` : "", isLast ? `, then answered ${episode.answer ?? "nothing"}` : ""),
       element("p", {}, `${count(step?.tokens ?? 0)} tokens, ${count(step?.sequential ?? 0)} sequential; step ${steps} of ${episode.steps.length}`),
       this.poll("finished", step),
       this.poll("active", step),

@@ -1,12 +1,13 @@
 // The picture of an episode: a row a branch, a column an interval, a letter and a colour an answer.
 
 const ANSWER_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"];
-const DARK_INKS = new Set(["#E69F00", "#56B4E9", "#F0E442", "#CC79A7"]);
+const OTHER_COLOUR = "#9a9a9a";
+const DARK_INKS = new Set(["#E69F00", "#56B4E9", "#F0E442", "#CC79A7", OTHER_COLOUR]);
 const [ROW, LABELS, ENDS, LEAST_COLUMN] = [14, 26, 16, 10];
 
 function colourOf(letter) {
   const place = LETTERS.indexOf(letter);
-  return letter === "?" ? "#737373" : ANSWER_COLOURS[place] ?? "#9a9a9a";
+  return letter === "?" ? "#737373" : ANSWER_COLOURS[place] ?? OTHER_COLOUR;
 }
 
 /** Draws branches on a canvas that is as wide as its box, or as they need. */
