@@ -36,5 +36,5 @@ def hostile(tmp_path_factory):
 def report_file(two_stores):
     """A report of ``two_stores``."""
     file = two_stores.with_name("report.html")
-    write_report([two_stores], file, "worst:20", "tts-gym report …")
+    write_report([two_stores], file, "worst:60", "tts-gym report …")
     return file

@@ -50,14 +50,17 @@ function frontierChart(box, report, scope, cost, title) {
   const shape = { ...byFamily, scale: { domain: families, range: cycled(SHAPES, families.length) } };
   const frontier = scope.frontier[cost].map((key) => controllers.find((point) => point.key === key));
   const bounds = points.filter((point) => point.bound);
+  const upper = [
+    { data: { values: bounds }, mark: { type: "rule", strokeDash: [2, 4], color: colour("--muted") }, encoding: { y, tooltip: { field: "key" } } },
+    { data: { values: bounds }, mark: { type: "text", align: "left", baseline: "bottom", dx: 4, dy: -3, color: colour("--muted"), tooltip: null }, encoding: { y, x: { value: 0 }, text: { field: "key" } } },
+  ];
   const spec = {
     width: "container",
     height: narrow ? 360 : 420,
     autosize: { type: "fit", contains: "padding" },
     layer: [
       { data: { values: frontier }, mark: { type: "line", interpolate: "step-after", strokeWidth: 7, opacity: 0.35, color: colour("--muted") }, encoding: { x, y } },
-      { data: { values: bounds }, mark: { type: "rule", strokeDash: [2, 4], color: colour("--muted") }, encoding: { y, tooltip: { field: "key" } } },
-      { data: { values: bounds }, mark: { type: "text", align: "left", baseline: "bottom", dx: 4, dy: -3, color: colour("--muted"), tooltip: null }, encoding: { y, x: { value: 0 }, text: { field: "key" } } },
+      ...(bounds.length ? upper : []),
       { data: { values: controllers }, mark: { type: "rule", strokeWidth: 1 }, encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: byFamily, opacity: chosen(0.4, 0.05) } },
       { data: { values: controllers }, mark: { type: "rule", strokeWidth: 1 }, encoding: { x: { ...x, field: "less" }, x2: { field: "more" }, y, color: byFamily, opacity: chosen(0.4, 0.05) } },
       { data: { values: controllers }, mark: { type: "line", strokeWidth: 1.5 }, encoding: { x, y, color: byFamily, opacity: chosen(1, 0.1) } },
