@@ -17,7 +17,7 @@ COMPILED := tests/agents/rl tests/sandbox tests/discovery tests/test_examples.py
 .PHONY: demo test test-slow test-vllm coverage clean
 
 demo: $(VENV)/.demo
-	$(BIN)/tts-gym evaluate smollm2-arithmetic -c zoo --plot runs/demo/frontier.png
+	$(BIN)/tts-gym evaluate smollm2-arithmetic -c zoo --out runs/demo --plot runs/frontier.png
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .

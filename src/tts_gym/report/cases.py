@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,9 @@ class Replays:
             return None
         return next(each for each in found if each.name == record["controller"])
 
-    def _played(self, row: Mapping[str, Any], store: ReplayStore, question: int, seed: int) -> dict[str, Any] | None:
+    def _played(
+        self, row: Mapping[Hashable, Any], store: ReplayStore, question: int, seed: int
+    ) -> dict[str, Any] | None:
         key = row["controller"]
         controller, record = self._controllers[key], self._contents.entries[row["entry"]].record
         if controller is None:
@@ -170,7 +172,7 @@ def _why_wrong(
     return why_wrong(found, question, seed, store, episode, rules, int(store.branch_counts.max())).value
 
 
-def _told(episode: WatchedEpisode, row: Mapping[str, Any], wrong: str | None) -> dict[str, Any]:
+def _told(episode: WatchedEpisode, row: Mapping[Hashable, Any], wrong: str | None) -> dict[str, Any]:
     return {
         "answer": None if pd.isna(row["answer"]) else row["answer"],
         "correct": bool(row["correct"]),
@@ -200,19 +202,19 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def _branches(store: ReplayStore, question: int, seed: int) -> dict[str, Any]:
-    """The recorded branches in the order of the seed: answer classes, lengths, and the texts of the classes by rank."""
+    """The recorded branches in the order of the seed: answer classes, lengths, and the classes, right ones first."""
     tables, first = store.tables, int(store.tables.branch_start[question])
     order = first + branch_order(int(store.branch_counts[question]), seed)
     answers = [tables.answers[tables.answer_start[b] : tables.answer_start[b + 1]].tolist() for b in order]
     finals = Counter(each[-1] for each in answers)
-    seen = Counter(answer for each in answers for answer in each)
+    seen, right = Counter(answer for each in answers for answer in each), store.right_classes(question)
     return {
         "interval": store.interval,
         "branches": answers,
         "lengths": tables.tokens[order].tolist(),
-        "ranked": sorted(seen, key=lambda answer: (-finals[answer], -seen[answer], answer)),
-        "texts": {answer: store.class_texts[question][answer] for answer in seen},
-        "right": sorted(store.right_classes(question)),
+        "ranked": sorted(seen.keys() | right, key=lambda each: (each not in right, -finals[each], -seen[each], each)),
+        "texts": {answer: store.class_texts[question][answer] for answer in seen.keys() | right},
+        "right": sorted(right),
     }
 
 

@@ -68,7 +68,8 @@ def contents(runs: Sequence[KeptEvaluation]) -> Contents:
     names = _store_names(runs)
     stores = {names[told["sha256"]]: _opened(told, run) for run in runs for told in run.stores}
     labels = [{str(each["label"]) for each in run.evaluations} for run in runs]
-    entries, rows = [], []
+    entries: list[Entry] = []
+    rows: list[pd.DataFrame] = []
     for place, run in enumerate(runs):
         shas = {told["store"]: told["sha256"] for told in run.stores}
         others = set().union(*(each for other, each in enumerate(labels) if other != place))

@@ -69,7 +69,7 @@ def plot_library() -> str:
         import vl_convert
     except ImportError as error:
         raise TTSGymError("A report needs vl-convert-python: pip install 'tts-gym[report]'.") from error
-    return str(vl_convert.javascript_bundle())
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _asset(name: str) -> str:

@@ -29,7 +29,7 @@ function branchesAfter(found, episode, steps) {
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const INVALID = 0;
 
-/** Letters of the answer classes: A has most final answers; "?" is an answer that could not be read. */
+/** Letters of the answer classes: the right answer is A, the others follow by how many branches end with them; "?" is an answer that could not be read. */
 function lettersOf(found) {
   const valid = found.ranked.filter((answer) => answer !== INVALID);
   return new Map([[INVALID, "?"], ...valid.map((answer, place) => [answer, LETTERS[place] ?? "#"])]);

@@ -32,7 +32,7 @@ class Explorer {
     replace(
       box,
       element("h2", {}, "Episode explorer"),
-      element("p", { class: "note" }, "A row is a branch, a column an interval, a letter an answer (A is the most frequent final one, ? could not be read, · was not looked at). ✓ and ■ end a branch, right or wrong; × marks one given up. Keys: ← → step, Home End, [ ] case."),
+      element("p", { class: "note" }, "A row is a branch, a column an interval, a letter an answer (A is right, the rest by how many branches end with it; ? could not be read, · was not looked at). ✓ and ■ end a branch, right or wrong; × marks one given up. Keys: ← → step, Home End, [ ] case."),
       element("div", { id: "explorer-grid" },
         element("div", { id: "finder" },
           element("input", { type: "search", id: "search", placeholder: "question, id or answer", "aria-label": "Search", input: (event) => this.narrow({ words: event.target.value.toLowerCase() }) }),
@@ -152,7 +152,7 @@ class Explorer {
   }
 
   legend() {
-    const most = this.data.ranked.filter((answer, place) => place < MOST_IN_LEGEND || this.right.has(answer));
+    const most = this.data.ranked.slice(0, MOST_IN_LEGEND);
     const items = most.map((answer) => {
       const letter = this.letters.get(answer);
       const swatch = element("span", { class: DARK_INKS.has(colourOf(letter)) ? "swatch dark" : "swatch" }, letter);
