@@ -14,13 +14,16 @@ from tts_gym.cli.output import check_writable, command_line
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that evaluate --out wrote.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Directories of evaluate --out or discover, or packed discoveries."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="The report.")],
     episodes: Annotated[
         str, typer.Option(metavar="worst:N|all|QUESTION", help="Which cases can be looked at step by step.")
     ] = "worst:50",
 ) -> None:
-    """Write one file that shows evaluations in a browser, offline, with an explorer of their episodes."""
+    """Write one file that shows runs in a browser, offline, with an explorer of their episodes."""
     from tts_gym.report.build import write_report
 
     check_writable(out)

@@ -9,11 +9,14 @@ from typing import Any
 from tts_gym.evaluation.kept import read_kept
 from tts_gym.files import write_whole
 from tts_gym.report.cases import Replays, choose
-from tts_gym.report.contents import contents
+from tts_gym.report.contents import Contents, contents
+from tts_gym.report.discoveries import is_discovery, read_discovery
 from tts_gym.report.document import document
 from tts_gym.report.page import page, plot_library
 
 Cases = Iterable[dict[str, Any]]
+
+Watching = Callable[[Iterator[dict[str, Any]], int], Cases]
 
 
 def _unwatched(cases: Cases, total: int) -> Cases:
@@ -25,12 +28,12 @@ def write_report(
     out: Path,
     episodes: str,
     command: str,
-    watching: Callable[[Iterator[dict[str, Any]], int], Cases] = _unwatched,
+    watching: Watching = _unwatched,
 ) -> list[str]:
     """Write the report of runs, whole or not at all.
 
     Args:
-        runs: directories that ``evaluate --out`` wrote, at least one.
+        runs: directories that ``evaluate --out`` wrote, and discoveries (directories or packed files); at least one.
         out: the file, which is replaced.
         episodes: which cases it holds, see ``choose``.
         command: the command line that makes it.
@@ -44,13 +47,20 @@ def write_report(
         OSError: the file cannot be written.
     """
     plot_library()
-    about = contents([read_kept(run) for run in runs])
+    evaluations = [read_kept(run) for run in runs if not is_discovery(run)]
+    discoveries = [read_discovery(run) for run in runs if is_discovery(run)]
+    about = contents(evaluations) if evaluations else None
+    cases, left_out = ([], []) if about is None else _explored(about, episodes, watching)
+    write_whole(out, page(document(about, cases, discoveries, left_out, command)).encode())
+    return left_out
+
+
+def _explored(about: Contents, episodes: str, watching: Watching) -> tuple[list[dict[str, Any]], list[str]]:
+    """The cases that can be explored, and what is left out of them."""
     chosen = choose(about, episodes)
     replays = Replays(about)
     cases = list(watching(replays.run(chosen), len(chosen)))
-    left_out = [
-        f"The episodes of {key} cannot be explored: {why.rstrip('.')}." for key, why in replays.left_out.items()
-    ]
+    left_out = [f"Episodes of {key} cannot be explored: {why.rstrip('.')}." for key, why in replays.left_out.items()]
     total = about.rows.groupby(["store", "question_id", "seed"]).ngroups
     if len(cases) < total:
         left_out.insert(
@@ -58,5 +68,4 @@ def write_report(
             f"{len(cases):,} of {total:,} cases (a question under a seed) can be explored (--episodes {episodes}); all "
             "figures are of all of them.",
         )
-    write_whole(out, page(document(about, cases, left_out, command)).encode())
-    return left_out
+    return cases, left_out

@@ -10,26 +10,39 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.report.contents import Contents
 from tts_gym.report.figures import heat_map, scope_figures
 
+NOTHING: dict[str, Any] = {"runs": [], "controllers": {}, "stores": {}, "scopes": [], "heat": {}}
+"""What there is of evaluations where a report is of none."""
+
 
 def document(
-    contents: Contents,
+    contents: Contents | None,
     cases: Sequence[Mapping[str, Any]],
+    discoveries: Sequence[Mapping[str, Any]],
     left_out: Sequence[str],
     command: str,
 ) -> dict[str, Any]:
     """Everything that a report shows.
 
     Args:
-        contents: what it is about.
-        cases: the replayed cases, see ``Replays.run``.
+        contents: the evaluations that it is about; None where there are none.
+        cases: their replayed cases, see ``Replays.run``.
+        discoveries: see ``read_discovery``.
         left_out: what is not in it, a sentence each.
         command: the command line that makes it.
     """
-    controllers = contents.controllers
+    evaluated = NOTHING if contents is None else _evaluated(contents)
     return {
         "command": command,
         "version": version("tts-gym"),
         "left_out": list(left_out),
+        **evaluated,
+        "cases": list(cases),
+        "discoveries": list(discoveries),
+    }
+
+
+def _evaluated(contents: Contents) -> dict[str, Any]:
+    return {
         "runs": [_run(contents, place) for place in range(len(contents.runs))],
         "controllers": {
             key: {
@@ -40,7 +53,7 @@ def document(
                 "upper_bound": entry.record["upper_bound"],
                 "isolation": entry.record["isolation"],
             }
-            for key, entry in controllers.items()
+            for key, entry in contents.controllers.items()
         },
         "stores": {name: _store(store) for name, store in contents.stores.items()},
         "scopes": _scopes(contents),
@@ -48,7 +61,6 @@ def document(
             name: heat_map(contents.rows[contents.rows["store"] == name], store.question_ids)
             for name, store in contents.stores.items()
         },
-        "cases": list(cases),
     }
 
 

@@ -2,9 +2,9 @@
 
 const report = JSON.parse(byId("document").textContent);
 let scope = report.scopes[0];
-let against = mostAccurate(scope);
+let against = scope && mostAccurate(scope);
 let cost = "tokens";
-const explorer = new Explorer(report, byId("explorer"));
+const explorer = scope && new Explorer(report, byId("explorer"));
 
 /** The most accurate controller that is no upper bound, the dearest of equals: what others can save tokens against. */
 function mostAccurate({ controllers, table }) {
@@ -61,7 +61,7 @@ function made() {
   replace(byId("made"), element("h2", {}, "How it was made"),
     facts([["report", element("code", {}, report.command)], ["tts-gym", report.version]]),
     ...runs,
-    sortable([
+    scope && sortable([
       { title: "controller", text: (row) => label(report, row.key) },
       { title: "parameters", text: (row) => parameters(report, row.key) },
       { title: "rules", text: (row) => row.rules },
@@ -69,8 +69,36 @@ function made() {
     ], controllers));
 }
 
+function discoveries() {
+  const sections = report.discoveries.map(() => element("section"));
+  replace(byId("discoveries"), ...sections);
+  return Promise.all(report.discoveries.map((found, place) => showDiscovery(sections[place], found)));
+}
+
 function paint() {
-  return Promise.all([charts(), questions()]).then(() => explorer.draw());
+  if (!scope) return discoveries();
+  return Promise.all([charts(), questions(), discoveries()]).then(() => explorer.draw());
+}
+
+/** Take away what the report has nothing for. */
+function trim() {
+  const missing = scope ? [] : ["charts", "results", "pairs", "saved", "questions", "explorer", "choose-scope"];
+  if (!report.discoveries.length) missing.push("discoveries");
+  for (const id of missing) {
+    byId(id).remove();
+    document.querySelector(`nav a[href="#${id}"]`)?.remove();
+  }
+}
+
+/** The case that the address names, else the first one. */
+function begin() {
+  if (location.hash.includes("q=")) {
+    explorer.follow();
+    byId("explorer").scrollIntoView();
+  } else if (report.cases.length) {
+    const { store, question: q, seed } = report.cases[0];
+    explorer.visit({ store, q, seed: String(seed) });
+  }
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -96,16 +124,13 @@ byId("scope").addEventListener("change", (event) => {
   paint();
 });
 replace(byId("left-out"), ...report.left_out.map((line) => element("li", {}, line)));
-tables();
 made();
-explorer.list();
+if (scope) {
+  tables();
+  explorer.list();
+}
 paint().then(() => {
-  if (location.hash.includes("q=")) {
-    explorer.follow();
-    byId("explorer").scrollIntoView();
-  } else if (report.cases.length) {
-    const { store, question: q, seed } = report.cases[0];
-    explorer.visit({ store, q, seed: String(seed) });
-  }
+  if (scope) begin();
+  trim();
   document.documentElement.dataset.ready = "yes";
 });
