@@ -1,10 +1,12 @@
 """A report in a real browser, opened from disk. Pictures of what it looks like are kept in pytest's folder."""
 
+import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
-from evaluations import HOSTILE
+from evaluations import HOSTILE, evaluated
 
 from tts_gym.report.build import write_report
 
@@ -191,6 +193,62 @@ def test_hostile_text_stays_text(visit, hostile):
     assert page.locator("body img, body b, body script:not(:nth-last-child(-n+3))").count() == 0
     assert HOSTILE[0] in shown and HOSTILE[1] in shown
     assert HOSTILE[3] in page.locator("#results").inner_text()
+
+
+def test_a_discovery_shows_sources_and_what_changed(visit, tmp_path):
+    packed = Path(__file__).parents[2] / "benchmarks" / "results" / "discovery" / "manual.tar.xz"
+    write_report([packed], tmp_path / "report.html", "all", "tts-gym report …")
+    page = visit(tmp_path / "report.html")
+    assert page.locator("nav a").all_inner_texts() == ["Discovery", "How it was made"]
+    page.locator("#discoveries tbody button", has_text="r05-1").click()
+    detail = page.locator(".candidate")
+    assert detail.locator("h3").inner_text() == "r05-1"
+    assert detail.locator(".added").count() > 0 and detail.locator(".removed").count() > 0
+    detail.get_by_text("Source", exact=True).click()
+    assert "def program(episode" in detail.inner_text()
+
+
+def test_an_upper_bound_alone_has_a_report(visit, store_file, tmp_path):
+    write_report([evaluated(tmp_path / "run", [store_file], ["oracle"])], tmp_path / "report.html", "all", "tts-gym …")
+    page = visit(tmp_path / "report.html")
+    assert [row[0] for row in table(page, "results")] == ["oracle (upper bound)"]
+
+
+def test_a_large_case_opens_and_steps(visit, tmp_path):
+    """64 branches of 80 intervals, beside each other; the bounds are many times what an idle machine needs.
+
+    What it took is kept in ``figures.json``.
+    """
+    answers = [[str((branch * k) % 9) for k in range(1, 81)] for branch in range(64)]
+    branches = [[each, 8050, str(branch % 5)] for branch, each in enumerate(answers)]
+    store = tmp_path / "model" / "large.json"
+    store.parent.mkdir()
+    question = {"question": "Which?", "gold_answer": "3", "probe_freq": 100, "each_branch": branches}
+    store.write_text(json.dumps([question]))
+    run = evaluated(tmp_path / "run", [store], ["sc", "parallel-probe:patience=90,stable_for=90"])
+    write_report([run], tmp_path / "report.html", "all", "tts-gym report …")
+    begun = time.monotonic()
+    page = visit(tmp_path / "report.html")
+    opened = time.monotonic() - begun
+    page.locator("#second").select_option(index=2)
+    page.wait_for_selector("#stage.two")
+    lags = page.evaluate(
+        """() => {
+            const slider = document.querySelector("#step");
+            return Array.from({ length: Number(slider.max) + 1 }, (_, step) => {
+                const begun = performance.now();
+                slider.value = step;
+                slider.dispatchEvent(new Event("input"));
+                return performance.now() - begun;
+            });
+        }"""
+    )
+    median = sorted(lags)[len(lags) // 2]
+    figures = {"seconds_to_open": opened, "milliseconds_a_step": {"median": median, "most": max(lags)}}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    assert len(lags) > 80
+    assert opened < 20
+    assert median < 500
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (400, "light"), (400, "dark")])

@@ -16,6 +16,10 @@ function mostAccurate({ controllers, table }) {
 }
 
 function charts() {
+  if (scope.controllers.every((key) => report.controllers[key].upper_bound)) {
+    replace(byId("charts"), element("p", {}, "There is no frontier of upper bounds alone."));
+    return Promise.resolve();
+  }
   const boxes = [element("div", { class: "chart" }), element("div", { class: "chart" })];
   replace(byId("charts"), element("h2", {}, "Accuracy against tokens"),
     element("p", { class: "note" }, "A mark is a controller with its 95 % intervals over questions, a line a family, the broad band the Pareto set. Click a name to single it out."),
@@ -70,6 +74,7 @@ function made() {
 }
 
 function discoveries() {
+  if (!report.discoveries.length) return Promise.resolve();
   const sections = report.discoveries.map(() => element("section"));
   replace(byId("discoveries"), ...sections);
   return Promise.all(report.discoveries.map((found, place) => showDiscovery(sections[place], found)));
@@ -124,6 +129,7 @@ byId("scope").addEventListener("change", (event) => {
   paint();
 });
 replace(byId("left-out"), ...report.left_out.map((line) => element("li", {}, line)));
+trim();
 made();
 if (scope) {
   tables();
@@ -131,6 +137,5 @@ if (scope) {
 }
 paint().then(() => {
   if (scope) begin();
-  trim();
   document.documentElement.dataset.ready = "yes";
 });
