@@ -113,3 +113,23 @@ def test_a_controller_that_cannot_be_replayed_is_left_out_by_name(tmp_path, stor
     episodes, results, left_out = replayed()
     assert (episodes, results) == ({"single"}, {"single", "mine"})
     assert str(file) in left_out["mine"]
+
+
+CANDIDATE = """def schedule(beta):
+    return {"n": int(round(1 + 3 * beta))}
+
+
+def program(episode, n):
+    episode.read(n)
+    return episode.leader(FINISHED)
+"""
+
+
+def test_a_candidate_that_needs_a_jail_is_not_run_in_the_open(tmp_path, store_file, interpreted):
+    file = tmp_path / "winner.py"
+    file.write_text(CANDIDATE)
+    replays = Replays(contents([read_kept(evaluated(tmp_path / "run", [store_file], ["single", str(file)]))]))
+    (case,) = replays.run([Case("model/tiny", "0", 0)])
+    assert set(unpacked(case)["episodes"]) == {"single"}
+    assert set(case["results"]) == {"single", "winner"}
+    assert "only in a jail" in replays.left_out["winner"]

@@ -51,8 +51,11 @@ class Contents:
 
     @property
     def controllers(self) -> dict[str, Entry]:
-        """One entry of each controller."""
-        return {entry.controller: entry for entry in reversed(self.entries)}
+        """The first entry of each controller."""
+        found: dict[str, Entry] = {}
+        for entry in self.entries:
+            found.setdefault(entry.controller, entry)
+        return found
 
 
 def contents(runs: Sequence[KeptEvaluation]) -> Contents:

@@ -32,7 +32,12 @@ function fill(select, options, value) {
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const count = (value) => whole.format(value);
 const percent = (value) => value.toFixed(2);
-const signed = (value, show) => (value > 0 ? "+" : value < 0 ? "−" : "") + show(Math.abs(value));
+
+/** A difference with its sign, none where it is shown as zero. */
+function signed(value, show) {
+  const text = show(Math.abs(value));
+  return (/[1-9]/.test(text) ? (value > 0 ? "+" : "−") : "") + text;
+}
 
 const interval = ([, low, high], show) => `${show(low)} to ${show(high)}`;
 

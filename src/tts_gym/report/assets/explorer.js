@@ -5,19 +5,19 @@ const MOST_IN_LEGEND = 12;
 const STOPPED_EARLY = "stopped while wrong";
 
 class Explorer {
-  constructor(report, box) {
+  constructor(report, box, first) {
     this.report = report;
     this.place = { store: "", q: "", seed: "", c: "", vs: "", step: "" };
     this.texts = new Map(Object.entries(report.stores).map(([name, store]) => [name, new Map(store.questions.map((each) => [each.id, each]))]));
     this.names = Object.keys(report.controllers).filter((key) => report.cases.some((each) => key in each.results));
     this.filter = { words: "", wrong: false, early: false, above: 0 };
-    this.build(box);
+    this.build(box, this.names.includes(first) ? first : this.names[0]);
     window.addEventListener("hashchange", () => this.follow());
     document.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(this.stage);
   }
 
-  build(box) {
+  build(box, first) {
     const box_of = (name, title) => element("label", {}, element("input", { type: "checkbox", id: name, change: (event) => this.narrow({ [name]: event.target.checked }) }), title);
     this.found = element("ul", { id: "cases", "aria-label": "Cases" });
     this.counted = element("p", { class: "note", "aria-live": "polite" });
@@ -27,7 +27,7 @@ class Explorer {
     this.slider = element("input", { type: "range", id: "step", min: 0, step: 1, "aria-label": "Step", input: () => this.go(Number(this.slider.value)) });
     this.at = element("output", { for: "step" });
     const options = this.names.map((key) => [key, key]);
-    this.first = choice(options, this.names[0], (c) => this.visit({ c, step: "" }), { id: "first" });
+    this.first = choice(options, first, (c) => this.visit({ c, step: "" }), { id: "first" });
     this.second = choice([["", "no other"], ...options], "", (vs) => this.visit({ vs, step: "" }), { id: "second" });
     replace(
       box,

@@ -2,17 +2,19 @@
 
 const report = JSON.parse(byId("document").textContent);
 let scope = report.scopes[0];
-let against = scope && mostAccurate(scope);
+let against = scope && dearest(scope);
 let cost = "tokens";
-const explorer = scope && new Explorer(report, byId("explorer"));
+const explorer = scope && new Explorer(report, byId("explorer"), foremost(scope, (row) => row.accuracy[0]));
 
-/** The most accurate controller that is no upper bound, the dearest of equals: what others can save tokens against. */
-function mostAccurate({ controllers, table }) {
-  const rank = (key) => {
-    const row = table[controllers.indexOf(key)];
-    return [report.controllers[key].upper_bound ? 0 : 1, row.accuracy[0], row.tokens[0]];
-  };
-  return [...controllers].sort((a, b) => rank(b).map((value, place) => value - rank(a)[place]).find(Boolean) ?? 0)[0];
+/** The controller of a scope with the highest `rank(row)`, upper bounds last. */
+function foremost({ controllers, table }, rank) {
+  const order = (key) => [report.controllers[key].upper_bound ? 0 : 1, rank(table[controllers.indexOf(key)])];
+  return [...controllers].sort((a, b) => order(b)[0] - order(a)[0] || order(b)[1] - order(a)[1])[0];
+}
+
+/** The dearest controller: what others can save tokens against. */
+function dearest(scope) {
+  return foremost(scope, (row) => row.tokens[0]);
 }
 
 function charts() {
@@ -33,7 +35,7 @@ function charts() {
 function tables() {
   const options = scope.controllers.map((key) => [key, key]);
   const inner = scope.controllers.filter((key) => !report.controllers[key].upper_bound).map((key) => [key, key]);
-  if (!inner.some(([key]) => key === against)) against = mostAccurate(scope);
+  if (!inner.some(([key]) => key === against)) against = dearest(scope);
   replace(byId("results"), element("h2", {}, "Results"), element("p", { class: "note" }, `${count(scope.questions)} questions, each of which weighs equally. Click a title to sort.`), resultsTable(report, scope));
   const choose = (id) => choice(id === "against" ? options : inner, against, (key) => ((against = key), tables()), { id });
   replace(byId("pairs"), element("h2", {}, "Compared in pairs"), element("p", {}, "Every controller minus ", choose("against"), ", on the same questions."), pairsTable(report, scope, against));
