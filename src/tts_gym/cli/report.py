@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from tts_gym.cli.messages import note
 from tts_gym.cli.output import check_writable, command_line
+from tts_gym.cli.progress import counted
 
 
 def report(
@@ -27,11 +26,8 @@ def report(
     from tts_gym.report.build import write_report
 
     check_writable(out)
-    for line in write_report(runs, out, episodes, command_line(), _tracked):
-        print(f"Note: {line}")
+    with counted("cases", "Replaying") as watch:
+        left_out = write_report(runs, out, episodes, command_line(), watch)
+    for line in left_out:
+        note(f"Note: {line}")
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB): open it in a browser.")
-
-
-def _tracked(cases: Iterator[dict[str, Any]], total: int) -> Iterable[dict[str, Any]]:
-    screen = Console(stderr=True)
-    return track(cases, "Replaying", total, console=screen, transient=True, disable=not screen.is_terminal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,12 @@ from tts_gym.report.discoveries import is_discovery, read_discovery
 from tts_gym.report.document import document
 from tts_gym.report.page import page, plot_library
 
-Cases = Iterable[dict[str, Any]]
+Watch = Callable[[tuple[int, int]], None]
+"""Is told how many cases are replayed, of how many."""
 
-Watching = Callable[[Iterator[dict[str, Any]], int], Cases]
 
-
-def _unwatched(cases: Cases, total: int) -> Cases:
-    return cases
+def _unwatched(progress: tuple[int, int]) -> None:
+    pass
 
 
 def write_report(
@@ -28,7 +27,7 @@ def write_report(
     out: Path,
     episodes: str,
     command: str,
-    watching: Watching = _unwatched,
+    watch: Watch = _unwatched,
 ) -> list[str]:
     """Write the report of runs, whole or not at all.
 
@@ -37,7 +36,7 @@ def write_report(
         out: the file, which is replaced.
         episodes: which cases it holds, see ``choose``.
         command: the command line that makes it.
-        watching: passes the cases through as they are replayed; it is told how many there are.
+        watch: see ``Watch``.
 
     Returns:
         What is not in it, a sentence each; the report says so too.
@@ -50,16 +49,19 @@ def write_report(
     evaluations = [read_kept(run) for run in runs if not is_discovery(run)]
     discoveries = [read_discovery(run) for run in runs if is_discovery(run)]
     about = contents(evaluations) if evaluations else None
-    cases, left_out = ([], []) if about is None else _explored(about, episodes, watching)
+    cases, left_out = ([], []) if about is None else _explored(about, episodes, watch)
     write_whole(out, page(document(about, cases, discoveries, left_out, command)).encode())
     return left_out
 
 
-def _explored(about: Contents, episodes: str, watching: Watching) -> tuple[list[dict[str, Any]], list[str]]:
+def _explored(about: Contents, episodes: str, watch: Watch) -> tuple[list[dict[str, Any]], list[str]]:
     """The cases that can be explored, and what is left out of them."""
     chosen = choose(about, episodes)
     replays = Replays(about)
-    cases = list(watching(replays.run(chosen), len(chosen)))
+    cases: list[dict[str, Any]] = []
+    for case in replays.run(chosen):
+        cases.append(case)
+        watch((len(cases), len(chosen)))
     left_out = [f"Episodes of {key} cannot be explored: {why.rstrip('.')}." for key, why in replays.left_out.items()]
     total = about.rows.groupby(["store", "question_id", "seed"]).ngroups
     if len(cases) < total:
