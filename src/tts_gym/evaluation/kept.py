@@ -29,7 +29,7 @@ ROWS, TOLD = "rows.parquet", "evaluation.json"
 
 FORMAT_VERSION = 1
 
-LAYOUT = Layout(run="evaluation", marks=(TOLD,), names=(TOLD, ROWS))
+LAYOUT = Layout(run="kept evaluation", marks=(TOLD,), names=(TOLD, ROWS))
 
 PACKAGES = ("tts-gym", "numba", "numpy", "pandas", "pyarrow")
 """Those whose versions are kept."""
