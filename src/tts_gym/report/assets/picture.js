@@ -53,7 +53,7 @@ class Picture {
     pen.fillRect(LABELS, middle - 0.5, columns * this.column, 1);
     if (!row) return;
     pen.textAlign = "center";
-    pen.globalAlpha = row.pruned ? 0.4 : 1;
+    pen.globalAlpha = row.pruned ? 0.55 : 1;
     row.cells.forEach((answer, place) => {
       const left = LABELS + place * this.column;
       const letter = answer === HIDDEN ? "·" : this.letters.get(answer);
