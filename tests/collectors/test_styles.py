@@ -14,7 +14,7 @@ from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings, Probing, Prompting
 from tts_gym.collectors.shown import shown_prompt
 from tts_gym.collectors.units import all_units
-from tts_gym.errors import BackendError
+from tts_gym.errors import BackendError, LiveError
 from tts_gym.live.answering import Solving, answer_question
 from tts_gym.live.model import live_model
 from tts_gym.live.settings import LiveSettings
@@ -105,6 +105,9 @@ def test_marks_that_a_server_leaves_out_are_needed(name, tokenizer):
         if name in ("gpt-oss", "mistral"):
             with pytest.raises(CollectionError, match="by special tokens, which a server that tells no"):
                 Collector(backend, drawn(MODELS[name]), reader)
+            live = live_model(backend, LiveSettings(drawn(MODELS[name])))
+            with pytest.raises(LiveError, match="by special tokens"), live:
+                pass
         else:
             Collector(backend, drawn(MODELS[name]), reader)
 

@@ -20,7 +20,7 @@ from tts_gym.collectors.errors import CollectionError
 from tts_gym.collectors.forced import read_forced
 from tts_gym.collectors.given import as_given, given_completion, given_prompt, given_signals
 from tts_gym.collectors.growing_signals import GrowingSignals
-from tts_gym.collectors.prompts import THINK, ProbePrompts, prompt_tokens
+from tts_gym.collectors.prompts import THINK, ProbePrompts, lost_marks, prompt_tokens
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.collectors.signals import recordable_signals
 from tts_gym.collectors.units import UnitResult, WorkUnit
@@ -77,11 +77,8 @@ class Collector:
             )
         self._backend, self._settings, self._reader, self._concurrency = backend, settings, reader, concurrency
         self._probes = ProbePrompts(settings.probing, backend.tokenizer)
-        if self._probes.marks_special and not backend.signals.token_ids:
-            raise CollectionError(
-                f"{backend.model} marks its reasoning by special tokens, which a server that tells no token ids leaves "
-                "out: collect from one that tells them, such as vLLM."
-            )
+        if lost := lost_marks(self._probes, backend):
+            raise CollectionError(lost)
         self._top_logprobs = min(settings.top_logprobs, backend.signals.top_logprobs)
         self._running: dict[int, Job] = {}
         self._next_key = 0

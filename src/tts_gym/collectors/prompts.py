@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tts_gym.answers.reasoning import TAGS, Style, style_of
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import Probing, Prompting
+from tts_gym.llm.backend import Backend
 
 THINK = TAGS.opening
 """Stands before the text of a branch that begins within the reasoning, for whoever reads it."""
@@ -125,6 +126,21 @@ class ProbePrompts:
     def is_open(self, tokens: Iterable[int]) -> bool:
         """Whether token ids end within the reasoning."""
         return self.begin(tokens).is_open
+
+
+def lost_marks(prompts: ProbePrompts, backend: Backend) -> str | None:
+    """Why nobody can follow where the reasoning of a model begins and ends; None where it can be followed.
+
+    Args:
+        prompts: the probes of the model.
+        backend: what runs it.
+    """
+    if backend.signals.token_ids or not prompts.marks_special:
+        return None
+    return (
+        f"{backend.model} marks its reasoning by special tokens, which a server that tells no token ids leaves out: "
+        "use one that tells them, such as vLLM's."
+    )
 
 
 class Prefix:

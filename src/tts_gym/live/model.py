@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import AnswerReader, answer_reader
-from tts_gym.collectors.prompts import ProbePrompts, conversation, prompt_tokens
+from tts_gym.collectors.prompts import ProbePrompts, conversation, lost_marks, prompt_tokens
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.signals import recordable_signals
 from tts_gym.errors import LiveError
@@ -108,6 +108,8 @@ def live_model(backend: Backend, settings: LiveSettings, concurrency: int = 256)
     drawn = settings.drawn
     if drawn.seed is not None and not backend.signals.seeds:
         raise LiveError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
+    if backend.signals.probes and (lost := lost_marks(ProbePrompts(drawn.probing, backend.tokenizer), backend)):
+        raise LiveError(lost)
     with answer_reader(drawn.answers, drawn.probing.marks) as reader, Equivalence() as equivalence:
         engine = Engine(backend, concurrency)
         try:
