@@ -26,6 +26,7 @@ class Marked:
     name = "marked"
     upper_bound = False
     signals = ()
+    probes = False
 
     def __init__(self, directory, deadly_runs=0):
         self.directory = directory
@@ -190,7 +191,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
 class Locator:
     """A controller that answers with the file that the store's answers are mapped from."""
 
-    name, parameters, defaults, upper_bound, signals = "locator", {}, {}, False, ()
+    name, parameters, defaults, upper_bound, signals, probes = "locator", {}, {}, False, (), False
 
     def identity(self):
         return self.name
