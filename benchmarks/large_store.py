@@ -58,7 +58,7 @@ class Measured:
         self.controller = parse_spec("cmc")[0]
         self.name, self.upper_bound = "cmc", False
         self.parameters, self.defaults = self.controller.parameters, self.controller.defaults
-        self.signals = self.controller.signals
+        self.signals, self.probes = self.controller.signals, self.controller.probes
 
     def identity(self) -> str:
         """That of ``cmc``."""
