@@ -14,7 +14,8 @@ the tokens, with the interval that holds 95 of 100 passes of one episode a quest
 ``engine``: what ``sc:n=16`` takes beside ``LLM.generate`` on the same requests, in an engine of its own, in turns; and
 what ``crew`` takes beside ``sc:n=64``.
 
-Each writes ``live_PART.json`` in ``benchmarks/results``, and prints Markdown; ``prediction`` draws ``live.png``.
+Each writes ``live_PART.json`` in ``benchmarks/results``, and prints Markdown; ``prediction`` draws ``live.png``, and goes
+on with the runs that its file lacks: delete the file to begin anew.
 """
 
 from __future__ import annotations
@@ -55,33 +56,39 @@ def main(part: str, model: str, *told: str) -> None:
     questions = bundled_questions()[::every]
     backend = make_backend("vllm", model, **options)
     try:
-        found: dict[str, Any] = {"model": Path(model).name, "questions": len(questions)}
-        found |= PARTS[part](questions, model, backend, options)
+        found = PARTS[part](questions, model, backend, options)
     finally:
         backend.close()
-    (RESULTS / f"live_{part}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(MARKDOWN[part](found))
 
 
-def prediction(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, Any]:
+def prediction(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
     """Every controller, live beside replay."""
-    runs = []
+    file = RESULTS / "live_prediction.json"
+    runs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    known = {(run["spec"], run["ahead"]) for run in runs}
     for spec in SPECS:
         for ahead in AHEADS if spec in AT_EVERY_AHEAD else AHEADS[:1]:
-            run = answered(spec, ahead, questions, model, backend) | predicted(spec, questions)
-            print(json.dumps(run), flush=True)
-            runs.append(run)
+            if (spec, ahead) not in known:
+                runs.append(answered(spec, ahead, questions, model, backend) | predicted(spec, questions))
+                write(runs, file)
     draw(runs, RESULTS / "live.png")
-    return {"runs": runs}
+    return runs
 
 
 def engine(questions: Any, model: str, backend: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Seconds beside those of ``LLM.generate``, and those of ``crew`` beside those of ``sc``."""
-    ratio = beside_generate(questions, model, backend, options)
-    print(json.dumps(ratio), flush=True)
+    found: dict[str, Any] = {"questions": len(questions)}
+    found["generate"] = beside_generate(questions, model, backend, options)
     runs = [answered(spec, AHEADS[0], questions, model, backend) for spec in ("crew", "sc:n=64", "crew")]
     crew, sc, again = (run["seconds"] for run in runs)
-    return {"generate": ratio, "crew": [crew, again], "sc:n=64": sc, "ratio": statistics.fmean([crew, again]) / sc}
+    found |= {"crew": [crew, again], "sc:n=64": sc, "ratio": statistics.fmean([crew, again]) / sc}
+    write(found, RESULTS / "live_engine.json")
+    return found
+
+
+def write(found: Any, file: Path) -> None:
+    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def live_settings(model: str, top_logprobs: int) -> Any:
@@ -115,6 +122,7 @@ def answered(spec: str, ahead: int, questions: Any, model: str, backend: Any) ->
     return {
         "spec": spec,
         "ahead": ahead,
+        "questions": len(rows),
         "failed": sum(row["error"] is not None for row in rows),
         "accuracy": 100 * mean("correct"),
         **{name: mean(name) for name in means},
@@ -168,14 +176,14 @@ def beside_generate(questions: Any, model: str, backend: Any, options: dict[str,
     return {"generate": raw[0], "generate_again": raw[1], "live": ours, "ratio": ours / statistics.fmean(raw)}
 
 
-def prediction_table(found: dict[str, Any]) -> str:
+def prediction_table(runs: list[dict[str, Any]]) -> str:
     """The table of the documentation."""
     lines = [
-        "| controller | ahead | accuracy live, % | predicted (95 %) | tokens live | predicted (95 % of passes) | "
-        "live / predicted | overrun | prompts from the cache | requests | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| controller | ahead | questions | accuracy live, % | predicted (95 %) | tokens live | "
+        "predicted (95 % of passes) | live / predicted | overrun | prompts from the cache | requests | seconds |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for run in found["runs"]:
+    for run in runs:
         accuracy, tokens = (
             f"{run[name]:,.{digits}f} ({run[f'{name}_low']:,.{digits}f} to {run[f'{name}_high']:,.{digits}f})"
             for name, digits in (("predicted_accuracy", 1), ("predicted_tokens", 0))
@@ -183,6 +191,7 @@ def prediction_table(found: dict[str, Any]) -> str:
         cells = [
             f"`{run['spec']}`",
             f"{run['ahead']}",
+            f"{run['questions']}",
             f"{run['accuracy']:.1f}",
             accuracy,
             f"{run['tokens']:,.0f}",
