@@ -14,8 +14,8 @@ the tokens, with the interval that holds 95 of 100 passes of one episode a quest
 ``engine``: what ``sc:n=16`` takes beside ``LLM.generate`` on the same requests, in an engine of its own, in turns; and
 what ``crew`` takes beside ``sc:n=64``.
 
-Each writes ``live_PART.json`` in ``benchmarks/results``, and prints Markdown; ``prediction`` draws ``live.png``, and goes
-on with the runs that its file lacks: delete the file to begin anew.
+Each writes ``live_PART.json`` in ``benchmarks/results``, and prints Markdown; ``prediction`` draws ``live.png``,
+and goes on with the runs that its file lacks: delete the file to begin anew.
 """
 
 from __future__ import annotations
