@@ -112,6 +112,20 @@ def test_a_branch_is_kept_before_its_unit_has_finished(tmp_path):
     assert reopened(tmp_path).branches(unit) == branches_of(unit)
 
 
+def test_a_kill_in_the_midst_of_joining_loses_nothing(tmp_path):
+    unit = WorkUnit("k", QUESTION, 0, 2)
+    with open_shards(tmp_path, SETTINGS) as shards:
+        keep(shards, unit, 0)
+        shards.keep(UnitResult(unit, {1: branch_of(unit, 1)}, TokenUsage()))
+    whole = encode_shard(branches_of(unit))
+    (file, _) = files(tmp_path)
+    file.with_name(f"{unit.name}.{shards_module._digest(whole)}.parquet.0a{PARTIAL}").write_bytes(whole)
+    with open_shards(tmp_path, SETTINGS) as shards:
+        assert len(files(tmp_path)) == 2 and shards.missing([unit]) == []
+        assert shards.join(unit) and len(files(tmp_path)) == 1
+    assert reopened(tmp_path).branches(unit) == branches_of(unit)
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 4)), min_size=1, max_size=3), st.data())
 def test_whatever_was_kept_in_blocks_is_found_in_other_blocks(grown, data):
@@ -158,7 +172,8 @@ def test_a_damaged_shard_counts_as_missing(tmp_path, damage, place):
 def test_what_was_left_behind_goes(tmp_path):
     fill(tmp_path)
     kept = files(tmp_path)
-    kept[0].with_suffix(f".0a{PARTIAL}").write_bytes(b"half")
+    kept[0].with_name(f"{kept[0].name}.0a{PARTIAL}").write_bytes(b"half")
+    kept[1].with_name(f"{kept[1].name}.0b{PARTIAL}").write_bytes(kept[1].read_bytes())
     (tmp_path / WORK / "draft" / ".store-abc").mkdir(parents=True)
     shards = reopened(tmp_path)
     assert (files(tmp_path), shards.damaged, shards.draft.exists()) == (kept, [], False)

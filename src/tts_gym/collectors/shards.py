@@ -137,14 +137,14 @@ class Shards:
         self._kept: dict[str, list[Shard]] = {}
         found: list[tuple[str, Shard]] = []
         for file in sorted(self._shards.iterdir()):
-            name, digest, suffix = (*file.name.split("."), "", "")[:3]
-            data = file.read_bytes() if suffix == "parquet" else b""
+            name, _, digest = file.stem.partition(".")
+            data = file.read_bytes() if file.suffix == ".parquet" else b""
             if data and _digest(data) == digest:
                 key, _, first = name.rpartition("-")
                 found.append((key, Shard(file, int(first), pq.read_metadata(pa.BufferReader(data)).num_rows)))
             else:
                 file.unlink()
-                if suffix == "parquet":
+                if file.suffix == ".parquet":
                     self.damaged.append(name)
         for key, shard in sorted(found, key=lambda each: -each[1].count):
             if any(set(shard.numbers) <= set(longer.numbers) for longer in self._kept.get(key, ())):
