@@ -22,11 +22,12 @@ def free_port():
 
 
 class UpstreamProcess:
-    """A server that can be killed and started again at the same address."""
+    """A server that can be killed and started again at the same address, up to and with ``/v1`` at ``url``."""
 
     def __init__(self):
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self.model, self.url = "m", f"{self.address}/v1"
         self.process = None
 
     def start(self):
@@ -44,6 +45,10 @@ class UpstreamProcess:
 
     def told(self):
         return httpx.get(f"{self.address}/health", timeout=5).json()
+
+    def running(self):
+        """Requests that it works on."""
+        return self.told()["now"]
 
 
 @contextlib.contextmanager
