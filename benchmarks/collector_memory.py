@@ -13,17 +13,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
+from character_tokenizer import CharacterTokenizer
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import RunUnits, collect
 from tts_gym.collectors.collector import Collector
@@ -37,35 +36,6 @@ TOKENS = 150
 SETTINGS = CollectionSettings(
     "none", "none", branches=4, interval=50, block=4, max_tokens=1_000, top_logprobs=5, keep_text=True
 )
-
-
-class CharacterTokenizer:
-    """A token a character."""
-
-    structure = ""
-
-    def keep(self, text: str) -> bool:
-        """No token is special."""
-        return False
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Characters as tokens."""
-        return tuple(map(ord, text))
-
-    encode_prompt = encode
-
-    def decode(self, ids: Sequence[int], special: bool = False) -> str:
-        """Tokens as characters."""
-        return "".join(map(chr, ids))
-
-    def chat(
-        self,
-        messages: Sequence[dict[str, str]],
-        add_generation_prompt: bool = True,
-        arguments: Mapping[str, Any] = MappingProxyType({}),
-    ) -> tuple[int, ...]:
-        """The turns one after another."""
-        return self.encode("\n".join(message["content"] for message in messages))
 
 
 class InstantBackend(BlockingBackend):

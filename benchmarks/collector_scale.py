@@ -18,18 +18,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import wraps
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from character_tokenizer import CharacterTokenizer
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.answers.reader import answer_reader
 from tts_gym.collectors.collect import CollectionProgress, RunUnits, collect
@@ -48,35 +48,6 @@ RESULTS = Path(__file__).parent / "results"
 TOKENS_PER_SECOND, IN_FLIGHT, TOKENS, TOP = 20_000, 512, 30_000, 20
 SETTINGS = CollectionSettings("none", "none", max_tokens=2 * TOKENS, top_logprobs=TOP)
 SENTENCE = "We look at the next case and see that 3 of the 7 remain. "
-
-
-class Letters:
-    """A token a character."""
-
-    structure = ""
-
-    def keep(self, text: str) -> bool:
-        """No token is special."""
-        return False
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Characters as tokens."""
-        return tuple(map(ord, text))
-
-    encode_prompt = encode
-
-    def decode(self, ids: Sequence[int], special: bool = False) -> str:
-        """Tokens as characters."""
-        return "".join(map(chr, ids))
-
-    def chat(
-        self,
-        messages: Sequence[dict[str, str]],
-        add_generation_prompt: bool = True,
-        arguments: Mapping[str, Any] = MappingProxyType({}),
-    ) -> tuple[int, ...]:
-        """The turns one after another."""
-        return self.encode("\n".join(message["content"] for message in messages))
 
 
 def timed(method: Any) -> Any:
@@ -103,7 +74,7 @@ class SimulatedEngine(Backend):
 
     def __init__(self) -> None:
         """Begin without requests."""
-        self.model, self.tokenizer, self.context = "none", Letters(), None
+        self.model, self.tokenizer, self.context = "none", CharacterTokenizer(), None
         self.signals = Signals(True, True, TOP, False, True, True)
         self.generated, self.cpu_seconds = 0, 0.0
         self._pending = Pending(self.model, self.signals, None)
