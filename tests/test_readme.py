@@ -11,6 +11,7 @@ import pytest
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+LONG = re.compile("tts-gym (train|discover run)")
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +23,19 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize(("language", "text"), BLOCKS, ids=[text.splitlines()[0] for _, text in BLOCKS])
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        pytest.param(*block, id=block[1].splitlines()[0], marks=[pytest.mark.slow] * bool(LONG.search(block[1])))
+        for block in BLOCKS
+    ],
+)
 def test_the_block_runs(language, text, folder, monkeypatch):
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
     command = {"python": [sys.executable, "-W", "error", "-c"], "bash": ["bash", "-euc"]}[language]
     done = subprocess.run([*command, text], cwd=folder, capture_output=True, text=True)
-    tells_of_its_progress = re.search("tts-gym (train|discover run)", text)
-    assert (done.returncode, "" if tells_of_its_progress else done.stderr) == (0, "")
+    # Those tell of their progress.
+    assert (done.returncode, "" if LONG.search(text) else done.stderr) == (0, "")
 
 
 def test_the_page_of_answers_says_what_is_so():

@@ -15,6 +15,7 @@ def published(shared_data):
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes ten minutes while the JIT is off")
+@pytest.mark.slow
 def test_every_published_row_is_reproduced(published, shared_data, tmp_path, monkeypatch):
     monkeypatch.chdir(shared_data)
     stores = list(published["store"].unique())

@@ -168,6 +168,7 @@ def assert_no_process_left(group):
     raise AssertionError(f"process group {group} is alive")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(tmp_path):
     file, kept = tmp_path / "slow.py", tmp_path / "kept"
     file.write_text(SLOW)

@@ -30,6 +30,7 @@ def as_evaluated(controller, store, seeds, rules, beta):
 
 
 @pytest.mark.parametrize("rules", [EXACT, PUBLISHED, EpisodeRules(budget=9_000, probe_cost=3, eager=False)])
+@pytest.mark.slow
 def test_rows_are_those_of_the_same_program_outside(stores, rules):
     betas, seeds = [0.0, 0.5, 1.0], [3, 1, 4]
     run = run_jailed(read_candidate(shipped_cmc()), stores, betas, seeds, rules)
