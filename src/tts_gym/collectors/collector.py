@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from tts_gym.answers.reader import AnswerReader
 from tts_gym.collectors.errors import CollectionError
@@ -246,7 +247,7 @@ class Collector:
 
     def _failed(self, job: Job, reason: str) -> Iterator[UnitResult]:
         if job.tries < TRIES:
-            self._suspects.appendleft(job.again())
+            self._suspects.appendleft(replace(job, tries=job.tries + 1))
             return
         job.work.error = f"{job} failed {TRIES} times, the last time because {reason}"
         useless = [key for key, other in self._running.items() if other.work is job.work]

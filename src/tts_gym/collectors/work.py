@@ -160,7 +160,7 @@ class Draw:
     interval: int
     tries: int = 1
     signals: GrowingSignals = field(init=False)
-    taken: int = 0
+    taken: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Begin without tokens."""
@@ -176,10 +176,6 @@ class Draw:
         if end > start:
             self.taken += end - start
             self.signals.take(new, start, end)
-
-    def again(self) -> Draw:
-        """The request anew."""
-        return Draw(self.work, self.number, self.interval, self.tries + 1)
 
 
 @dataclass(eq=False)
@@ -213,10 +209,6 @@ class Score:
         signals.take(scored, 0, self.tokens)
         self.branch.signals = signals.values
 
-    def again(self) -> Score:
-        """The request anew."""
-        return Score(self.work, self.branch, self.interval, self.tries + 1)
-
 
 @dataclass(eq=False)
 class Probe:
@@ -241,7 +233,3 @@ class Probe:
     def __str__(self) -> str:
         """What it is, for messages."""
         return f"the probe after {self.tokens} tokens of branch {self.branch.number}"
-
-    def again(self) -> Probe:
-        """The request anew."""
-        return Probe(self.work, self.branch, self.tokens, self.digest, self.suffix, self.tries + 1)

@@ -28,6 +28,7 @@ class LiveModel:
     Attributes:
         engine: the model.
         settings: how it is asked.
+        prompts: makes the prompts of probes.
         reader: finds answers in texts.
         same: whether two answers are the same; the second one tells what kind is asked for.
         signals: names of the signals that episodes record.
@@ -35,6 +36,7 @@ class LiveModel:
 
     engine: Engine
     settings: LiveSettings
+    prompts: ProbePrompts
     reader: AnswerReader
     same: Callable[[str, str], bool]
     signals: tuple[str, ...]
@@ -77,18 +79,17 @@ class LiveModel:
             LiveError: the prompt leaves no room for an answer.
         """
         drawn, backend = self.settings.drawn, self.engine.backend
-        prompts = ProbePrompts(drawn.probing, backend.tokenizer)
         room, in_reasoning = drawn.max_tokens, False
         if not isinstance(prompt, Conversation):
-            in_reasoning = prompts.is_open(prompt)
+            in_reasoning = self.prompts.is_open(prompt)
             if backend.context is not None:
-                room = min(room, backend.context - len(prompt) - prompts.longest - drawn.probing.max_tokens)
+                room = min(room, backend.context - len(prompt) - self.prompts.longest - drawn.probing.max_tokens)
             if room < 1:
                 raise LiveError(f"Question {question.id!r} has {len(prompt)} tokens and leaves no room in the context.")
         answers = AnswersOf(
             question.question, self.reader, backend.tokenizer, drawn.probing.suffix, self.signals, in_reasoning
         )
-        source = Source(self.engine, self.settings, prompts, prompt, room)
+        source = Source(self.engine, self.settings, self.prompts, prompt, room)
         return LiveQuestion(question, source, answers, GrowingClasses(self.same), deadline)
 
 
@@ -108,12 +109,13 @@ def live_model(backend: Backend, settings: LiveSettings, concurrency: int = 256)
     drawn = settings.drawn
     if drawn.seed is not None and not backend.signals.seeds:
         raise LiveError(f"{backend.model} runs where draws cannot be seeded: leave the seed out.")
-    if backend.signals.probes and (lost := lost_marks(ProbePrompts(drawn.probing, backend.tokenizer), backend)):
+    prompts = ProbePrompts(drawn.probing, backend.tokenizer)
+    if backend.signals.probes and (lost := lost_marks(prompts, backend)):
         raise LiveError(lost)
     with answer_reader(drawn.answers, drawn.probing.marks) as reader, Equivalence() as equivalence:
         engine = Engine(backend, concurrency)
         try:
             signals = recordable_signals(backend.signals, drawn.top_logprobs)
-            yield LiveModel(engine, settings, reader, equivalence.same, signals)
+            yield LiveModel(engine, settings, prompts, reader, equivalence.same, signals)
         finally:
             engine.close()
