@@ -6,7 +6,7 @@ from tts_gym.datasets.verify import verify_store
 from tts_gym.episode.actions import atomic_actions
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
-from tts_gym.episode.state import RECORDED
+from tts_gym.episode.state import PROBE_COST, RECORDED
 from tts_gym.episode.transitions import reset
 
 
@@ -37,5 +37,6 @@ def check(rows, replayed):
         assert len(list(atomic_actions(row["decisions"]))) >= row["width"]
         counted = episode.tokens, episode.sequential_tokens, episode.width
         assert (row["tokens"], row["sequential_tokens"], row["width"]) == counted
-        assert row["generated"] >= row["tokens"] > 0
+        of_branches = row["tokens"] - episode.setup[PROBE_COST] * row["probes"]
+        assert row["generated"] - row["overrun"] == of_branches > 0
         assert row["correct"] in (True, False)

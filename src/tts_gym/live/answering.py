@@ -17,7 +17,7 @@ from tts_gym.datasets.schema import RecordedQuestion
 from tts_gym.datasets.store import INVALID_TEXT
 from tts_gym.episode.recount import log_of
 from tts_gym.episode.rules import EpisodeRules
-from tts_gym.episode.state import COMPLETED, NO_BUDGET, PROBES, SEQUENTIAL, TOKENS, WIDTH
+from tts_gym.episode.state import COMPLETED, NO_BUDGET, PROBE_COST, PROBES, SEQUENTIAL, TOKENS, WIDTH
 from tts_gym.episode.votes import ACTIVE, ALL, FINISHED
 from tts_gym.errors import LiveError, TTSGymError
 from tts_gym.live.episode import LiveEpisode
@@ -39,6 +39,7 @@ class Answer:
         width: branches opened.
         probes: answers looked at on the way.
         generated: tokens of the branches, with those beyond the controller's reach.
+        overrun: those of them that were not charged.
         forced: tokens of the forced answers.
         prompt: tokens of the prompts and prefixes of all requests that finished, or were cancelled as they generated.
         cached: those of them that were found in the prefix cache; None where the backend does not tell.
@@ -57,6 +58,7 @@ class Answer:
     width: int = 0
     probes: int = 0
     generated: int = 0
+    overrun: int = 0
     forced: int = 0
     prompt: int = 0
     cached: int | None = None
@@ -65,11 +67,6 @@ class Answer:
     decisions: tuple[int, ...] = ()
     ended: str | None = None
     error: str | None = None
-
-    @property
-    def overrun(self) -> int:
-        """Tokens of branches that were generated beyond what was charged."""
-        return max(0, self.generated - self.tokens)
 
 
 @dataclass(frozen=True)
@@ -246,6 +243,7 @@ def _best(episode: LiveEpisode) -> str | None:
 def _answer(episode: LiveEpisode, text: str | None, seconds: float) -> Answer:
     live, count, spent = episode.question, episode.count, episode.question.spent
     answer = None if text == INVALID_TEXT else text
+    of_branches = int(count[TOKENS] - episode.setup[PROBE_COST] * count[PROBES])
     return Answer(
         id=live.asked.id,
         answer=answer,
@@ -255,6 +253,7 @@ def _answer(episode: LiveEpisode, text: str | None, seconds: float) -> Answer:
         width=count[WIDTH],
         probes=count[PROBES],
         generated=spent.generated,
+        overrun=max(0, spent.generated - of_branches),
         forced=spent.forced,
         prompt=spent.prompt,
         cached=spent.cached if spent.told else None,

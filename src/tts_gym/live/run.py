@@ -73,7 +73,7 @@ def run(
         watch: is told how far the run has come.
 
     Returns:
-        A row a question, in their order: that of ``Answer`` with "overrun", "question", "gold" and "correct", which is
+        A row a question, in their order: that of ``Answer`` with "question", "gold" and "correct", which is
         None where no gold answer is known.
 
     Raises:
@@ -130,7 +130,7 @@ def _row(question: Question, answer: Answer, model: LiveModel, tasks: TaskScorer
     correct = None
     if question.gold and answer.error is None:
         correct = answer.answer is not None and _is_right(question, answer.answer, model, tasks)
-    told = {"question": question.question, "gold": question.gold or None, "correct": correct, "overrun": answer.overrun}
+    told = {"question": question.question, "gold": question.gold or None, "correct": correct}
     return json.loads(json.dumps(asdict(answer) | told))  # type: ignore[no-any-return]
 
 
