@@ -67,8 +67,8 @@ def prediction(questions: Any, model: str, backend: Any, options: dict[str, Any]
     file = RESULTS / "live_prediction.json"
     runs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
     known = {(run["spec"], run["ahead"]) for run in runs}
-    for spec in SPECS:
-        for ahead in AHEADS if spec in AT_EVERY_AHEAD else AHEADS[:1]:
+    for ahead in AHEADS:
+        for spec in SPECS if ahead == AHEADS[0] else AT_EVERY_AHEAD:
             if (spec, ahead) not in known:
                 runs.append(answered(spec, ahead, questions, model, backend) | predicted(spec, questions))
                 write(runs, file)
