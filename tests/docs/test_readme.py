@@ -4,38 +4,16 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
-import pytest
+from pages import ROOT, Page
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-LONG = re.compile("tts-gym (train|discover run)")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where a reader works, with ``mine.py`` as the README gives it."""
-    path = tmp_path_factory.mktemp("readme")
-    (program,) = (text for _, text in BLOCKS if "def patient_vote" in text)
-    (path / "mine.py").write_text(program)
-    return path
+PAGE = Page("README.md", long="tts-gym (train|discover run)")
+README = ROOT / "README.md"
 
 
-@pytest.mark.parametrize(
-    ("language", "text"),
-    [
-        pytest.param(*block, id=block[1].splitlines()[0], marks=[pytest.mark.slow] * bool(LONG.search(block[1])))
-        for block in BLOCKS
-    ],
-)
-def test_the_block_runs(language, text, folder, monkeypatch):
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-    command = {"python": [sys.executable, "-W", "error", "-c"], "bash": ["bash", "-euc"]}[language]
-    done = subprocess.run([*command, text], cwd=folder, capture_output=True, text=True)
-    # Those tell of their progress.
-    assert (done.returncode, "" if LONG.search(text) else done.stderr) == (0, "")
+def test_the_block_runs(block, reader):
+    reader.follow(block)
 
 
 def test_the_page_of_answers_says_what_is_so():
