@@ -1,5 +1,6 @@
 """The tables of results are those of committed outputs, and their commands run."""
 
+import json
 import re
 
 import pandas as pd
@@ -11,9 +12,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 @pytest.fixture(scope="module")
-def replaced(shared_data):
-    """The published store that the page evaluates."""
-    return {"Qwen3-4B/aime24.json": str(shared_data / "autotts" / "Qwen3-4B" / "aime24.json")}
+def folder(folder):
+    """A reader has data in the published format; these are small."""
+    branches = [[["2", "2"], 250, "2"], [["3"], 150, "3"]] * 32
+    question = {"question": "1 + 1?", "gold_answer": "2", "probe_freq": 100, "each_branch": branches}
+    (folder / "Qwen3-4B").mkdir()
+    (folder / "Qwen3-4B" / "aime24.json").write_text(json.dumps([question]))
+    return folder
 
 
 def test_the_block_runs(block, reader):

@@ -1,0 +1,43 @@
+"""The page on policies says what is committed, and its commands run on small data and for few steps."""
+
+import json
+
+import pandas as pd
+import pytest
+from pages import ROOT, Page
+
+PAGE = Page("docs/policies.md", long=".")
+RESULTS = ROOT / "benchmarks" / "results" / "rl"
+
+
+@pytest.fixture(scope="module")
+def replaced():
+    """Stores that everybody has, and a short training."""
+    return {
+        "rl:benchmarks": f"rl:{ROOT}/benchmarks",
+        "--store A --store B": "--store synthetic-small --store smollm2-arithmetic --timesteps 2048",
+        '"A?only=1/5" "B?only=1/5"': '"synthetic-small?only=1/5" "smollm2-arithmetic?only=1/5" --seeds 2',
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(folder):
+    """A store in the published format."""
+    branches = [[["2", "2"], 250, "2"], [["3"], 150, "3"]] * 16
+    question = {"question": "1 + 1?", "gold_answer": "2", "probe_freq": 100, "each_branch": branches}
+    (folder / "STORE.json").write_text(json.dumps([question]))
+    return folder
+
+
+def test_the_block_runs(block, reader):
+    pytest.importorskip("sb3_contrib")
+    reader.follow(block)
+
+
+@pytest.mark.parametrize("folder_of", ["", "rl_dear", "rl_narrow"])
+def test_the_tables_are_those_of_the_committed_results(folder_of):
+    for row in pd.read_csv(RESULTS / folder_of / "against_cmc.csv").itertuples():
+        if folder_of == "rl_dear" and row.beta > 0:
+            continue
+        cells = f"| {row.accuracy:.2f} | {row.tokens:,.0f} | {100 * row.share_of_tokens:.0f} % | {row.difference:+.2f}"
+        assert f"{cells} ({row.low:.2f} to {row.high:.2f}) |" in PAGE.text
