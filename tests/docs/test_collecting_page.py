@@ -8,6 +8,7 @@ from model_server import SERVE, served
 from pages import Page
 from tiny_model import make_tiny_model
 
+from collectors.styled_models import CHANNELS, make_tokenizer, published_template
 from hub_server import HubServer, Repository
 from tts_gym import load_store
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, write_store
@@ -16,6 +17,7 @@ from tts_gym.datasets.sample import sample_store
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("transformers")
+pytest.importorskip("trl")
 PAGE = Page("docs/collecting.md", long=".")
 SMALL = "-n 2 --interval 20 --max-tokens 60"
 STARTED = "python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-4B --enable-prompt-tokens-details"
@@ -23,11 +25,13 @@ STARTED = "python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-4B --
 
 @pytest.fixture(scope="module")
 def replaced(tmp_path_factory):
-    tiny = make_tiny_model(tmp_path_factory.mktemp("model"))
+    tiny, oss = make_tiny_model(tmp_path_factory.mktemp("model")), tmp_path_factory.mktemp("oss")
+    make_tokenizer(oss, published_template("gptoss"), CHANNELS)
     with served(tmp_path_factory.mktemp("tokenizer")) as (_, model):
         yield {
             SERVE: ":",
             STARTED: ":",
+            "--model openai/gpt-oss-20b": f"--model {oss}",
             "--probe stores/own --model Qwen/Qwen3-4B": f"--probe stores/own --model {tiny} --backend transformers",
             "--model Qwen/Qwen3-4B --backend openai --out stores/qwen3-4b": f"--model {model} {SMALL} --out stores/b",
             "--model Qwen/Qwen3-4B --out": f"--model {tiny} --backend transformers {SMALL} --out",
@@ -42,7 +46,8 @@ def folder(folder):
     sample_store(BUNDLED / "smollm2-arithmetic", stores / "own", branches=1, questions=2, seed=0)
     own = load_store(stores / "own")
     texts = zip(own.question_ids, own.questions, own.class_texts, own.gold, strict=True)
-    rows = [{"id": id, "question": asked, "gold": classes[gold]} for id, asked, classes, gold in texts]
+    rows = [{"id": "a", "question": "1 + 1 =?", "gold": "2"}]
+    rows += [{"id": id, "question": asked, "gold": classes[gold]} for id, asked, classes, gold in texts]
     for name in ("questions", "aime"):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (prices,) = re.findall(r"^`(\{\"Qwen.*)`\.$", PAGE.text, re.MULTILINE)

@@ -8,7 +8,7 @@ from tts_gym.evaluation.evaluate import BLOCK_SEEDS, evaluate
 from tts_gym.evaluation.results import record
 from tts_gym.evaluation.statistics import _RESAMPLES
 
-PAGE = Page("docs/evaluation.md", long="executor ray|front.points")
+PAGE = Page("docs/evaluation.md", long="--executor ray|--jobs 2|front.points")
 
 
 def test_the_block_runs(block, reader):
