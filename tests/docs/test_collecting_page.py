@@ -32,9 +32,11 @@ def replaced(tmp_path_factory):
             SERVE: ":",
             STARTED: ":",
             "--model openai/gpt-oss-20b": f"--model {oss}",
-            "--probe stores/own --model Qwen/Qwen3-4B": f"--probe stores/own --model {tiny} --backend transformers",
-            "--model Qwen/Qwen3-4B --backend openai --out stores/qwen3-4b": f"--model {model} {SMALL} --out stores/b",
-            "--model Qwen/Qwen3-4B --out": f"--model {tiny} --backend transformers {SMALL} --out",
+            # The server scores no tokens that it is given.
+            "Qwen/Qwen3-4B --interval 100 --confidences": f"{tiny} --backend transformers --interval 100 --confidences",
+            "--probe stores/own --model Qwen/Qwen3-4B": f"--probe stores/own --model {model}",
+            "Qwen/Qwen3-4B --backend openai --out stores/qwen3-4b": f"{model} {SMALL} --out stores/b",
+            "Qwen/Qwen3-4B": f"{model} {SMALL}",
             "--concurrency": "--dry-run --branch-tokens 40000 --concurrency",
         }
 
@@ -68,6 +70,7 @@ def hub(folder):
     with HubServer() as server, pytest.MonkeyPatch.context() as patch:
         theirs = server.repositories["OWNER/NAME"] = Repository(private=False)
         theirs.commit({file.name: file.read_bytes() for file in (folder / "stores" / "monday").iterdir()})
+        patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("HF_ENDPOINT", server.address)
         patch.setenv("HF_HOME", str(folder / "hub"))
         patch.setenv("HF_HUB_DISABLE_XET", "1")
