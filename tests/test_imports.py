@@ -25,7 +25,7 @@ BELOW = {
     "discovery": {"evaluation", "llm"},
     "live": {"agents", "collectors"},
     "serve": {"live"},
-    "report": {"discovery"},
+    "report": {"discovery", "live"},
     "cli": {"importers", "report", "serve"},
 }
 """What each package stands on directly."""

@@ -71,6 +71,25 @@ class Layout:
         shutil.rmtree(aside)
 
 
+TRAINING = Layout(
+    run="training",
+    marks=("config.yaml", "provenance.json"),
+    names=(
+        "*.partial",
+        ".lock",
+        "best.zip",
+        "checkpoints",
+        "config.yaml",
+        "events.out.tfevents.*",
+        "final.zip",
+        "progress.csv",
+        "provenance.json",
+        "validation.csv",
+    ),
+)
+"""What ``agents.rl.run_directory`` writes; it stands here to be known without the libraries that train."""
+
+
 def _others(directory: Path, patterns: Sequence[str]) -> list[str]:
     """Names in ``directory`` that fit none of ``patterns``."""
     names = sorted(each.name for each in directory.iterdir())

@@ -16,7 +16,6 @@ from tts_gym.discovery.loop import begin
 from tts_gym.discovery.programs import source_of
 from tts_gym.discovery.settings import DiscoverySettings
 from tts_gym.discovery.traces import NoTrace, Trace, trace
-from tts_gym.episode.actions import atomic_actions
 from tts_gym.episode.recount import log_of
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import TOKENS
@@ -43,7 +42,7 @@ def outside(source, store, rules):
             for seed in SEEDS:
                 arguments = program.arguments({"beta": beta})
                 episode, answer = replay_episode(program, arguments, store, question, seed, rules)
-                log = tuple(atomic_actions(log_of(episode)))
+                log = tuple(log_of(episode))
                 yield Trace(question, seed, beta, answer, episode.count[TOKENS], log, tuple(episode.notes))
 
 

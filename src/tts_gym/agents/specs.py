@@ -69,6 +69,12 @@ def specification(name: str, parameters: Mapping[str, Any]) -> str:
     return f"{name}:{values}" if values else name
 
 
+def label(controller: Controller) -> str:
+    """The specification of a controller without the parameters at their defaults."""
+    changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
+    return specification(controller.name, changed)
+
+
 def one_controller(spec: str, trust: bool = False) -> Controller:
     """The controller that ``spec`` stands for.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -60,6 +61,7 @@ def write_store(
     questions: Iterable[RecordedQuestion],
     metadata: Mapping[str, Any],
     grouping: Grouping = exact_classes,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Write a store to a new directory, with its dataset card.
 
@@ -71,6 +73,7 @@ def write_store(
         questions: the records; read once, one at a time.
         metadata: the provenance (``metadata.PROVENANCE``); the keys that describe the files are added.
         grouping: which answers of a question are the same; as the texts are equal unless given.
+        beside: further files by name, which are no part of the store.
 
     Raises:
         StoreError: the directory exists or cannot be created, or a record or the metadata are invalid.
@@ -82,6 +85,8 @@ def write_store(
         _write_metadata(draft, metadata, str(target))
         files = open_files(draft, target)
         write_whole(draft / CARD_FILE, dataset_card(check_files(files), files.metadata).encode())
+        for name, content in beside.items():
+            write_whole(draft / name, content)
 
 
 def read_store(directory: str | PathLike[str]) -> ReplayStore:

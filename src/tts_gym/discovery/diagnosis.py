@@ -13,7 +13,7 @@ from tts_gym.agents.replay import branch_order
 from tts_gym.datasets.store import INVALID, ReplayStore
 from tts_gym.discovery.traces import Trace
 from tts_gym.episode import transitions, votes
-from tts_gym.episode.actions import decode_action
+from tts_gym.episode.actions import atomic_actions, decode_action
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import COMPLETED, REVEALED, TOKENS, WIDTH
@@ -156,7 +156,7 @@ def _retrace(trace: Trace, store: ReplayStore, rules: EpisodeRules, max_width: i
     transitions.reset(episode, trace.question)
     moments: list[_Moment] = []
     intervals = 0
-    for action in trace.log:
+    for action in atomic_actions(trace.log):
         kind, i = decode_action(action)
         before = (-1, False) if i is None else (episode.codes[i], episode.finished[i])
         if i is None:

@@ -89,7 +89,7 @@ def recount(e: Any, log: NDArray[np.int32]) -> None:
             call, longest, within_call = call + 1, 0, False
         elif action == BRANCH or kind == CONTINUE:
             before = e.count[TOKENS]
-            i = _generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
+            i = generate(e, action, run // 2 if run > 0 else 1, run % 2 == 1)
             _check_once(last_call, i, call)
             first[i], plain_until[i] = e.tables.answer_start[costs.row_of(e, i)], _plain_until(e, i)
             spent = e.count[TOKENS] - before
@@ -148,8 +148,21 @@ def _plain_until(e: Any, i: int) -> int:
 
 
 @kernel
-def _generate(e: Any, action: int, times: int, whole: bool) -> int:
-    """Let a branch go on, a new one if ``action`` is BRANCH; return which."""
+def generate(e: Any, action: int, times: int, whole: bool) -> int:
+    """Let a branch go on, a new one if ``action`` is BRANCH, within a call that ``transitions.end_step`` ends.
+
+    Args:
+        e: the episode.
+        action: BRANCH, or the number of CONTINUE on a branch.
+        times: intervals that it begins.
+        whole: whether it is read to its end without a look on the way.
+
+    Returns:
+        Which branch it is.
+
+    Raises:
+        ValueError, IndexError: there is no such branch, or none is left to be opened.
+    """
     if action == BRANCH:
         if not transitions.open_branch(e, whole):
             raise ValueError("a log opens a branch that is not left, or beyond the budget")

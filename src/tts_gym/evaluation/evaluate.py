@@ -15,7 +15,7 @@ import pandas as pd
 
 from tts_gym.agents.controller import Controller, check_recorded
 from tts_gym.agents.programs import Program
-from tts_gym.agents.specs import make_controller, one_controller, specification
+from tts_gym.agents.specs import label, make_controller, one_controller, specification
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
@@ -182,13 +182,12 @@ def evaluate_many(
         rows.insert(0, "controller", specification(controller.name, controller.parameters))
         rows.insert(1, "store", store.label)
         graded = rows.assign(percent=100.0 * rows["correct"])
-        changed = dict(item for item in controller.parameters.items() if item not in controller.defaults.items())
         accuracy, tokens, sequential = estimates(graded, ("percent", "tokens", "sequential_tokens"))
         summary = Summary(
             store=store.label,
             controller=controller.name,
             params=dict(controller.parameters),
-            label=specification(controller.name, changed),
+            label=label(controller),
             rules=rules,
             seeds=seeds,
             questions=len(store),

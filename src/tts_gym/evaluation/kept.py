@@ -92,26 +92,40 @@ def keep(
     """
     check_place(directory)
     draft = directory.with_name(f"{directory.name}.{uuid.uuid4().hex}.partial")
-    rows = pd.concat([each.rows.assign(evaluation=place) for place, each in enumerate(evaluations)], ignore_index=True)
+    kept = as_kept(directory, command, stores, specs, evaluations)
     content = io.BytesIO()
-    rows.to_parquet(content, index=False)
+    kept.rows.to_parquet(content, index=False)
     write_whole(draft / ROWS, content.getvalue())
-    records = [
-        record(*spec, evaluation) | {"label": evaluation.summary.label}
-        for spec, evaluation in zip(specs, evaluations, strict=True)
-    ]
     told = {
         "format_version": FORMAT_VERSION,
-        "command": command,
-        "versions": {"python": python_version()} | {package: version(package) for package in PACKAGES},
-        "stores": [_told(name, store) for name, store in stores.items()],
-        "evaluations": records,
+        "command": kept.command,
+        "versions": kept.versions,
+        "stores": kept.stores,
+        "evaluations": kept.evaluations,
         "rows_sha256": sha256(draft / ROWS),
     }
     write_whole(draft / TOLD, (json.dumps(told, indent=2) + "\n").encode())
     if LAYOUT.is_begun(directory):
         LAYOUT.discard(directory)
     move(draft, directory)
+
+
+def as_kept(
+    directory: Path,
+    command: str,
+    stores: Mapping[str, ReplayStore],
+    specs: Sequence[tuple[str, str]],
+    evaluations: Sequence[Evaluation],
+) -> KeptEvaluation:
+    """What ``read_kept`` reads of an evaluation that ``keep`` kept, without writing it; see there for the arguments."""
+    rows = pd.concat([each.rows.assign(evaluation=place) for place, each in enumerate(evaluations)], ignore_index=True)
+    records = [
+        record(*spec, evaluation) | {"label": evaluation.summary.label}
+        for spec, evaluation in zip(specs, evaluations, strict=True)
+    ]
+    versions = {"python": python_version()} | {package: version(package) for package in PACKAGES}
+    told = [_told(name, store) for name, store in stores.items()]
+    return KeptEvaluation(directory, command, versions, told, records, rows)
 
 
 def read_kept(directory: Path) -> KeptEvaluation:

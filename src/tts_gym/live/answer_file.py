@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class AnswerFile:
         """
         self.path, self._run = path, run
         self.rows: dict[str, dict[str, Any]] = {}
-        found = _rows(path) if path.exists() else []
+        found = read_rows(path) if path.exists() else []
         if not fresh:
             answered = [row for row in found if row["error"] is None]
             if any(row.pop("run") != run for row in answered):
@@ -47,7 +48,7 @@ class AnswerFile:
         Raises:
             OSError: it cannot be written.
         """
-        write_whole(self.path, b"".join(self._line(row) + b"\n" for row in self.rows.values()))
+        write_whole(self.path, lines_of(self._run, self.rows.values()))
 
     def add(self, row: dict[str, Any]) -> None:
         """Write an answer, which survives a crash.
@@ -55,15 +56,33 @@ class AnswerFile:
         Args:
             row: the answer, as JSON holds it.
         """
-        append_line(self.path, self._line(row))
+        append_line(self.path, _line(self._run, row))
         self.rows[row["id"]] = row
 
-    def _line(self, row: dict[str, Any]) -> bytes:
-        return json.dumps({"run": self._run, **row}).encode()
+
+def lines_of(run: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """What a file of answers holds.
+
+    Args:
+        run: hash of what the answers depend on.
+        rows: the answers, as JSON holds them.
+    """
+    return b"".join(_line(run, row) + b"\n" for row in rows)
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file of answers, but for one that was cut off at its end."""
+def _line(run: str, row: Mapping[str, Any]) -> bytes:
+    return json.dumps({"run": run, **row}).encode()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of answers, but for one that was cut off at its end.
+
+    Args:
+        path: the file.
+
+    Raises:
+        LiveError: it cannot be read, or holds something else.
+    """
     *whole, rest = read_whole(path, LiveError).split(b"\n")
     try:
         rows = [json.loads(line) for line in whole]

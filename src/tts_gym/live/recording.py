@@ -14,6 +14,9 @@ from tts_gym.errors import LiveError
 from tts_gym.files import append_line
 from tts_gym.live.record import grouping
 
+ANSWERS = "answers.jsonl"
+"""Name of the file with the answers in the store of a run."""
+
 
 class Recording:
     """Recorded questions, a line each in a file beside the store to be."""
@@ -40,12 +43,13 @@ class Recording:
         self._draft.parent.mkdir(parents=True, exist_ok=True)
         append_line(self._draft, json.dumps(asdict(question)).encode())
 
-    def finish(self, metadata: Mapping[str, Any], same: Callable[[str, str], bool]) -> int:
+    def finish(self, metadata: Mapping[str, Any], same: Callable[[str, str], bool], answers: bytes) -> int:
         """Make the store.
 
         Args:
             metadata: its provenance.
             same: whether an answer is the gold answer.
+            answers: what the file of the answers holds, which is kept beside the tables.
 
         Returns:
             Questions in it; none where nothing was recorded, and no store either.
@@ -53,7 +57,7 @@ class Recording:
         lines = self._draft.read_bytes().split(b"\n")[:-1] if self._draft.exists() else []
         questions = {question.id: question for question in map(_question, lines)}
         if questions:
-            write_store(self._directory, questions.values(), metadata, grouping(same))
+            write_store(self._directory, questions.values(), metadata, grouping(same), {ANSWERS: answers})
             self._draft.unlink()
         return len(questions)
 

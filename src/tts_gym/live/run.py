@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tts_gym.agents.specs import label
 from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import digest
 from tts_gym.collectors.tasks import TaskScorer
 from tts_gym.errors import LiveError
 from tts_gym.files import locked
-from tts_gym.live.answer_file import AnswerFile
+from tts_gym.live.answer_file import AnswerFile, lines_of
 from tts_gym.live.answering import Answer, Solving, answer_all
 from tts_gym.live.model import LiveModel
 from tts_gym.live.recording import Recording
@@ -73,16 +74,17 @@ def run(
         watch: is told how far the run has come.
 
     Returns:
-        A row a question, in their order: that of ``Answer`` with "question", "gold" and "correct", which is
-        None where no gold answer is known.
+        A row a question, in their order: that of ``Answer`` with "question", "gold", "correct", which is None where no
+        gold answer is known, "controller" and "model".
 
     Raises:
         LiveError: the model cannot give what the controller needs, or a file is of another run.
         OSError: a file cannot be written.
     """
     solving.check(model)
+    identity = _identity(solving, model)
     with _alone(out, record):
-        kept = None if out is None else AnswerFile(out, _identity(solving, model), fresh)
+        kept = None if out is None else AnswerFile(out, identity, fresh)
         known = {} if kept is None else kept.rows
         rows = {each.id: known[each.id] for each in questions if _is_known(each, known)}
         left = [question for question in questions if question.id not in rows]
@@ -95,7 +97,7 @@ def run(
         watch(progress)
         with TaskScorer() as tasks, closing(answer_all(left, solving, model, at_once)) as answered:
             for solved in answered:
-                row = _row(solved.question, solved.answer, model, tasks)
+                row = _row(solved.question, solved.answer, solving, model, tasks)
                 if recording is not None and solved.record is not None:
                     recording.add(solved.record)
                 if kept is not None:
@@ -107,7 +109,8 @@ def run(
                 watch(progress)
         if recording is not None:
             _log.info("Writing the store %s", record)
-            recording.finish(_provenance(model, questions), model.same)
+            answers = lines_of(identity, (rows[question.id] for question in questions))
+            recording.finish(_provenance(solving, model, questions), model.same, answers)
     return [rows[question.id] for question in questions]
 
 
@@ -126,11 +129,17 @@ def _is_known(question: Question, rows: Mapping[str, Mapping[str, Any]]) -> bool
     return question.id in rows and rows[question.id]["question"] == question.question
 
 
-def _row(question: Question, answer: Answer, model: LiveModel, tasks: TaskScorer) -> dict[str, Any]:
+def _row(question: Question, answer: Answer, solving: Solving, model: LiveModel, tasks: TaskScorer) -> dict[str, Any]:
     correct = None
     if question.gold and answer.error is None:
         correct = answer.answer is not None and _is_right(question, answer.answer, model, tasks)
-    told = {"question": question.question, "gold": question.gold or None, "correct": correct}
+    told = {
+        "question": question.question,
+        "gold": question.gold or None,
+        "correct": correct,
+        "controller": label(solving.controller),
+        "model": model.name,
+    }
     return json.loads(json.dumps(asdict(answer) | told))  # type: ignore[no-any-return]
 
 
@@ -147,7 +156,7 @@ def _identity(solving: Solving, model: LiveModel) -> str:
     return digest(told)
 
 
-def _provenance(model: LiveModel, questions: Sequence[Question]) -> dict[str, Any]:
+def _provenance(solving: Solving, model: LiveModel, questions: Sequence[Question]) -> dict[str, Any]:
     drawn = model.settings.drawn
     plain = drawn.as_dict()
     return {
@@ -162,6 +171,7 @@ def _provenance(model: LiveModel, questions: Sequence[Question]) -> dict[str, An
         "live": {
             "settings": plain,
             "ahead": model.settings.ahead,
+            "rules": asdict(solving.rules(solving.controller)),
             "gold_by_majority": sum(not question.gold for question in questions),
         },
     }

@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.controller import Controller
-from tts_gym.agents.replay import branch_order
-from tts_gym.agents.specs import parse_spec
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.diagnosis import why_wrong
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import TTSGymError
 from tts_gym.report.contents import Contents, Entry
-from tts_gym.report.watching import Step, WatchedEpisode, watch
+from tts_gym.report.playing import Play, order_of, player, rules_of
+from tts_gym.report.watching import Step, WatchedEpisode
 
 ALL, WORST = "all", "worst"
 """Ways to ask for cases, beside the id of a question."""
@@ -34,7 +32,7 @@ class Case:
     Attributes:
         store: what the report calls the store.
         question: id of the question.
-        seed: of the branch order.
+        seed: of the branch order; of a live episode, the place of its run.
     """
 
     store: str
@@ -55,16 +53,17 @@ def choose(contents: Contents, asked: str) -> list[Case]:
         TTSGymError: there is no such way to ask, and no such question.
     """
     cases = (
-        contents.rows.groupby(["store", "question_id", "seed"], sort=False)
-        .agg(right=("correct", "mean"), tokens=("tokens", "mean"))
+        contents.recorded_rows.groupby(["store", "question_id", "seed"], sort=False)
+        .agg(right=("correct", "mean"), tokens=("tokens", "mean"), entry=("entry", "first"))
         .reset_index()
     )
     way, _, number = asked.partition(":")
     if asked in set(cases["question_id"]):
         cases = cases[cases["question_id"] == asked]
     elif way == WORST and number.isdecimal() and int(number) > 0:
-        hopeless = {(name, each) for name, store in contents.stores.items() for each in _hopeless(store)}
-        cases["hopeless"] = [each in hopeless for each in zip(cases["store"], cases["question_id"], strict=True)]
+        hopeless = {place: _hopeless(contents.entries[place]) for place in set(cases["entry"])}
+        pairs = zip(cases["entry"], cases["question_id"], strict=True)
+        cases["hopeless"] = [question in hopeless[place] for place, question in pairs]
         cases = cases.sort_values(["right", "tokens"], ascending=[True, False], kind="stable")
         cases["turn"] = cases.groupby(["store", "question_id"]).cumcount()
         cases = cases.sort_values(["turn", "hopeless"], kind="stable").head(int(number))
@@ -73,12 +72,14 @@ def choose(contents: Contents, asked: str) -> list[Case]:
     return [Case(*each) for each in cases[["store", "question_id", "seed"]].itertuples(index=False)]
 
 
-def _hopeless(store: ReplayStore) -> list[str]:
+def _hopeless(entry: Entry) -> set[str]:
     """The ids of the questions that no branch ends with a right answer of."""
+    store = entry.recorded
+    assert store is not None
     tables = store.tables
     finals = tables.answers[tables.answer_start[1:] - 1]
     ends = [set(finals[slice(*tables.branch_start[place : place + 2])].tolist()) for place in range(len(store))]
-    return [name for place, name in enumerate(store.question_ids) if store.right_classes(place).isdisjoint(ends[place])]
+    return {name for place, name in enumerate(store.question_ids) if store.right_classes(place).isdisjoint(ends[place])}
 
 
 class Replays:
@@ -88,16 +89,25 @@ class Replays:
         left_out: why episodes of a controller are left out, by its name in the report.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, allow_weak: bool = False) -> None:
         """Load the controllers.
 
         Args:
             contents: what the report is about.
+            allow_weak: whether candidates may run where their jail lacks a layer.
         """
         self.left_out: dict[str, str] = {}
-        self._contents = contents
-        self._rows = contents.rows.set_index(["store", "question_id", "seed"]).sort_index()
-        self._controllers = {entry.controller: self._loaded(entry) for entry in contents.entries}
+        self._entries = contents.entries
+        self._rows = contents.recorded_rows.set_index(["store", "question_id", "seed"]).sort_index()
+        self._players: dict[int, Play] = {}
+        for place, entry in enumerate(contents.entries):
+            if entry.recorded is None:
+                self.left_out[entry.controller] = "the run was not recorded (solve --record)"
+                continue
+            try:
+                self._players[place] = player(entry, allow_weak)
+            except TTSGymError as error:
+                self.left_out[entry.controller] = str(error)
 
     def run(self, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
         """Replay cases.
@@ -106,13 +116,16 @@ class Replays:
             cases: the cases.
 
         Yields:
-            For each case "store", "question" and "seed"; "results", by controller [answer, whether it is right, tokens,
-            why it is wrong]; and "data", the rest as a compressed text, see ``_packed``.
+            For each case "store", "question" and "seed"; "under", what the seed stands for; "results", by controller
+            [answer, whether it is right, tokens, why it is wrong]; and "data", the rest as a compressed text, see
+            ``_packed``.
         """
         for case in cases:
-            store = self._contents.stores[case.store]
-            question = store.question_ids.index(case.question)
             rows = self._rows.loc[[(case.store, case.question, case.seed)]].to_dict("records")
+            entry = self._entries[rows[0]["entry"]]
+            store = entry.recorded
+            assert store is not None
+            question = store.question_ids.index(case.question)
             played = {row["controller"]: self._played(row, store, question, case.seed) for row in rows}
             episodes = {key: episode for key, episode in played.items() if episode is not None}
             results = {
@@ -124,43 +137,34 @@ class Replays:
                 ]
                 for row in rows
             }
-            branches = _branches(store, question, case.seed)
-            told = {"store": case.store, "question": case.question, "seed": int(case.seed), "results": results}
+            told = {
+                "store": case.store,
+                "question": case.question,
+                "seed": int(case.seed),
+                "under": f"live, {entry.solved.path.name}" if entry.solved else f"seed {case.seed}",
+                "results": results,
+            }
+            branches = _branches(store, question, order_of(entry, store, question, case.seed))
             yield told | {"data": _packed({**branches, "episodes": episodes})}
-
-    def _loaded(self, entry: Entry) -> Controller | None:
-        record = entry.record
-        if record["isolation"]:
-            self.left_out[entry.controller] = "it is a candidate, which runs only in a jail"
-            return None
-        try:
-            found = parse_spec(record["spec"])
-        except TTSGymError as error:
-            self.left_out[entry.controller] = str(error)
-            return None
-        return next(each for each in found if each.name == record["controller"])
 
     def _played(
         self, row: Mapping[Hashable, Any], store: ReplayStore, question: int, seed: int
     ) -> dict[str, Any] | None:
-        key = row["controller"]
-        controller, record = self._controllers[key], self._contents.entries[row["entry"]].record
-        if controller is None:
+        key, place = row["controller"], row["entry"]
+        if place not in self._players:
             return None
-        rules = EpisodeRules(published=record["rules"] == "published")
         try:
-            episode, answer = watch(controller, store, question, seed, rules)
+            episode, answer = self._players[place](question, seed)
+            if int(episode.tokens) != row["tokens"]:  # type: ignore[attr-defined]
+                raise TTSGymError("it does something else now than when it was evaluated; evaluate it again")
         except TTSGymError as error:
-            self.left_out[key], self._controllers[key] = str(error), None
+            self.left_out[key] = str(error)
+            del self._players[place]
             return None
-        tokens = int(episode.tokens)  # type: ignore[attr-defined]
-        if tokens != row["tokens"]:
-            self.left_out[key] = "it does something else now than when it was evaluated; evaluate it again"
-            self._controllers[key] = None
-            return None
-        wrong = None
-        if not (row["correct"] or record["upper_bound"]):
-            wrong = _why_wrong(answer, store, question, seed, episode, rules)
+        entry, wrong = self._entries[place], None
+        # Of branches that a live run gave up nobody knows how they would have ended.
+        if not (row["correct"] or entry.record["upper_bound"] or entry.solved):
+            wrong = _why_wrong(answer, store, question, seed, episode, rules_of(entry))
         return _told(episode, row, wrong)
 
 
@@ -201,10 +205,10 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _branches(store: ReplayStore, question: int, seed: int) -> dict[str, Any]:
-    """The recorded branches in the order of the seed: answer classes, lengths, and the classes, right ones first."""
-    tables, first = store.tables, int(store.tables.branch_start[question])
-    order = first + branch_order(int(store.branch_counts[question]), seed)
+def _branches(store: ReplayStore, question: int, opened: Sequence[int]) -> dict[str, Any]:
+    """The recorded branches in the order of opening: answer classes, lengths, and the classes, right ones first."""
+    tables = store.tables
+    order = int(tables.branch_start[question]) + np.array(opened)
     answers = [tables.answers[tables.answer_start[b] : tables.answer_start[b + 1]].tolist() for b in order]
     finals = Counter(each[-1] for each in answers)
     seen, right = Counter(answer for each in answers for answer in each), store.right_classes(question)

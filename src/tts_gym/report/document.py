@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from tts_gym.datasets.store import ReplayStore
+from tts_gym.evaluation.kept import KeptEvaluation
 from tts_gym.report.contents import Contents
 from tts_gym.report.figures import heat_map, scope_figures
+from tts_gym.report.solved import Solved
 
-NOTHING: dict[str, Any] = {"runs": [], "controllers": {}, "stores": {}, "scopes": [], "heat": {}}
+NOTHING: dict[str, Any] = {"runs": [], "solved": [], "controllers": {}, "stores": {}, "scopes": [], "heat": {}}
 """What there is of evaluations where a report is of none."""
 
 
@@ -18,6 +20,7 @@ def document(
     contents: Contents | None,
     cases: Sequence[Mapping[str, Any]],
     discoveries: Sequence[Mapping[str, Any]],
+    trainings: Sequence[Mapping[str, Any]],
     left_out: Sequence[str],
     command: str,
 ) -> dict[str, Any]:
@@ -27,6 +30,7 @@ def document(
         contents: the evaluations that it is about; None where there are none.
         cases: their replayed cases, see ``Replays.run``.
         discoveries: see ``read_discovery``.
+        trainings: see ``read_training_run``.
         left_out: what is not in it, a sentence each.
         command: the command line that makes it.
     """
@@ -38,12 +42,14 @@ def document(
         **evaluated,
         "cases": list(cases),
         "discoveries": list(discoveries),
+        "trainings": list(trainings),
     }
 
 
 def _evaluated(contents: Contents) -> dict[str, Any]:
     return {
-        "runs": [_run(contents, place) for place in range(len(contents.runs))],
+        "runs": [_run(run) for run in contents.runs],
+        "solved": [_solved(one) for one in contents.solved],
         "controllers": {
             key: {
                 "family": entry.family,
@@ -55,18 +61,18 @@ def _evaluated(contents: Contents) -> dict[str, Any]:
             }
             for key, entry in contents.controllers.items()
         },
-        "stores": {name: _store(store) for name, store in contents.stores.items()},
+        "stores": {name: [asdict(each) for each in questions] for name, questions in contents.questions.items()},
         "scopes": _scopes(contents),
         "heat": {
-            name: heat_map(contents.rows[contents.rows["store"] == name], store.question_ids)
-            for name, store in contents.stores.items()
+            name: heat_map(contents.rows[contents.rows["store"] == name], [each.id for each in questions])
+            for name, questions in contents.questions.items()
         },
     }
 
 
 def _scopes(contents: Contents) -> list[dict[str, Any]]:
     """Figures of all stores together, where there are several, and of each."""
-    rows, stores = contents.rows, list(contents.stores)
+    rows, stores = contents.rows, list(contents.questions)
     families = {key: entry.family for key, entry in contents.controllers.items()}
     bounds = [key for key, entry in contents.controllers.items() if entry.record["upper_bound"]]
     scopes = []
@@ -78,25 +84,22 @@ def _scopes(contents: Contents) -> list[dict[str, Any]]:
     return scopes + [scope_figures(name, rows[rows["store"] == name], families, bounds) for name in stores]
 
 
-def _run(contents: Contents, place: int) -> dict[str, Any]:
-    run = contents.runs[place]
+def _solved(one: Solved) -> dict[str, Any]:
+    return {
+        "path": str(one.path),
+        "controller": one.label,
+        "model": one.model,
+        "answers": len(one.rows),
+        "recorded": one.recording is not None,
+        "settings": one.settings,
+    }
+
+
+def _run(run: KeptEvaluation) -> dict[str, Any]:
     return {
         "directory": str(run.directory),
         "command": run.command,
         "versions": dict(run.versions),
         "stores": [dict(store) for store in run.stores],
         "seconds": round(sum(each["seconds"] for each in run.evaluations), 2),
-    }
-
-
-def _store(store: ReplayStore) -> dict[str, Any]:
-    return {
-        "interval": store.interval,
-        "metadata": {
-            key: value for key, value in store.metadata.items() if isinstance(value, str | int | float | bool)
-        },
-        "questions": [
-            {"id": name, "text": text, "gold": store.class_texts[place][store.gold[place]]}
-            for place, (name, text) in enumerate(zip(store.question_ids, store.questions, strict=True))
-        ],
     }

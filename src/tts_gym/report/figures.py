@@ -13,7 +13,7 @@ from tts_gym.evaluation.frontier import Frontier, pareto
 from tts_gym.evaluation.statistics import Estimate, bootstrap, question_means
 
 MEASURES = ("accuracy", "tokens", "sequential_tokens")
-_COLUMNS = ("correct", "tokens", "sequential_tokens")
+"""What is shown of every controller; of live ones, "seconds" too."""
 
 
 def scope_figures(name: str, rows: pd.DataFrame, families: Mapping[str, str], bounds: Sequence[str]) -> dict[str, Any]:
@@ -21,29 +21,30 @@ def scope_figures(name: str, rows: pd.DataFrame, families: Mapping[str, str], bo
 
     Args:
         name: what the report calls these questions.
-        rows: episodes, with the columns controller, store, question_id, correct, tokens and sequential_tokens; every
-            controller has answered the same questions.
+        rows: episodes, with the columns controller, store, question_id, correct, tokens, sequential_tokens and seconds,
+            the latter NaN where nothing was live; every controller has answered the same questions.
         families: the family of each controller.
         bounds: those controllers that are upper bounds.
 
     Returns:
-        "name"; "controllers", their keys; "table", for each controller a dictionary of ``MEASURES`` with [mean, low,
+        "name"; "controllers", their keys; "table", for each controller a dictionary of measures with [mean, low,
         high]; "pairs", for each two controllers [first, second, differences], the latter like a row of the table;
         "frontier", by cost the controllers of the Pareto set; "match", by cost what ``_match`` returns.
     """
     keys = list(dict.fromkeys(rows["controller"]))
-    means = _means(rows, keys)
+    measures = MEASURES if rows["seconds"].isna().any() else (*MEASURES, "seconds")
+    means = _means(rows, keys, measures)
     questions = means.shape[1]
     flat = bootstrap(means.transpose(1, 0, 2).reshape(questions, -1))
-    table = [_row(flat[place : place + 3]) for place in range(0, len(flat), 3)]
-    costs = [measure for measure in MEASURES if measure != "accuracy"]
+    table = _told(measures, flat)
+    costs = measures[1:]
     frontiers = {cost: _frontier(keys, table, cost, families, bounds) for cost in costs}
     return {
         "name": name,
         "questions": questions,
         "controllers": keys,
         "table": table,
-        "pairs": _pairs(keys, means),
+        "pairs": _pairs(keys, means, measures),
         "frontier": {cost: list(frontiers[cost].efficient["controller"]) for cost in costs},
         "match": {cost: _match(frontiers[cost]) for cost in costs},
     }
@@ -69,27 +70,28 @@ def heat_map(rows: pd.DataFrame, questions: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _means(rows: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.float64]:
+def _means(rows: pd.DataFrame, keys: Sequence[str], measures: Sequence[str]) -> NDArray[np.float64]:
     """Means over the seeds, float64 [controllers, questions, measures], accuracy in %."""
-    each = [question_means(rows[rows["controller"] == key], _COLUMNS) for key in keys]
+    percent = rows.assign(accuracy=100.0 * rows["correct"].astype(float))
+    each = [question_means(percent[percent["controller"] == key], measures) for key in keys]
     index = each[0].index
-    return np.stack([one.reindex(index).to_numpy() for one in each]) * (100.0, 1.0, 1.0)
+    return np.stack([one.reindex(index).to_numpy() for one in each])
 
 
-def _row(estimates: Sequence[Estimate]) -> dict[str, list[float]]:
-    return {
-        measure: [round(value, 4) for value in (each.mean, each.low, each.high)]
-        for measure, each in zip(MEASURES, estimates, strict=True)
-    }
+def _told(measures: Sequence[str], estimates: Sequence[Estimate]) -> list[dict[str, list[float]]]:
+    """Of estimates that stand measure by measure, for one thing after another, a dictionary for each thing."""
+    values = [[round(value, 4) for value in (each.mean, each.low, each.high)] for each in estimates]
+    size = len(measures)
+    return [dict(zip(measures, values[k : k + size], strict=True)) for k in range(0, len(values), size)]
 
 
-def _pairs(keys: Sequence[str], means: NDArray[np.float64]) -> list[list[Any]]:
+def _pairs(keys: Sequence[str], means: NDArray[np.float64], measures: Sequence[str]) -> list[list[Any]]:
     """Differences first - second of each two controllers, paired, with their intervals; see ``statistics.compare``."""
     pairs: list[list[Any]] = []
     for place, key in enumerate(keys[:-1]):
         differences = means[place] - means[place + 1 :]
         flat = bootstrap(differences.transpose(1, 0, 2).reshape(means.shape[1], -1))
-        pairs += [[key, other, _row(flat[3 * k : 3 * k + 3])] for k, other in enumerate(keys[place + 1 :])]
+        pairs += [[key, other, row] for other, row in zip(keys[place + 1 :], _told(measures, flat), strict=True)]
     return pairs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode import transitions, votes
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.methods import METHODS
+from tts_gym.episode.recount import MOST_WRITTEN
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, TOKENS, WIDTH
 
@@ -109,6 +110,15 @@ class WatchedEpisode(ReplayEpisode):
             name: of the method that was called.
             arguments: what it was called with.
         """
+        told = ", ".join(str(each) for each in arguments if isinstance(each, int))
+        self.keep_step(f"{name}({told})")
+
+    def keep_step(self, call: str) -> None:
+        """Keep a step if the episode has changed.
+
+        Args:
+            call: what changed it.
+        """
         e: Any = self
         seen, opened = self._seen, range(e.count[WIDTH])
         moves = tuple((i, e.depths[i], e.shown[i]) for i in opened if seen.places.get(i) != (e.depths[i], e.shown[i]))
@@ -116,10 +126,9 @@ class WatchedEpisode(ReplayEpisode):
         if not moves and not pruned:
             return
         finished = tuple(i for i in opened if e.finished[i] and i not in seen.finished)
-        told = ", ".join(str(each) for each in arguments if isinstance(each, int))
         self.steps.append(
             Step(
-                call=f"{name}({told})",
+                call=call,
                 moves=moves,
                 pruned=pruned,
                 finished=finished,
@@ -168,10 +177,24 @@ def watch(
     Raises:
         ControllerError: the controller fails, or does not run in this process.
     """
-    episode: Any = WatchedEpisode(episode_fields(store, rules, int(store.branch_counts.max())))
-    episode.order = branch_order(int(store.branch_counts[question]), seed).tolist()
-    transitions.reset(episode, question)
+    order = branch_order(int(store.branch_counts[question]), seed).tolist()
+    episode = begun(store, question, order, rules)
     return episode, controller.answer(episode, store.class_texts[question])
+
+
+def begun(store: ReplayStore, question: int, order: Sequence[int], rules: EpisodeRules) -> WatchedEpisode:
+    """An episode in which nothing is done yet; ``episode.recount.recount`` takes it too.
+
+    Args:
+        store: what is replayed.
+        question: index of the question.
+        order: its branches in the order in which they are opened.
+        rules: spending and accounting.
+    """
+    episode: Any = WatchedEpisode(episode_fields(store, rules, int(store.branch_counts.max()), MOST_WRITTEN))
+    episode.order = list(order)
+    transitions.reset(episode, question)
+    return episode  # type: ignore[no-any-return]
 
 
 def _poll(e: Any, pool: int) -> Poll:

@@ -21,29 +21,11 @@ from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.errors import ControllerError
 from tts_gym.files import locked, write_whole
-from tts_gym.run_directories import Layout
+from tts_gym.run_directories import TRAINING as LAYOUT
 
 PACKAGES = ("tts-gym", "stable-baselines3", "sb3-contrib", "torch", "gymnasium", "numpy", "numba", "tensorboard")
 
 CHECKPOINTS_KEPT = 3
-
-LAYOUT = Layout(
-    run="training",
-    marks=("config.yaml", "provenance.json"),
-    names=(
-        "*.partial",
-        ".lock",
-        "best.zip",
-        "checkpoints",
-        "config.yaml",
-        "events.out.tfevents.*",
-        "final.zip",
-        "progress.csv",
-        "provenance.json",
-        "validation.csv",
-    ),
-)
-"""What ``RunDirectory`` writes."""
 
 
 class RunDirectory:

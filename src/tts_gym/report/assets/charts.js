@@ -31,8 +31,17 @@ async function draw(box, spec, lines, renderer) {
   return view;
 }
 
+/** Costs by the names of their fields, each with its title and how it is shown. */
+const COSTS = {
+  tokens: { title: "tokens", show: count },
+  sequential_tokens: { title: "sequential tokens", show: count },
+  seconds: { title: "seconds", show: (value) => String(Number(value.toPrecision(3))) },
+};
+
+const costsOf = (scope) => Object.entries(COSTS).filter(([cost]) => cost in scope.frontier);
+
 /** Accuracy against a cost: a mark a controller with its intervals, a line a family, the Pareto set beneath. */
-function frontierChart(box, report, scope, cost, title) {
+function frontierChart(box, report, scope, cost, { title, show }) {
   const points = scope.controllers.map((key, place) => {
     const row = scope.table[place];
     const { family, upper_bound } = report.controllers[key];
@@ -75,7 +84,7 @@ function frontierChart(box, report, scope, cost, title) {
   const lines = (datum) => [
     label(report, datum.key),
     `accuracy ${percent(datum.accuracy)} % (${percent(datum.low)} to ${percent(datum.high)})`,
-    `${title} ${count(datum.tokens)} (${count(datum.less)} to ${count(datum.more)})`,
+    `${title} ${show(datum.tokens)} (${show(datum.less)} to ${show(datum.more)})`,
     parameters(report, datum.key),
   ];
   return draw(box, spec, lines, "svg");
@@ -88,7 +97,7 @@ async function heatChart(box, report, scope, open) {
     scope.controllers.flatMap((controller) => {
       const found = report.heat[store][controller];
       if (!found) return [];
-      return report.stores[store].questions.map((question, place) => ({
+      return report.stores[store].map((question, place) => ({
         controller, store, question: question.id, gold: question.gold,
         place: `${String(stores.indexOf(store)).padStart(3, "0")}/${String(place).padStart(5, "0")}`,
         name: question.id, accuracy: found.accuracy[place], tokens: found.tokens[place],

@@ -8,7 +8,7 @@ class Explorer {
   constructor(report, box, first) {
     this.report = report;
     this.place = { store: "", q: "", seed: "", c: "", vs: "", step: "" };
-    this.texts = new Map(Object.entries(report.stores).map(([name, store]) => [name, new Map(store.questions.map((each) => [each.id, each]))]));
+    this.texts = new Map(Object.entries(report.stores).map(([name, store]) => [name, new Map(store.map((each) => [each.id, each]))]));
     this.names = Object.keys(report.controllers).filter((key) => report.cases.some((each) => key in each.results));
     this.filter = { words: "", wrong: false, early: false, above: 0 };
     this.build(box, this.names.includes(first) ? first : this.names[0]);
@@ -70,7 +70,8 @@ class Explorer {
   get listed() {
     const { words, wrong, early, above } = this.filter;
     return this.report.cases.filter((each) => {
-      const [answer, correct, tokens, why] = each.results[this.first.value] ?? [null, true, 0, null];
+      if (!(this.first.value in each.results)) return false;
+      const [answer, correct, tokens, why] = each.results[this.first.value];
       const question = this.texts.get(each.store).get(each.question);
       const text = `${each.store} ${each.question} ${question.text} ${question.gold} ${answer ?? ""}`.toLowerCase();
       return text.includes(words) && !(wrong && correct) && !(early && !why?.startsWith(STOPPED_EARLY)) && tokens > above - (above ? 0 : 1);
@@ -87,12 +88,12 @@ class Explorer {
     replace(
       this.found,
       ...cases.slice(0, MOST_LISTED).map((each) => {
-        const [answer, correct, tokens] = each.results[this.first.value] ?? [null, null, null];
-        const mark = correct === null ? "" : correct ? "✓" : "✗";
+        const [answer, correct, tokens] = each.results[this.first.value];
+        const mark = correct ? "✓" : "✗";
         return element("li", {},
           element("button", { type: "button", "aria-current": each === this.case ? "true" : null, click: () => this.visit({ store: each.store, q: each.question, seed: String(each.seed), step: "" }) },
             element("span", { class: "name" }, `${mark} ${each.question}`),
-            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}seed ${each.seed}${tokens === null ? "" : `; answered ${answer ?? "nothing"}; ${count(tokens)} tokens`}`),
+            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}${each.under}; answered ${answer ?? "nothing"}; ${count(tokens)} tokens`),
           ));
       }),
     );
@@ -108,8 +109,13 @@ class Explorer {
   /** Show a case and controllers; what is not said stays. */
   async visit(change) {
     const place = { ...this.place, ...change };
-    const fits = (each) => (!place.store || each.store === place.store) && each.question === place.q && (!place.seed || String(each.seed) === place.seed);
-    const found = this.report.cases.find(fits);
+    const asks = (each) => (!place.store || each.store === place.store) && each.question === place.q;
+    const fits = (each) => asks(each) && (!place.seed || String(each.seed) === place.seed);
+    const met = (each) => !this.names.includes(place.c) || place.c in each.results;
+    const { cases } = this.report;
+    // A live controller has met a question on branches of its own.
+    const here = cases.filter(fits);
+    const found = here.find(met) ?? (here.length ? cases.find((each) => asks(each) && met(each)) : undefined) ?? here[0];
     if (!found) {
       replace(this.head, element("p", { role: "status" }, `The question ${place.q}${place.seed ? ` with seed ${place.seed}` : ""} is not in this file: make the report with --episodes ${place.q}.`));
       this.panels = [];
@@ -136,7 +142,7 @@ class Explorer {
     this.episodes = this.shown.map((key) => data.episodes[key]);
     replace(
       this.head,
-      element("h3", {}, `${this.case.question}, seed ${this.case.seed}`, element("span", { class: "note" }, ` ${this.case.store}`)),
+      element("h3", {}, `${this.case.question}, ${this.case.under}`, element("span", { class: "note" }, ` ${this.case.store}`)),
       element("p", { class: "question" }, question.text),
       element("p", {}, "Gold answer: ", element("strong", {}, question.gold)),
       this.legend(),

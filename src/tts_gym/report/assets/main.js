@@ -22,26 +22,25 @@ function charts() {
     replace(byId("charts"), element("p", {}, "There is no frontier of upper bounds alone."));
     return Promise.resolve();
   }
-  const boxes = [element("div", { class: "chart" }), element("div", { class: "chart" })];
+  const costs = costsOf(scope);
+  const boxes = costs.map(() => element("div", { class: "chart" }));
   replace(byId("charts"), element("h2", {}, "Accuracy against tokens"),
     element("p", { class: "note" }, "A mark is a controller with its 95 % intervals over questions, a line a family, the broad band the Pareto set. Click a name to single it out."),
     element("div", { class: "pair" }, ...boxes));
-  return Promise.all([
-    frontierChart(boxes[0], report, scope, "tokens", "tokens"),
-    frontierChart(boxes[1], report, scope, "sequential_tokens", "sequential tokens"),
-  ]);
+  return Promise.all(costs.map(([name, shown], place) => frontierChart(boxes[place], report, scope, name, shown)));
 }
 
 function tables() {
   const options = scope.controllers.map((key) => [key, key]);
   const inner = scope.controllers.filter((key) => !report.controllers[key].upper_bound).map((key) => [key, key]);
   if (!inner.some(([key]) => key === against)) against = dearest(scope);
+  if (!(cost in scope.frontier)) cost = "tokens";
   replace(byId("results"), element("h2", {}, "Results"), element("p", { class: "note" }, `${count(scope.questions)} questions, each of which weighs equally. Click a title to sort.`), resultsTable(report, scope));
   const choose = (id) => choice(id === "against" ? options : inner, against, (key) => ((against = key), tables()), { id });
   replace(byId("pairs"), element("h2", {}, "Compared in pairs"), element("p", {}, "Every controller minus ", choose("against"), ", on the same questions."), pairsTable(report, scope, against));
   replace(byId("saved"), element("h2", {}, "Tokens saved at equal accuracy"),
     element("p", {}, "What each family spends, between its controllers on a line, to be as accurate as ", choose("matched"), " in ",
-      choice([["tokens", "tokens"], ["sequential_tokens", "sequential tokens"]], cost, (value) => ((cost = value), tables()), { id: "cost" }), "."),
+      choice(costsOf(scope).map(([name, { title }]) => [name, title]), cost, (value) => ((cost = value), tables()), { id: "cost" }), "."),
     savedTable(scope, against, cost));
 }
 
@@ -63,10 +62,17 @@ function made() {
     ["time", `${run.seconds.toFixed(1)} s of one processor`],
     ["stores", ...run.stores.map((store) => element("span", {}, `${store.label}: ${count(store.questions)} questions, ${count(store.branches)} branches, ${count(store.interval)} tokens an interval; sha256 `, element("code", {}, store.sha256), ` (${store.store})`))],
   ]));
+  const solved = report.solved.map((one) => facts([
+    ["live run", one.path],
+    ["controller", `${one.controller} on ${one.model}`],
+    ["answers", `${count(one.answers)}${one.recorded ? ", recorded" : ""}`],
+    ["settings", Object.entries(one.settings).map((pair) => pair.join(" ")).join(", ") || "not recorded"],
+  ]));
   const controllers = Object.entries(report.controllers).map(([key, each]) => ({ key, ...each }));
   replace(byId("made"), element("h2", {}, "How it was made"),
     facts([["report", element("code", {}, report.command)], ["tts-gym", report.version]]),
     ...runs,
+    ...solved,
     scope && sortable([
       { title: "controller", text: (row) => label(report, row.key) },
       { title: "parameters", text: (row) => parameters(report, row.key) },
@@ -76,21 +82,28 @@ function made() {
 }
 
 function discoveries() {
-  if (!report.discoveries.length) return Promise.resolve();
   const sections = report.discoveries.map(() => element("section"));
   replace(byId("discoveries"), ...sections);
   return Promise.all(report.discoveries.map((found, place) => showDiscovery(sections[place], found)));
 }
 
+function trainings() {
+  const sections = report.trainings.map(() => element("section"));
+  replace(byId("trainings"), ...sections);
+  return Promise.all(report.trainings.map((found, place) => showTraining(sections[place], found)));
+}
+
 function paint() {
-  if (!scope) return discoveries();
-  return Promise.all([charts(), questions(), discoveries()]).then(() => explorer.draw());
+  const beside = [...(report.discoveries.length ? [discoveries()] : []), ...(report.trainings.length ? [trainings()] : [])];
+  if (!scope) return Promise.all(beside);
+  return Promise.all([charts(), questions(), ...beside]).then(() => explorer.draw());
 }
 
 /** Take away what the report has nothing for. */
 function trim() {
   const missing = scope ? [] : ["charts", "results", "pairs", "saved", "questions", "explorer", "choose-scope"];
   if (!report.discoveries.length) missing.push("discoveries");
+  if (!report.trainings.length) missing.push("trainings");
   for (const id of missing) {
     byId(id).remove();
     document.querySelector(`nav a[href="#${id}"]`)?.remove();
@@ -103,7 +116,7 @@ function begin() {
     explorer.follow();
     byId("explorer").scrollIntoView();
   } else if (report.cases.length) {
-    const { store, question: q, seed } = report.cases[0];
+    const { store, question: q, seed } = explorer.listed[0] ?? report.cases[0];
     explorer.visit({ store, q, seed: String(seed) });
   }
 }

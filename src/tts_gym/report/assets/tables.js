@@ -51,8 +51,7 @@ function resultsTable(report, scope) {
     [
       { title: "controller", text: (row) => label(report, row.key), title_of: (row) => parameters(report, row.key) },
       ...figures("accuracy %", "accuracy", percent),
-      ...figures("tokens", "tokens", count),
-      ...figures("sequential tokens", "sequential_tokens", count),
+      ...costsOf(scope).flatMap(([cost, { title, show }]) => figures(title, cost, show)),
       {
         title: "efficient",
         value: (row) => (scope.frontier.tokens.includes(row.key) ? 0 : 1),
@@ -87,8 +86,7 @@ function pairsTable(report, scope, against) {
         value: (row) => verdict(row.difference.accuracy),
         text: (row) => verdict(row.difference.accuracy),
       },
-      ...figures("tokens", "tokens", count),
-      ...figures("sequential tokens", "sequential_tokens", count),
+      ...costsOf(scope).flatMap(([cost, { title, show }]) => figures(title, cost, show)),
     ],
     rows,
     { sort: 1, descending: true },
@@ -109,10 +107,10 @@ function savedTable(scope, against, cost) {
     [
       { title: "family", text: (row) => row.family },
       {
-        title: "tokens for the same accuracy",
+        title: `${COSTS[cost].title} for the same accuracy`,
         figure: true,
         value: (row) => row.tokens,
-        text: (row) => (row.tokens === null ? "out of reach" : count(row.tokens)),
+        text: (row) => (row.tokens === null ? "out of reach" : COSTS[cost].show(row.tokens)),
       },
       {
         title: "saved %",
