@@ -1,6 +1,7 @@
 import base64
 import gzip
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -80,7 +81,7 @@ def test_a_watched_episode_spends_what_a_replayed_one_does(spec, published):
 
 def test_cases_are_chosen_as_asked(about):
     every = choose(about, "all")
-    assert len(every) == 2 * sum(map(len, about.stores.values()))
+    assert len(every) == 2 * sum(map(len, about.questions.values()))
     worst = choose(about, "worst:50")
     assert len({(case.store, case.question) for case in worst}) == 50
     wrong = 1 - about.rows.groupby(["store", "question_id", "seed"])["correct"].mean()
@@ -116,20 +117,45 @@ def test_a_controller_that_cannot_be_replayed_is_left_out_by_name(tmp_path, stor
 
 
 CANDIDATE = """def schedule(beta):
-    return {"n": int(round(1 + 3 * beta))}
+    return {"n": int(round(4 * beta))}
 
 
 def program(episode, n):
+    episode.note("asked", n)
     episode.read(n)
+    episode.note("done", 1)
     return episode.leader(FINISHED)
 """
 
 
-def test_a_candidate_that_needs_a_jail_is_not_run_in_the_open(tmp_path, store_file, interpreted):
+@pytest.fixture
+def candidate(tmp_path, store_file, interpreted):
+    """An evaluation of a candidate that ran in its jail."""
     file = tmp_path / "winner.py"
     file.write_text(CANDIDATE)
-    replays = Replays(contents([read_kept(evaluated(tmp_path / "run", [store_file], ["single", str(file)]))]))
-    (case,) = replays.run([Case("model/tiny", "0", 0)])
-    assert set(unpacked(case)["episodes"]) == {"single"}
-    assert set(case["results"]) == {"single", "winner"}
-    assert "only in a jail" in replays.left_out["winner"]
+    return contents([read_kept(evaluated(tmp_path / "run", [store_file], ["sc:n=2", str(file)]))])
+
+
+def test_the_episodes_of_a_candidate_are_those_that_its_jail_tells(candidate):
+    replays = Replays(candidate)
+    for case in replays.run(choose(candidate, "all")):
+        episodes = unpacked(case)["episodes"]
+        assert set(episodes) == {"sc:n=2", "winner"}
+        noted = [step.pop("notes") for step in episodes["winner"]["steps"]]
+        assert noted == [{"asked": 2.0}] and episodes["winner"].pop("last_notes") == {"done": 1.0}
+        for step in episodes["sc:n=2"]["steps"]:
+            assert step.pop("notes") == {}
+        assert episodes["sc:n=2"].pop("last_notes") == {}
+        assert episodes["winner"] == episodes["sc:n=2"]
+    assert replays.left_out == {}
+
+
+def test_where_isolation_is_weak_the_episodes_of_a_candidate_are_left_out(candidate, monkeypatch):
+    def run_jail(*arguments):
+        return SimpleNamespace(layers=(), failure=None)
+
+    monkeypatch.setattr("tts_gym.sandbox.plain.run_jail", run_jail)
+    replays = Replays(candidate)
+    (case, *_) = replays.run(choose(candidate, "all"))
+    assert set(unpacked(case)["episodes"]) == {"sc:n=2"} and set(case["results"]) == {"sc:n=2", "winner"}
+    assert "weak on this machine" in replays.left_out["winner"]

@@ -15,7 +15,7 @@ def test_the_same_controller_of_two_runs_is_told_apart_by_the_run(store_file, tm
     ]
     about = contents(runs)
     assert list(about.controllers) == ["single", "sc@old:n=2", "sc@new:n=2", "sc:n=3"]
-    assert len(about.stores) == 1
+    assert len(about.questions) == 1
     assert {entry.family for entry in about.entries} == {"single", "sc", "sc@old", "sc@new"}
 
 

@@ -52,9 +52,9 @@ def test_the_frontier_and_what_equal_accuracy_costs_leave_upper_bounds_out(about
 
 
 def test_the_heat_map_has_the_mean_over_the_seeds_of_each_question(about):
-    store = about.stores["smollm2-arithmetic"]
+    ids = [question.id for question in about.questions["smollm2-arithmetic"]]
     own = about.rows[about.rows["store"] == "smollm2-arithmetic"]
-    found = heat_map(own, store.question_ids)
-    question = own[(own["controller"] == "cmc") & (own["question_id"] == store.question_ids[7])]
+    found = heat_map(own, ids)
+    question = own[(own["controller"] == "cmc") & (own["question_id"] == ids[7])]
     assert found["cmc"]["accuracy"][7] == pytest.approx(100 * question["correct"].mean(), abs=0.01)
     assert found["cmc"]["tokens"][7] == pytest.approx(question["tokens"].mean(), abs=0.1)

@@ -43,8 +43,8 @@ def test_hostile_text_is_data_and_the_file_asks_for_nothing(hostile, two_stores,
     assert parsed[0] == parsed[1]
     found = json.loads(re.search(r'id="document">(.*?)</script>', pages[0], re.DOTALL)[1])
     (store,) = found["stores"].values()
-    assert [each["text"] for each in store["questions"]] == [HOSTILE[0], HOSTILE[2]]
-    assert store["questions"][0]["gold"] == HOSTILE[1]
+    assert [each["text"] for each in store] == [HOSTILE[0], HOSTILE[2]]
+    assert store[0]["gold"] == HOSTILE[1]
     assert f"Reader:note={HOSTILE[3]}" in found["controllers"]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from tts_gym.answers.equivalence import Equivalence
 from tts_gym.cli.messages import note
-from tts_gym.cli.progress import working
+from tts_gym.cli.progress import counted
 from tts_gym.datasets.catalogue import store_directory
 from tts_gym.datasets.merge import Merge
 from tts_gym.datasets.records import exact_classes
@@ -26,9 +26,9 @@ def merge(
     """Make one store of several of the same model and settings: more branches, or more questions."""
     merging = Merge([store_directory(store) for store in stores])
     with ExitStack() as stack:
-        stack.enter_context(working("Merging"))
+        watch = stack.enter_context(counted("questions", "Merging"))
         equivalence = stack.enter_context(Equivalence()) if merging.joins_answers else None
-        repeated = merging.write(out, equivalence.classes if equivalence else exact_classes)
+        repeated = merging.write(out, equivalence.classes if equivalence else exact_classes, watch)
         shortfall = equivalence.counts.shortfall if equivalence else ""
     print(f"Wrote {out}. {shortfall}".rstrip())
     if repeated:
@@ -48,6 +48,6 @@ def sample(
     """Make a store of some of the questions and branches of another."""
     if branches is None and questions is None:
         raise typer.BadParameter("say how many to take, of these or of --questions", param_hint="--branches")
-    with working("Sampling"):
-        sample_store(store_directory(store), out, branches, questions, seed)
+    with counted("questions", "Sampling") as watch:
+        sample_store(store_directory(store), out, branches, questions, seed, watch)
     print(f"Wrote {out}.")

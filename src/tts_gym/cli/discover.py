@@ -137,7 +137,9 @@ def status(archive: Archived) -> None:
     """Print what was tried, with scores and reasons."""
     from tts_gym.discovery.report import status_text
 
-    print(status_text(archive))
+    with working("Reading the archive"):
+        text = status_text(archive)
+    print(text)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tts_gym.cli.progress import working
 from tts_gym.datasets.hub import prepare, pull, push
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="Dataset on the hub, OWNER/NAME.")]
@@ -24,9 +25,12 @@ def push_store(
     ] = False,
 ) -> None:
     """Publish a store as a dataset on the Hugging Face hub (extra collect)."""
-    upload = prepare(store, license_name, private)
+    with working("Reading"):
+        upload = prepare(store, license_name, private)
     if not dry_run:
-        print(f"Pushed {store}: {push(upload, repo, private)}")
+        with working(f"Pushing {store}"):
+            address = push(upload, repo, private)
+        print(f"Pushed {store}: {address}")
         return
     print(f"Would upload to the {'private ' * private}dataset {repo}, with this card:")
     for name, size in upload.sizes.items():
@@ -41,5 +45,6 @@ def pull_store(
 ) -> None:
     """Download a store from the Hugging Face hub, and check it (extra collect)."""
     target = out or Path(Path(repo).name)
-    commit = pull(repo, target, revision)
+    with working(f"Pulling {repo}"):
+        commit = pull(repo, target, revision)
     print(f"Wrote {target}, which is {repo} at commit {commit}.")

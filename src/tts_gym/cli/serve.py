@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from tts_gym.cli import drawing as options
 from tts_gym.cli.drawing import DEFAULTS
 from tts_gym.cli.ending import end_on_sigterm
+from tts_gym.cli.progress import working
 from tts_gym.collectors.settings import CollectionSettings, Prompting
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.errors import LiveError
@@ -127,8 +129,7 @@ def serve(
     limits = Limits(NO_BUDGET if budget is None else budget, deadline, requests, body)
     plain = None if upstream is None else Plain(upstream, key)
     end_on_sigterm()
-    with (
-        listening(host, port) as at,
-        Upstream(backend_maker(settings, upstream, told), settings, concurrency) as reached,
-    ):
+    with listening(host, port) as at, ExitStack() as stack:
+        with working(f"Reaching {name}"):
+            reached = stack.enter_context(Upstream(backend_maker(settings, upstream, told), settings, concurrency))
         run(Gateway(name, reached, plain, offer, limits), at, api_key)

@@ -125,6 +125,7 @@ def solve(
     )
     end_on_sigterm()
     with (
+        progress_shown("questions", _read) as watch,
         running_model(
             model,
             backend,
@@ -144,7 +145,6 @@ def solve(
             prompting=options.prompting(template, system, examples, columns, chat, arguments),
             probing=options.probing(probe_suffix, probe_tokens, marks, closing, asked),
         ) as live,
-        progress_shown("questions", _read) as watch,
     ):
         try:
             rows = run(asked, solving, live, out, record, at_once, not resume, watch)

@@ -47,14 +47,18 @@ def list_stores() -> None:
 @app.command()
 def info(store: Store) -> None:
     """Say what a store holds."""
-    _print_facts(summarise(load_store(store)))
+    with working("Reading"):
+        facts = summarise(load_store(store))
+    _print_facts(facts)
 
 
 @app.command()
 def card(store: Store) -> None:
     """Print the dataset card of a store."""
-    described = load_store(store)
-    print(dataset_card(summarise(described), described.metadata), end="")
+    with working("Reading"):
+        described = load_store(store)
+        facts = summarise(described)
+    print(dataset_card(facts, described.metadata), end="")
 
 
 @app.command()

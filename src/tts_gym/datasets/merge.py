@@ -13,7 +13,7 @@ from typing import Any
 from tts_gym.datasets.derived import LINEAGE, inherited, lineage, origin
 from tts_gym.datasets.parquet import BRANCHES_FILE, write_store
 from tts_gym.datasets.recordings import Recordings
-from tts_gym.datasets.records import Grouping, exact_classes
+from tts_gym.datasets.records import Grouping, Watch, exact_classes, watched
 from tts_gym.datasets.schema import RecordedQuestion
 from tts_gym.errors import StoreError
 
@@ -58,7 +58,12 @@ class Merge:
             for source in self._sources
         )
 
-    def write(self, out: str | PathLike[str], grouping: Grouping = exact_classes) -> int:
+    def write(
+        self,
+        out: str | PathLike[str],
+        grouping: Grouping = exact_classes,
+        watch: Watch = lambda progress: None,
+    ) -> int:
         """Write the merged store to a new directory, a question at a time.
 
         The questions of the first store come first, then what each further one adds, in its order; the branches of a
@@ -67,6 +72,7 @@ class Merge:
         Args:
             out: where it goes; it must not exist yet.
             grouping: which answers are the same, to questions that several stores have.
+            watch: is told how many questions are done, of how many.
 
         Returns:
             How many branches equal a branch of the same question in an earlier store.
@@ -75,11 +81,13 @@ class Merge:
             StoreError: the directory exists or cannot be created.
         """
         repeated: list[int] = []
-        write_store(out, self._questions(repeated), self._metadata(), grouping)
+        names = list(dict.fromkeys(chain.from_iterable(source.asked for source in self._sources)))
+        questions = watched(self._questions(names, repeated), len(names), watch)
+        write_store(out, questions, self._metadata(), grouping)
         return sum(repeated)
 
-    def _questions(self, repeated: list[int]) -> Iterator[RecordedQuestion]:
-        for name in dict.fromkeys(chain.from_iterable(source.asked for source in self._sources)):
+    def _questions(self, names: Sequence[str], repeated: list[int]) -> Iterator[RecordedQuestion]:
+        for name in names:
             parts = [source.question(name) for source in self._sources if name in source.asked]
             repeated.append(_repeated(parts))
             yield parts[0] if len(parts) == 1 else _joined(parts)

@@ -15,6 +15,7 @@ from os import PathLike
 from tts_gym.datasets.derived import LINEAGE, inherited, lineage, origin
 from tts_gym.datasets.parquet import write_store
 from tts_gym.datasets.recordings import Recordings
+from tts_gym.datasets.records import Watch, watched
 from tts_gym.datasets.schema import RecordedQuestion
 from tts_gym.errors import StoreError
 
@@ -25,6 +26,7 @@ def sample_store(
     branches: int | None = None,
     questions: int | None = None,
     seed: int = 0,
+    watch: Watch = lambda progress: None,
 ) -> None:
     """Write a sample of a store to a new directory; questions and branches keep their order, answers their classes.
 
@@ -34,6 +36,7 @@ def sample_store(
         branches: most branches of a question, at least 1; all by default. A question with fewer keeps them all.
         questions: how many questions, at least 1; all by default.
         seed: another one gives another sample.
+        watch: is told how many questions are done, of how many.
 
     Raises:
         StoreError: the store is refused, has fewer questions, or the directory exists or cannot be created.
@@ -59,7 +62,7 @@ def sample_store(
         },
         LINEAGE: sorted(lineage(recordings.metadata)),
     }
-    write_store(out, _records(recordings, taken), metadata)
+    write_store(out, watched(_records(recordings, taken), len(taken), watch), metadata)
 
 
 def _records(recordings: Recordings, taken: Mapping[str, Sequence[int]]) -> Iterator[RecordedQuestion]:

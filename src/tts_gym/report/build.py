@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from tts_gym.files import write_whole
 from tts_gym.report.cases import Replays, choose
 from tts_gym.report.contents import Contents, contents
 from tts_gym.report.discoveries import is_discovery, read_discovery
-from tts_gym.report.document import document
+from tts_gym.report.document import NOTHING, document, evaluated
 from tts_gym.report.page import page, plot_library
 from tts_gym.report.solved import Solved, is_solved, read_solved
 from tts_gym.report.trainings import is_training, read_training_run
+
+_log = logging.getLogger(__name__)
 
 Watch = Callable[[tuple[int, int]], None]
 """Is told how many cases are replayed, of how many."""
@@ -56,12 +59,14 @@ def write_report(
     found = _Found()
     for run in runs:
         found.read(run)
-    about, cases, left_out = None, [], found.left_out
+    figures, cases, left_out = NOTHING, [], found.left_out
     if found.evaluations or found.solved:
         about = contents(found.evaluations, found.solved)
+        _log.info("Computing the figures")
+        figures = evaluated(about)
         cases, unexplored = _explored(about, episodes, watch, allow_weak)
         left_out = [*left_out, *about.left_out, *unexplored]
-    written = document(about, cases, found.discoveries, found.trainings, left_out, command)
+    written = document(figures, cases, found.discoveries, found.trainings, left_out, command)
     write_whole(out, page(written).encode())
     return left_out
 

@@ -108,10 +108,11 @@ def contents(runs: Sequence[KeptEvaluation], solved: Sequence[Solved] = ()) -> C
 
     def add(place: int, record: Mapping[str, Any], own: pd.DataFrame, **told: Any) -> None:
         tag = f"@{tags[place]}" if record["label"] in shared[place] else ""
-        name = f"{record['controller']}{tag}"
-        key = name + str(record["label"]).removeprefix(record["controller"])
-        model = record["params"].get("path")
-        entry = Entry(key, f"{name} {model}" if model else name, record=record, **told)
+        head, colon, parameters = str(record["label"]).partition(":")
+        key = f"{head}{tag}{colon}{parameters}"
+        # Learned policies are told apart by their models, which are not points of one line.
+        model = record["params"].get("path") if head == record["controller"] else None
+        entry = Entry(key, f"{head}{tag}" + (f" {model}" if model else ""), record=record, **told)
         if any((known.controller, known.store) == (entry.controller, entry.store) for known in entries):
             return  # As where a controller is named beside zoo, which it is part of.
         rows.append(own.assign(controller=key, store=entry.store, entry=len(entries)))

@@ -17,7 +17,7 @@ NOTHING: dict[str, Any] = {"runs": [], "solved": [], "controllers": {}, "stores"
 
 
 def document(
-    contents: Contents | None,
+    evaluated: Mapping[str, Any],
     cases: Sequence[Mapping[str, Any]],
     discoveries: Sequence[Mapping[str, Any]],
     trainings: Sequence[Mapping[str, Any]],
@@ -27,14 +27,13 @@ def document(
     """Everything that a report shows.
 
     Args:
-        contents: the evaluations that it is about; None where there are none.
+        evaluated: see ``evaluated``; ``NOTHING`` where there is nothing of the kind.
         cases: their replayed cases, see ``Replays.run``.
         discoveries: see ``read_discovery``.
         trainings: see ``read_training_run``.
         left_out: what is not in it, a sentence each.
         command: the command line that makes it.
     """
-    evaluated = NOTHING if contents is None else _evaluated(contents)
     return {
         "command": command,
         "version": version("tts-gym"),
@@ -46,7 +45,12 @@ def document(
     }
 
 
-def _evaluated(contents: Contents) -> dict[str, Any]:
+def evaluated(contents: Contents) -> dict[str, Any]:
+    """Everything that a report shows of evaluations and live runs, but for their cases.
+
+    Args:
+        contents: what the report is about.
+    """
     return {
         "runs": [_run(run) for run in contents.runs],
         "solved": [_solved(one) for one in contents.solved],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tts_gym.agents.specs import parse_spec
+from tts_gym.agents.specs import LEARNED, parse_spec
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.digest import store_digest
 from tts_gym.datasets.store import ReplayStore
@@ -81,8 +82,15 @@ def read_training_run(path: Path) -> tuple[dict[str, Any], KeptEvaluation | None
     specs = [(name, f"rl:{model}:cost_weight={weight!r}") for name in names for weight in weights]
     _log.info("Evaluating %s", model)
     pairs = [(parse_spec(spec)[0], stores[name]) for name, spec in specs]
-    evaluations = list(evaluate_many(pairs, seeds, rules))
-    return document, as_kept(path, f"evaluated for the report of {path}", stores, specs, evaluations), []
+    command = f"the best model of {path}, evaluated for this report"
+    kept = as_kept(path, command, stores, specs, list(evaluate_many(pairs, seeds, rules)))
+    named = [each | {"label": _label(path, each["params"]["cost_weight"])} for each in kept.evaluations]
+    return document, replace(kept, evaluations=named), []
+
+
+def _label(path: Path, weight: float) -> str:
+    """What a report calls the policy of a training, whose file is called the same in every one."""
+    return f"{LEARNED} {path.name}:cost_weight={weight:.3g}"
 
 
 def _unchanged(name: str, digest: str | None, path: Path) -> ReplayStore:

@@ -3,6 +3,7 @@
 const report = JSON.parse(byId("document").textContent);
 let scope = report.scopes[0];
 let against = scope && dearest(scope);
+let matched = scope && matchable(scope);
 let cost = "tokens";
 const explorer = scope && new Explorer(report, byId("explorer"), foremost(scope, (row) => row.accuracy[0]));
 
@@ -15,6 +16,14 @@ function foremost({ controllers, table }, rank) {
 /** The dearest controller: what others can save tokens against. */
 function dearest(scope) {
   return foremost(scope, (row) => row.tokens[0]);
+}
+
+/** The dearest controller that another family is as accurate as for less, so that there is something to show. */
+function matchable(scope) {
+  const tokens = (key) => scope.table[scope.controllers.indexOf(key)].tokens[0];
+  const isSaved = (key) => Object.values(scope.match.tokens[key]).some((each) => each !== null && each < 0.999 * tokens(key));
+  const saved = Object.keys(scope.match.tokens).filter(isSaved).sort((a, b) => tokens(b) - tokens(a));
+  return saved[0] ?? dearest(scope);
 }
 
 function charts() {
@@ -34,14 +43,14 @@ function tables() {
   const options = scope.controllers.map((key) => [key, key]);
   const inner = scope.controllers.filter((key) => !report.controllers[key].upper_bound).map((key) => [key, key]);
   if (!inner.some(([key]) => key === against)) against = dearest(scope);
+  if (!inner.some(([key]) => key === matched)) matched = matchable(scope);
   if (!(cost in scope.frontier)) cost = "tokens";
   replace(byId("results"), element("h2", {}, "Results"), element("p", { class: "note" }, `${count(scope.questions)} questions, each of which weighs equally. Click a title to sort.`), resultsTable(report, scope));
-  const choose = (id) => choice(id === "against" ? options : inner, against, (key) => ((against = key), tables()), { id });
-  replace(byId("pairs"), element("h2", {}, "Compared in pairs"), element("p", {}, "Every controller minus ", choose("against"), ", on the same questions."), pairsTable(report, scope, against));
+  replace(byId("pairs"), element("h2", {}, "Compared in pairs"), element("p", {}, "Every controller minus ", choice(options, against, (key) => ((against = key), tables()), { id: "against" }), ", on the same questions."), pairsTable(report, scope, against));
   replace(byId("saved"), element("h2", {}, "Tokens saved at equal accuracy"),
-    element("p", {}, "What each family spends, between its controllers on a line, to be as accurate as ", choose("matched"), " in ",
+    element("p", {}, "What each family spends, between its controllers on a line, to be as accurate as ", choice(inner, matched, (key) => ((matched = key), tables()), { id: "matched" }), " in ",
       choice(costsOf(scope).map(([name, { title }]) => [name, title]), cost, (value) => ((cost = value), tables()), { id: "cost" }), "."),
-    savedTable(scope, against, cost));
+    savedTable(scope, matched, cost));
 }
 
 function questions() {

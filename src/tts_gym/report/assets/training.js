@@ -28,7 +28,7 @@ function curve(box, title, values) {
     mark: { type: "line", point: { filled: true, size: 30 }, color: FAMILY_COLOURS[0] },
     encoding: {
       x: { field: "x", type: "quantitative", title: "timesteps", axis: { format: "~s", tickCount: 5 } },
-      y: { field: "y", type: "quantitative", title, scale: { zero: false } },
+      y: { field: "y", type: "quantitative", title, scale: { zero: false, padding: 10 } },
       tooltip: { field: "x" },
     },
   };
