@@ -16,7 +16,9 @@ from tts_gym.cli.progress import counted
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="What evaluate --out, train, discover, discover pack, solve or solve --record wrote."),
+        typer.Argument(
+            metavar="RUN...", help="What evaluate --out, train, discover, discover pack, solve or solve --record wrote."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="The report.")],
     episodes: Annotated[

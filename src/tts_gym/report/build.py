@@ -40,8 +40,8 @@ def write_report(
     """Write the report of runs, whole or not at all.
 
     Args:
-        runs: at least one of what ``evaluate --out``, ``train``, ``discover`` (or ``discover pack``) and ``solve`` wrote
-            (its answers, or its recording).
+        runs: at least one of what ``evaluate --out``, ``train``, ``discover``, ``discover pack`` and ``solve`` wrote, of
+            the latter its answers or its recording.
         out: the file, which is replaced.
         episodes: which cases it holds, see ``choose``.
         command: the command line that makes it.
@@ -110,9 +110,7 @@ class _Found:
             self.evaluations.append(read_kept(run))
 
 
-def _explored(
-    about: Contents, episodes: str, watch: Watch, allow_weak: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _explored(about: Contents, episodes: str, watch: Watch, allow_weak: bool) -> tuple[list[dict[str, Any]], list[str]]:
     """The cases that can be explored, and what is left out of them."""
     chosen = choose(about, episodes)
     replays = Replays(about, allow_weak)

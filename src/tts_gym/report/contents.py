@@ -145,7 +145,7 @@ def contents(runs: Sequence[KeptEvaluation], solved: Sequence[Solved] = ()) -> C
 
 
 def _live(solved: Sequence[Solved]) -> list[tuple[str, Solved, set[str]]]:
-    """Each live run with what the report calls its questions, and those that all runs on the same ones have answered."""
+    """Each live run with what the report calls its questions, and those that all runs on these have answered."""
     groups: dict[tuple[str, ...], set[str]] = {}
     for one in solved:
         answered = set(one.rows["question_id"])
@@ -155,7 +155,9 @@ def _live(solved: Sequence[Solved]) -> list[tuple[str, Solved, set[str]]]:
     }
     for one in solved:
         if not groups[one.asked]:
-            raise TTSGymError(f"No question in {one.path} has both an answer and a right one: there is nothing to report.")
+            raise TTSGymError(
+                f"No question in {one.path} has both an answer and a right one: there is nothing to report."
+            )
     return [(names[one.asked], one, groups[one.asked]) for one in solved]
 
 

@@ -17,7 +17,17 @@ from typing import Any
 
 from tts_gym.errors import TTSGymError
 
-PARTS = ("elements.js", "tables.js", "charts.js", "case.js", "picture.js", "explorer.js", "discovery.js", "training.js", "main.js")
+PARTS = (
+    "elements.js",
+    "tables.js",
+    "charts.js",
+    "case.js",
+    "picture.js",
+    "explorer.js",
+    "discovery.js",
+    "training.js",
+    "main.js",
+)
 """The script, whose parts share one module, in their order."""
 
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}

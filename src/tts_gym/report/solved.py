@@ -99,7 +99,9 @@ def read_solved(path: Path) -> Solved:
             _left_out(path, found, golds),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TTSGymError(f"{path} holds no answers of tts-gym solve ({error!r}): solve the questions again.") from error
+        raise TTSGymError(
+            f"{path} holds no answers of tts-gym solve ({error!r}): solve the questions again."
+        ) from error
 
 
 def _gold(row: Mapping[str, Any], recording: ReplayStore | None) -> tuple[str, bool] | None:
