@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from evaluations import HOSTILE, evaluated
+from evaluations import HOSTILE, evaluated, solved
 
+from tts_gym.agents.specs import zoo_on
+from tts_gym.datasets import load_store
 from tts_gym.report.build import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -208,10 +210,46 @@ def test_a_discovery_shows_sources_and_what_changed(visit, tmp_path):
     assert "def program(episode" in detail.inner_text()
 
 
+def test_live_runs_have_seconds_and_their_own_branches(visit, tmp_path):
+    for name, spec in {"narrow": "sc:n=2", "wide": "sc:n=6"}.items():
+        solved(tmp_path / f"{name}.jsonl", spec, tmp_path / name)
+    hostile = json.loads((tmp_path / "wide" / "answers.jsonl").read_text().splitlines()[0]) | {"answer": HOSTILE[0]}
+    with (tmp_path / "wide" / "answers.jsonl").open("a") as file:
+        file.write(json.dumps(hostile) + "\n")
+    write_report([tmp_path / "narrow", tmp_path / "wide"], tmp_path / "report.html", "all", "tts-gym report …")
+    page = visit(tmp_path / "report.html")
+    assert page.locator("#charts .chart").count() == 3
+    assert "seconds" in page.locator("#results thead").inner_text()
+    page.locator("#cost").select_option("seconds")
+    assert "seconds for the same accuracy" in page.locator("#saved thead").inner_text()
+    pictures = []
+    for controller, run in {"sc:n=2": "narrow", "sc:n=6": "wide"}.items():
+        page.locator("#first").select_option(controller)
+        page.wait_for_function(f"document.querySelector('#stage h4')?.textContent.startsWith('{controller} ')")
+        assert f"live, {run}" in page.locator("#case h3").inner_text()
+        assert page.locator("#cases li").count() == 4
+        pictures.append(picture(page))
+    assert pictures[0] != pictures[1]
+    assert HOSTILE[0] in page.locator("#cases").inner_text()
+    assert "live run" in page.locator("#made").inner_text()
+
+
 def test_an_upper_bound_alone_has_a_report(visit, store_file, tmp_path):
     write_report([evaluated(tmp_path / "run", [store_file], ["oracle"])], tmp_path / "report.html", "all", "tts-gym …")
     page = visit(tmp_path / "report.html")
     assert [row[0] for row in table(page, "results")] == ["oracle (upper bound)"]
+
+
+STEPS = """() => {
+    const slider = document.querySelector("#step");
+    return Array.from({ length: Number(slider.max) + 1 }, (_, step) => {
+        const begun = performance.now();
+        slider.value = step;
+        slider.dispatchEvent(new Event("input"));
+        return performance.now() - begun;
+    });
+}"""
+"""Goes to every step of the episode that is shown; milliseconds of each."""
 
 
 def test_a_large_case_opens_and_steps(visit, tmp_path):
@@ -232,23 +270,48 @@ def test_a_large_case_opens_and_steps(visit, tmp_path):
     opened = time.monotonic() - begun
     page.locator("#second").select_option(index=2)
     page.wait_for_selector("#stage.two")
-    lags = page.evaluate(
-        """() => {
-            const slider = document.querySelector("#step");
-            return Array.from({ length: Number(slider.max) + 1 }, (_, step) => {
-                const begun = performance.now();
-                slider.value = step;
-                slider.dispatchEvent(new Event("input"));
-                return performance.now() - begun;
-            });
-        }"""
-    )
+    lags = page.evaluate(STEPS)
     median = sorted(lags)[len(lags) // 2]
     figures = {"seconds_to_open": opened, "milliseconds_a_step": {"median": median, "most": max(lags)}}
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     assert len(lags) > 80
     assert opened < 20
     assert median < 500
+
+
+def work(page):
+    """Seconds that the thread of a page has worked, however busy the machine is."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    told = session.send("Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in told if each["name"] == "ThreadTime")
+
+
+@pytest.mark.slow
+def test_the_report_of_all_programs_on_aime24_is_small_and_quick(visit, shared_data, tmp_path):
+    """Seeds count for nothing in the size of the file. The bounds are many times what it takes.
+
+    What it took is kept in ``figures.json``.
+    """
+    stores = sorted(shared_data.glob("autotts/*/aime24.json"))
+    programs = [each.name for each in zoo_on(load_store(stores[0]))[0]]
+    run = evaluated(tmp_path / "run", stores, programs)
+    file = tmp_path / "report.html"
+    write_report([run], file, "worst:50", "tts-gym report …")
+    page = visit(file)
+    opened = work(page)
+    page.locator("#first").select_option("parallel-probe")
+    page.locator("#second").select_option("cmc")
+    page.wait_for_selector("#stage.two")
+    begun = work(page)
+    steps = len(page.evaluate(STEPS))
+    a_step = 1000 * (work(page) - begun) / steps
+    figures = {"megabytes": file.stat().st_size / 1e6, "seconds_of_work_to_open": opened, "milliseconds_a_step": a_step}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    assert len(stores) == 4 and len(programs) > 10 and steps > 80
+    assert figures["megabytes"] < 8
+    assert opened < 10
+    assert a_step < 250
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (400, "light"), (400, "dark")])

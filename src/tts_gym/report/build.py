@@ -40,8 +40,8 @@ def write_report(
     """Write the report of runs, whole or not at all.
 
     Args:
-        runs: at least one of what ``evaluate --out``, ``train``, ``discover``, ``discover pack`` and ``solve`` wrote, of
-            the latter its answers or its recording.
+        runs: at least one of what ``evaluate --out``, ``train``, ``discover``, ``discover pack`` and ``solve`` wrote;
+            of the latter, the answers or the recording.
         out: the file, which is replaced.
         episodes: which cases it holds, see ``choose``.
         command: the command line that makes it.

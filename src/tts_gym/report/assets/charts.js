@@ -123,7 +123,7 @@ async function heatChart(box, report, scope, open) {
   const lines = (datum) => [
     `${datum.store}, question ${names[datum.place]}`,
     `${datum.controller}: right in ${percent(datum.accuracy)} % of the seeds, ${count(datum.tokens)} tokens`,
-    `gold answer ${datum.gold}`,
+    `gold answer ${brief(datum.gold)}`,
     "Click to explore.",
   ];
   const view = await draw(box, spec, lines, "canvas");

@@ -33,6 +33,11 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const count = (value) => whole.format(value);
 const percent = (value) => value.toFixed(2);
 
+const MOST_CHARACTERS = 120;
+
+/** An answer as it is shown in a line; it may be as long as a book. */
+const brief = (answer) => (answer === null || answer === undefined ? "nothing" : answer.length > MOST_CHARACTERS ? `${answer.slice(0, MOST_CHARACTERS)}…` : answer);
+
 /** A difference with its sign, none where it is shown as zero. */
 function signed(value, show) {
   const text = show(Math.abs(value));

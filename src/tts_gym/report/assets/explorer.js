@@ -93,7 +93,7 @@ class Explorer {
         return element("li", {},
           element("button", { type: "button", "aria-current": each === this.case ? "true" : null, click: () => this.visit({ store: each.store, q: each.question, seed: String(each.seed), step: "" }) },
             element("span", { class: "name" }, `${mark} ${each.question}`),
-            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}${each.under}; answered ${answer ?? "nothing"}; ${count(tokens)} tokens`),
+            element("span", { class: "note" }, `${Object.keys(this.report.stores).length > 1 ? `${each.store}, ` : ""}${each.under}; answered ${brief(answer)}; ${count(tokens)} tokens`),
           ));
       }),
     );
@@ -163,7 +163,7 @@ class Explorer {
       const letter = this.letters.get(answer);
       const swatch = element("span", { class: DARK_INKS.has(colourOf(letter)) ? "swatch dark" : "swatch" }, letter);
       swatch.style.background = colourOf(letter);
-      return element("li", {}, swatch, ` ${this.data.texts[answer]}${this.right.has(answer) ? " ✓" : ""}`);
+      return element("li", {}, swatch, ` ${brief(this.data.texts[answer])}${this.right.has(answer) ? " ✓" : ""}`);
     });
     const more = this.data.ranked.length - most.length;
     return element("ul", { class: "legend" }, ...items, more > 0 ? element("li", { class: "note" }, `and ${count(more)} more`) : null);
@@ -174,7 +174,7 @@ class Explorer {
     const told = element("div", { class: "told" });
     const verdict_of = episode.correct ? "right" : `wrong${episode.wrong ? `: ${episode.wrong}` : ""}`;
     const box = element("article", {},
-      element("h4", {}, key, element("span", { class: "note" }, ` ${verdict_of}; answered ${episode.answer ?? "nothing"} after ${count(episode.tokens)} tokens`)),
+      element("h4", {}, key, element("span", { class: "note" }, ` ${verdict_of}; answered ${brief(episode.answer)} after ${count(episode.tokens)} tokens`)),
       told,
       picture.box,
     );
@@ -183,7 +183,7 @@ class Explorer {
 
   described(answer) {
     if (answer === HIDDEN) return "generated, not looked at";
-    return `${this.letters.get(answer)}: ${this.data.texts[answer]}${this.right.has(answer) ? " (right)" : ""}`;
+    return `${this.letters.get(answer)}: ${brief(this.data.texts[answer])}${this.right.has(answer) ? " (right)" : ""}`;
   }
 
   go(step) {
@@ -214,7 +214,7 @@ class Explorer {
     const notes = { ...step?.notes, ...(isLast ? episode.last_notes : {}) };
     const noted = Object.entries(notes).map(([name, value]) => `${name} ${value === null ? "none" : Number(value.toPrecision(4))}`);
     return [
-      element("p", {}, step ? element("code", {}, step.call) : "nothing yet", step ? ` moved ${step.moves.length}, ended ${step.finished.length}, gave up ${step.pruned.length}` : "", isLast ? `, then answered ${episode.answer ?? "nothing"}` : ""),
+      element("p", {}, step ? element("code", {}, step.call) : "nothing yet", step ? ` moved ${step.moves.length}, ended ${step.finished.length}, gave up ${step.pruned.length}` : "", isLast ? `, then answered ${brief(episode.answer)}` : ""),
       element("p", {}, `${count(step?.tokens ?? 0)} tokens, ${count(step?.sequential ?? 0)} sequential; step ${steps} of ${episode.steps.length}`),
       this.poll("finished", step),
       this.poll("active", step),

@@ -96,7 +96,7 @@ function pairsTable(report, scope, against) {
 const reversed = (difference) =>
   Object.fromEntries(Object.entries(difference).map(([name, [mean, low, high]]) => [name, [-mean, -high, -low]]));
 
-const verdict = ([, low, high]) => (low > 0 ? "better" : high < 0 ? "worse" : "not clear");
+const verdict = ([, low, high]) => (low > 0 ? "better" : high < 0 ? "worse" : "not\u00a0clear");
 
 /** What each family spends to be as accurate as one controller. */
 function savedTable(scope, against, cost) {
