@@ -59,7 +59,8 @@ def write_report(
     found = _Found()
     for run in runs:
         found.read(run)
-    figures, cases, left_out = NOTHING, [], found.left_out
+    figures, left_out = NOTHING, found.left_out
+    cases: list[dict[str, Any]] = []
     if found.evaluations or found.solved:
         about = contents(found.evaluations, found.solved)
         _log.info("Computing the figures")

@@ -130,7 +130,7 @@ def contents(runs: Sequence[KeptEvaluation], solved: Sequence[Solved] = ()) -> C
     for place, (name, one, common) in enumerate(_live(solved)):
         questions.setdefault(name, [Asked(*each) for each in one.questions if each[0] in common])
         own = one.rows[one.rows["question_id"].isin(common)].assign(seed=place)
-        left_out += one.left_out + _not_common(one, len(one.rows) - len(own))
+        left_out += [*one.left_out, *_not_common(one, len(one.rows) - len(own))]
         record = {
             "controller": one.label.partition(":")[0],
             "label": one.label,

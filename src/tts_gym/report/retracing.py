@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode import transitions
-from tts_gym.episode.actions import BRANCH, CONTINUE, END, decode_action
+from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE
 from tts_gym.episode.episode import Note
 from tts_gym.episode.recount import generate, recount
 from tts_gym.episode.rules import EpisodeRules
@@ -47,8 +48,8 @@ def retrace(
     left = list(notes)
     moved: list[tuple[int, int, int]] = []
     begin, longest = 0, 0
-    for action, run in _actions(words):
-        kind = (action - 2) % 3
+    for action, run in _actions(words.tolist()):
+        i, kind = divmod(action - 2, 3)
         if action == BRANCH or (action != END and kind == CONTINUE):
             spent = e.tokens
             branch = generate(e, action, max(1, run // 2), run % 2 == 1)
@@ -61,9 +62,9 @@ def retrace(
             e.keep_step(_told(moved))
             moved, longest = [], 0
         else:
-            name, branch = decode_action(action)
-            (transitions.probe if name == "probe" else transitions.prune)(e, branch)
-            e.keep_step(f"{name}({branch})")
+            take = transitions.probe if kind == PROBE else transitions.prune
+            take(e, i)
+            e.keep_step(f"{take.__name__}({i})")
         begin = e.tokens
     e.notes += left
     return e  # type: ignore[no-any-return]
@@ -71,10 +72,8 @@ def retrace(
 
 def _actions(log: Sequence[int]) -> Iterator[tuple[int, int]]:
     """The actions of a log, each with its word on how it went on, 0 without one."""
-    words = [int(word) for word in log]
-    for place, word in enumerate(words):
+    for word, after in pairwise([*log, END]):
         if word >= 0:
-            after = words[place + 1] if place + 1 < len(words) else 0
             yield word, max(0, -after)
 
 

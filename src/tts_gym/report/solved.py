@@ -83,8 +83,9 @@ def read_solved(path: Path) -> Solved:
     found = list({row["id"]: row for row in read_rows(path if recording is None else path / ANSWERS)}.values())
     try:
         judged = [row for row in found if row["error"] is None]
-        golds = {row["id"]: _gold(row, recording) for row in judged}
-        judged = [row for row in judged if golds[row["id"]] is not None]
+        answered = len(judged)
+        golds = {row["id"]: gold for row in judged if (gold := _gold(row, recording)) is not None}
+        judged = [row for row in judged if row["id"] in golds]
         first = judged[0] if judged else {}
         return Solved(
             path,
@@ -96,7 +97,9 @@ def read_solved(path: Path) -> Solved:
             {row["id"]: row["decisions"] for row in judged},
             EpisodeRules() if recording is None else EpisodeRules(**recording.metadata["live"]["rules"]),
             recording,
-            _left_out(path, found, golds),
+            _left_out(
+                path, len(found) - answered, answered - len(judged), [row["correct"] for row in judged].count(None)
+            ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TTSGymError(
@@ -118,8 +121,7 @@ def _gold(row: Mapping[str, Any], recording: ReplayStore | None) -> tuple[str, b
     return texts[recording.gold[place]], row["answer"] in {texts[each] for each in recording.right_classes(place)}
 
 
-def _row(row: Mapping[str, Any], gold: tuple[str, bool] | None) -> dict[str, Any]:
-    assert gold is not None
+def _row(row: Mapping[str, Any], gold: tuple[str, bool]) -> dict[str, Any]:
     counts = {name: int(row[name]) for name in COLUMNS[1:-1]}
     seconds = float(row["seconds"])
     if not math.isfinite(seconds) or min(seconds, *counts.values()) < 0:
@@ -128,12 +130,10 @@ def _row(row: Mapping[str, Any], gold: tuple[str, bool] | None) -> dict[str, Any
     return {"question_id": row["id"], "correct": gold[1], "answer": answer, **counts, "seconds": seconds}
 
 
-def _left_out(path: Path, found: Sequence[Mapping[str, Any]], golds: Mapping[str, Any]) -> list[str]:
-    failed, unknown = len(found) - len(golds), sum(gold is None for gold in golds.values())
-    majority = sum(row["error"] is None and row["correct"] is None for row in found) - unknown
-    sentences = {
+def _left_out(path: Path, failed: int, unknown: int, majority: int) -> list[str]:
+    counts = {
         "have no answer and are left out": failed,
         "have no gold answer and are left out": unknown,
         "have no gold answer: that of most branches stands for it": majority,
     }
-    return [f"{count:,} questions of {path} {words}." for words, count in sentences.items() if count]
+    return [f"{count:,} questions of {path} {words}." for words, count in counts.items() if count]

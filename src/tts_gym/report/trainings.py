@@ -84,7 +84,7 @@ def read_training_run(path: Path) -> tuple[dict[str, Any], KeptEvaluation | None
     pairs = [(parse_spec(spec)[0], stores[name]) for name, spec in specs]
     command = f"the best model of {path}, evaluated for this report"
     kept = as_kept(path, command, stores, specs, list(evaluate_many(pairs, seeds, rules)))
-    named = [each | {"label": _label(path, each["params"]["cost_weight"])} for each in kept.evaluations]
+    named = [{**each, "label": _label(path, each["params"]["cost_weight"])} for each in kept.evaluations]
     return document, replace(kept, evaluations=named), []
 
 
