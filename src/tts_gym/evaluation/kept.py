@@ -117,7 +117,15 @@ def as_kept(
     specs: Sequence[tuple[str, str]],
     evaluations: Sequence[Evaluation],
 ) -> KeptEvaluation:
-    """What ``read_kept`` reads of an evaluation that ``keep`` kept, without writing it; see there for the arguments."""
+    """What ``read_kept`` reads of an evaluation that ``keep`` kept, without writing it.
+
+    Args:
+        directory: where it would lie.
+        command: the command line that made it.
+        stores: the stores by what the user called them.
+        specs: of each evaluation, what the user called its store and its controller.
+        evaluations: the results.
+    """
     rows = pd.concat([each.rows.assign(evaluation=place) for place, each in enumerate(evaluations)], ignore_index=True)
     records = [
         record(*spec, evaluation) | {"label": evaluation.summary.label}
