@@ -138,7 +138,7 @@ def test_a_store_that_nobody_answered_from_is_refused(tmp_path):
 def test_hostile_answers_stay_data(tmp_path):
     out = solved(tmp_path / "out.jsonl", "sc:n=4")
     long = "9" * 200_000
-    texts = [*HOSTILE[:3], long]
+    texts = [*HOSTILE[:2], HOSTILE[2] + "\ud800", long]
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     hostile = [line | {"answer": text, "controller": HOSTILE[0]} for line, text in zip(lines, texts, strict=True)]
     out.write_text("".join(json.dumps(line) + "\n" for line in hostile))

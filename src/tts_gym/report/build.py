@@ -68,7 +68,8 @@ def write_report(
         cases, unexplored = _explored(about, episodes, watch, allow_weak)
         left_out = [*left_out, *about.left_out, *unexplored]
     written = document(figures, cases, found.discoveries, found.trainings, left_out, command)
-    write_whole(out, page(written).encode())
+    # Half a surrogate pair, which JSON of somebody's may hold, is an escape of JSON here too.
+    write_whole(out, page(written).encode(errors="backslashreplace"))
     return left_out
 
 

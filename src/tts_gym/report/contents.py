@@ -131,16 +131,7 @@ def contents(runs: Sequence[KeptEvaluation], solved: Sequence[Solved] = ()) -> C
         questions.setdefault(name, [Asked(*each) for each in one.questions if each[0] in common])
         own = one.rows[one.rows["question_id"].isin(common)].assign(seed=place)
         left_out += [*one.left_out, *_not_common(one, len(one.rows) - len(own))]
-        record = {
-            "controller": one.label.partition(":")[0],
-            "label": one.label,
-            "params": {},
-            "rules": "exact",
-            "seeds": 1,
-            "upper_bound": False,
-            "isolation": None,
-        }
-        add(len(runs) + place, record, own, store=name, recorded=one.recording, solved=one)
+        add(len(runs) + place, one.record, own, store=name, recorded=one.recording, solved=one)
     return Contents(runs, solved, entries, questions, pd.concat(rows, ignore_index=True), left_out)
 
 

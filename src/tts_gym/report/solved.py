@@ -54,6 +54,19 @@ class Solved:
     left_out: Sequence[str]
 
     @property
+    def record(self) -> dict[str, Any]:
+        """What the record of an evaluation tells of its controller, see ``KeptEvaluation.evaluations``."""
+        return {
+            "controller": self.label.partition(":")[0],
+            "label": self.label,
+            "params": {},
+            "rules": "exact",
+            "seeds": 1,
+            "upper_bound": False,
+            "isolation": None,
+        }
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What the recording tells of how branches were drawn."""
         told = {} if self.recording is None else self.recording.metadata["live"]["settings"]
