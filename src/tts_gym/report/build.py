@@ -68,8 +68,7 @@ def write_report(
         cases, unexplored = _explored(about, episodes, watch, allow_weak)
         left_out = [*left_out, *about.left_out, *unexplored]
     written = document(figures, cases, found.discoveries, found.trainings, left_out, command)
-    # Half a surrogate pair, which JSON of somebody's may hold, is an escape of JSON here too.
-    write_whole(out, page(written).encode(errors="backslashreplace"))
+    write_whole(out, page(written).encode())
     return left_out
 
 

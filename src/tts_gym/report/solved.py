@@ -93,7 +93,8 @@ def read_solved(path: Path) -> Solved:
     recording = None if path.is_file() else load_store(f"./{path}" if not path.is_absolute() else path)
     if recording is not None and not (path / ANSWERS).is_file():
         raise TTSGymError(f"{path} is a store that no answers lie in: report an evaluation of it, evaluate --out DIR.")
-    found = list({row["id"]: row for row in read_rows(path if recording is None else path / ANSWERS)}.values())
+    rows = map(_writable, read_rows(path if recording is None else path / ANSWERS))
+    found = list({row["id"]: row for row in rows}.values())
     try:
         judged = [row for row in found if row["error"] is None]
         answered = len(judged)
@@ -118,6 +119,14 @@ def read_solved(path: Path) -> Solved:
         raise TTSGymError(
             f"{path} holds no answers of tts-gym solve ({error!r}): solve the questions again."
         ) from error
+
+
+def _writable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` with a question mark for each half of a surrogate pair, which JSON may hold and no file can."""
+    return {
+        name: value.encode(errors="replace").decode() if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def _gold(row: Mapping[str, Any], recording: ReplayStore | None) -> tuple[str, bool] | None:
