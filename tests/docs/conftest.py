@@ -23,4 +23,6 @@ def replaced():
 
 @pytest.fixture(scope="module")
 def reader(request, folder, replaced):
-    return Reader(request.module.PAGE, folder, replaced)
+    reader = Reader(request.module.PAGE, folder, replaced)
+    yield reader
+    reader.leave()

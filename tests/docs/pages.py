@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+SERVES = re.compile("tts-gym serve ")
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
 INSTALL = re.compile(r"^pip install '?(?:tts-gym|\.)(?:\[([\w,-]+)\])?'?(?: +#.*)?$", re.MULTILINE)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -90,12 +91,14 @@ class Reader:
         replaced: what stands on the page for something that each reader has, such as a server's address, and what
             stands for it here.
         done: blocks that were run.
+        servers: processes of blocks that serve, until the reader leaves.
     """
 
     page: Page
     folder: Path
     replaced: dict[str, str] = field(default_factory=dict)
     done: list[Block] = field(default_factory=list)
+    servers: list[subprocess.Popen] = field(default_factory=list)
 
     def follow(self, block: Block) -> None:
         """Come to a block and run it; a quick one needs none of the long ones before it."""
@@ -118,6 +121,9 @@ class Reader:
         command = {"python": [sys.executable, "-W", "error", "-c"], "bash": ["bash", "-euc"]}[block.language]
         environment = {name: value for name, value in os.environ.items() if not name.endswith("API_KEY")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        if SERVES.match(text):
+            self.serve(text, environment)
+            return
         errors = subprocess.PIPE if block.shown is None else subprocess.STDOUT
         done = subprocess.run(
             [*command, text], cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -127,6 +133,19 @@ class Reader:
             assert matches(self.filled_in(block.shown), done.stdout), done.stdout
         elif not block.long:
             assert done.stderr == ""
+
+    def serve(self, text: str, environment: dict[str, str]) -> None:
+        """Start a server, as in a second terminal, and wait until it says that it serves."""
+        command = ["bash", "-euc", f"exec {text}"]
+        server = subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
+        self.servers.append(server)
+        assert any("Serving " in line for line in server.stderr)
+
+    def leave(self) -> None:
+        """End what still serves."""
+        for server in self.servers:
+            server.terminate()
+            server.communicate()
 
     def filled_in(self, text: str) -> str:
         for name, value in self.replaced.items():
