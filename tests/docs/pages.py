@@ -132,7 +132,7 @@ class Reader:
         if block.shown is not None:
             assert matches(self.filled_in(block.shown), done.stdout), done.stdout
         elif not block.long:
-            assert done.stderr == ""
+            assert not done.stderr, done.stderr
 
     def serve(self, text: str, environment: dict[str, str]) -> None:
         """Start a server, as in a second terminal, and wait until it says that it serves."""

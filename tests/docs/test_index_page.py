@@ -2,7 +2,7 @@
 
 from pages import Page
 
-PAGE = Page("docs/index.md")
+PAGE = Page("docs/index.md", long="tts-gym report")
 
 
 def test_the_block_runs(block, reader):
