@@ -14,7 +14,10 @@ PARALLEL := --numprocesses 2 --dist loadfile
 # Tests that take too long where environments and candidates are not compiled.
 COMPILED := tests/agents/rl tests/sandbox tests/discovery tests/test_examples.py
 
-.PHONY: demo test test-slow test-vllm coverage clean
+# Material for MkDocs tells of its successor at each build.
+DOCS_ENV := NO_MKDOCS_2_WARNING=1
+
+.PHONY: demo docs test test-slow test-vllm coverage clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tts-gym evaluate smollm2-arithmetic -c zoo --out runs/demo --plot runs/frontier.png
@@ -30,6 +33,9 @@ test-slow: $(VENV)/.dev
 
 test-vllm: $(VLLM_VENV)/.dev
 	$(VLLM_ENV) $(VLLM_VENV)/bin/pytest -m vllm
+
+docs: $(VENV)/.dev
+	$(DOCS_ENV) $(BIN)/mkdocs build --quiet
 
 coverage: $(VENV)/.dev
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) $(COMPILED:%=--ignore=%) \
@@ -58,4 +64,4 @@ $(VLLM_VENV)/.dev: pyproject.toml constraints-dev.txt | $(VLLM_VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) runs site .pytest_cache .mypy_cache .ruff_cache
