@@ -10,7 +10,8 @@ branch moves at most once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -28,8 +29,8 @@ COLOURS = 48
 """Colours of the file, one palette for all frames, so that only what changes is written."""
 
 
-def frames(controller: ProgramController, name: str, question: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Play what a program does in the environment, and draw it."""
+def moments(controller: ProgramController, name: str, question: int, seed: int) -> Iterator[gym.Env]:
+    """Play what a program does in an environment, which is given at the beginning, between frames and at the end."""
     store = tts_gym.load_store(name)
     arguments = controller.program.arguments(controller.parameters)
     played, _ = replay_episode(controller.program, arguments, store, question, seed, EpisodeRules())
@@ -42,11 +43,26 @@ def frames(controller: ProgramController, name: str, question: int, seed: int) -
     for action in (*atomic_actions(log_of(played)), STOP):
         branch = opened if action == BRANCH else decode_action(action)[1]
         if branch in moved or action == STOP:
-            yield env.render()
+            yield env
             moved.clear()
         opened += action == BRANCH
         moved.add(branch)
         env.step(action)
+
+
+def save_animation(frames: Sequence[NDArray[np.uint8]], file: Path, milliseconds: int = 300) -> None:
+    """Write frames as an animated picture.
+
+    Args:
+        frames: uint8 [height, width, 3] each, equally large.
+        file: where to.
+        milliseconds: of a frame; the last one stays longer.
+    """
+    whole = list(map(Image.fromarray, frames))
+    colours = whole[-1].quantize(COLOURS)
+    first, *others = (frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in whole)
+    shown = [milliseconds] * len(others) + [10 * milliseconds]
+    first.save(file, "GIF", save_all=True, append_images=others, duration=shown, loop=0, optimize=True)
 
 
 def main() -> None:
@@ -56,17 +72,13 @@ def main() -> None:
     parser.add_argument("--controller", default="cmc:beta=0.5", help="a program, such as crew")
     parser.add_argument("--question", type=int, default=5, help="number of the question in its store, from 0")
     parser.add_argument("--seed", type=int, default=0, help="of the branch order")
-    parser.add_argument("--out", default="episode.gif", help="file to write")
+    parser.add_argument("--out", type=Path, default="episode.gif", help="file to write")
     parser.add_argument("--milliseconds", type=int, default=300, help="of a frame; the last one stays longer")
     arguments = parser.parse_args()
     (controller,) = tts_gym.parse_spec(arguments.controller)
-    drawn = frames(controller, arguments.store, arguments.question, arguments.seed)
-    whole = list(map(Image.fromarray, drawn))
-    colours = whole[-1].quantize(COLOURS)
-    first, *others = (frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in whole)
-    shown = [arguments.milliseconds] * len(others) + [10 * arguments.milliseconds]
-    first.save(arguments.out, save_all=True, append_images=others, duration=shown, loop=0, optimize=True)
-    print(f"{1 + len(others)} frames in {arguments.out}")
+    frames = [env.render() for env in moments(controller, arguments.store, arguments.question, arguments.seed)]
+    save_animation(frames, arguments.out, arguments.milliseconds)
+    print(f"{len(frames)} frames in {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,13 @@
+"""The reference of the command line, made of its help."""
+
+import subprocess
+import sys
+
+from templates import page
+
+
+def made() -> dict[str, str | bytes]:
+    """The page by its place."""
+    command = [sys.executable, "-m", "typer", "tts_gym.cli.app", "utils", "docs", "--name", "tts-gym"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {"reference/commands.md": page("commands.md", help=told.partition("\n\n")[2])}

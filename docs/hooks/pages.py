@@ -1,0 +1,21 @@
+"""The pages that are made of the package: environments, programs, commands, and the changelog."""
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import command_page
+import environment_pages
+import program_pages
+from templates import ROOT
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add the pages and their pictures, and the programs to the navigation."""
+    made: dict[str, str | bytes] = {"changelog.md": (Path(ROOT) / "CHANGELOG.md").read_text(encoding="utf-8")}
+    made |= environment_pages.made() | program_pages.made() | command_page.made()
+    for uri, content in made.items():
+        files.append(File.generated(config, uri, content=content))
+    (programs,) = (section["Programs"] for section in config.nav or () if "Programs" in section)
+    programs.extend({Path(uri).stem: uri} for uri in program_pages.uris())
