@@ -35,7 +35,7 @@ test-vllm: $(VLLM_VENV)/.dev
 	$(VLLM_ENV) $(VLLM_VENV)/bin/pytest -m vllm
 
 docs: $(VENV)/.dev
-	$(DOCS_ENV) $(BIN)/mkdocs build --quiet
+	$(DOCS_ENV) $(BIN)/mkdocs build
 
 coverage: $(VENV)/.dev
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) $(COMPILED:%=--ignore=%) \

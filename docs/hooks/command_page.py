@@ -1,5 +1,6 @@
 """The reference of the command line, made of its help."""
 
+import re
 import subprocess
 import sys
 
@@ -10,4 +11,9 @@ def made() -> dict[str, str | bytes]:
     """The page by its place."""
     command = [sys.executable, "-m", "typer", "tts_gym.cli.app", "utils", "docs", "--name", "tts-gym"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {"reference/commands.md": page("commands.md", help=told.partition("\n\n")[2])}
+    return {"reference/commands.md": page("commands.md", help=plain(told.partition("\n\n")[2]))}
+
+
+def plain(text: str) -> str:
+    """Markdown whose brackets outside of code are no links."""
+    return re.sub(r"(```.*?```|`[^`]*`)|\[", lambda found: found[1] or r"\[", text, flags=re.DOTALL)

@@ -13,7 +13,8 @@ from templates import ROOT
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add the pages and their pictures, and the programs to the navigation."""
-    made: dict[str, str | bytes] = {"changelog.md": (Path(ROOT) / "CHANGELOG.md").read_text(encoding="utf-8")}
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    made: dict[str, str | bytes] = {"changelog.md": changelog}
     made |= environment_pages.made() | program_pages.made() | command_page.made()
     for uri, content in made.items():
         files.append(File.generated(config, uri, content=content))

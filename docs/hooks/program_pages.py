@@ -1,6 +1,7 @@
 """A page for every shipped program, made of its signature, its docstrings, an episode and committed results."""
 
 import inspect
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -19,6 +20,7 @@ STORES = ("smollm2-arithmetic", "synthetic-small")
 """Where a program plays its episode: on the first of them that records what it needs."""
 
 RESULTS = "benchmarks/results/smollm2_arithmetic.csv"
+PAPER = re.compile(r"\[arXiv [^]]*]\([^)]*\)")
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -83,7 +85,8 @@ class ProgramPage:
     @property
     def paper(self) -> str:
         """The paper that it comes from, as a link; empty where there is none."""
-        return next(iter(link for link in self.origin.split() if "arxiv.org" in link), "")
+        found = PAPER.search(self.origin)
+        return found[0] if found else ""
 
     @cached_property
     def rule(self) -> str:

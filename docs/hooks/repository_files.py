@@ -11,7 +11,7 @@ from posixpath import dirname, join, normpath
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 
-LINK = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")
+LINK = re.compile(r"\]\(([^)#:\s]+)")
 HOME = "repository"
 """Where the files lie in the site."""
 
@@ -24,7 +24,8 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         page = pages.pop()
         for link in LINK.findall(page.content_string):
             uri = normpath(join(dirname(page.src_uri), link))
-            if uri in files.src_uris or not uri.startswith("../") or not (root / uri).is_file():
+            outside = uri.startswith("../") and not uri.startswith("../../")
+            if not outside or uri in files.src_uris or not (root / uri).is_file():
                 continue
             file = File.generated(
                 config, uri, abs_src_path=str((root / uri).resolve()), inclusion=InclusionLevel.NOT_IN_NAV

@@ -60,10 +60,18 @@ def check_integer(name: str, value: object, least: int, most: int) -> None:
         raise ValueError(f"{name} is an integer from {least} to {most}, but got {value!r}.")
 
 
-def argument_table(config: Any) -> str:
-    """The arguments that make a configuration of the class ``config``, as a table in Markdown."""
+def argument_table(config: Any, beyond: Any = None) -> str:
+    """The arguments that make a configuration, as a table in Markdown.
+
+    Args:
+        config: the class of it.
+        beyond: a class of configurations whose arguments are left out; None leaves out none.
+    """
+    known = {each.name for each in fields(beyond)} if beyond else set()
     rows = []
     for each in fields(config):
+        if each.name in known:
+            continue
         default = plain(each.default)
         shown = json.dumps(default) if isinstance(default, str) else repr(default)
         rows.append((f"`{each.name}`", each.metadata["kind"], f"`{shown}`", each.metadata["meaning"]))

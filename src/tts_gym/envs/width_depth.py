@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
-from tts_gym.envs.config import RENDER_MODES, AtomicConfig
+from tts_gym.envs.config import RENDER_MODES, AtomicConfig, AtomicVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
 from tts_gym.envs.features import numbered_table
@@ -82,6 +82,7 @@ _fill_mask_compiled = compile_cached(_fill_mask)
     invalid_action_reward=INVALID_ACTION_REWARD,
     most_steps=AtomicConfig.most_steps,
     arguments=argument_table(AtomicConfig),
+    vector_arguments=argument_table(AtomicVectorConfig, beyond=AtomicConfig),
 )
 class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
@@ -169,12 +170,22 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Vectorized environment
 
+    `gym.make_vec` makes a `TTSWidthDepthVectorEnv`, which steps all environments in one compiled call.
+
     ```python
-    >>> envs = gym.make_vec("tts_gym:TTSWidthDepth-v0", num_envs=3, vectorization_mode="sync")
+    >>> envs = gym.make_vec("tts_gym:TTSWidthDepth-v0", num_envs=3, max_branches=8)
     >>> envs
-    SyncVectorEnv(TTSWidthDepth-v0, num_envs=3)
+    TTSWidthDepthVectorEnv(TTSWidthDepth-v0, num_envs=3)
 
     ```
+
+    It takes the arguments above, but does not render, and these:
+
+    {vector_arguments}
+
+    Observations have an axis of environments before those of one environment, rewards are float64, and `info` has an array
+    for each of its entries. The same seeds and actions give what `vectorization_mode="sync"` gives, which makes as many single
+    environments and renders them.
 
     ## Version History
 

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.config import RENDER_MODES, RoundsConfig
+from tts_gym.envs.config import RENDER_MODES, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import HIGHEST, LOWEST, numbered_table
 from tts_gym.envs.replays import POOLS
@@ -34,6 +34,7 @@ from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
     invalid_action_reward=INVALID_ACTION_REWARD,
     most_steps=RoundsConfig.most_steps,
     arguments=argument_table(RoundsConfig),
+    vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
 )
 class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
@@ -78,7 +79,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Starting State
 
-    As in `TTSWidthDepth-v0`, with the same reset options.
+    As in `TTSWidthDepth-v0`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
 
     ## Episode End
 
@@ -87,11 +88,30 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Arguments
 
+    ```python
+    >>> import gymnasium as gym
+    >>> env = gym.make("tts_gym:TTSWidthDepthRounds-v0", cost_weight=(0.001, 0.1), reward_shaping=True)
+    >>> env
+    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthRoundsEnv<TTSWidthDepthRounds-v0>>>>>
+
+    ```
+
     {arguments}
 
     ## Vectorized environment
 
-    `gym.make_vec("TTSWidthDepthRounds-v0", num_envs=64)` steps all environments in one compiled call.
+    `gym.make_vec` makes a `TTSWidthDepthRoundsVectorEnv`, which steps all environments in one compiled call.
+
+    ```python
+    >>> envs = gym.make_vec("tts_gym:TTSWidthDepthRounds-v0", num_envs=3)
+    >>> envs
+    TTSWidthDepthRoundsVectorEnv(TTSWidthDepthRounds-v0, num_envs=3)
+
+    ```
+
+    It takes the arguments above, but does not render, and these:
+
+    {vector_arguments}
 
     ## Version History
 
