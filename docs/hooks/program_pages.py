@@ -20,6 +20,9 @@ STORES = ("smollm2-arithmetic", "synthetic-small")
 """Where a program plays its episode: on the first of them that records what it needs."""
 
 RESULTS = "benchmarks/results/smollm2_arithmetic.csv"
+MARK = re.compile("<!-- programs.*-->\n")
+"""Stands in the index for the tables."""
+
 PAPER = re.compile(r"\[arXiv [^]]*]\([^)]*\)")
 BETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -33,7 +36,9 @@ def made() -> dict[str, str | bytes]:
     """The pages and their pictures by place."""
     results = pd.read_csv(ROOT / RESULTS).set_index("controller").to_dict("index")
     shown = [ProgramPage(PROGRAMS[name], results.get(name)) for name in PROGRAMS.shipped]
-    found: dict[str, str | bytes] = {"programs/index.md": page("programs.md", programs=shown, results=RESULTS)}
+    index = (ROOT / "docs" / "programs" / "index.md").read_text(encoding="utf-8")
+    tables = page("programs.md", programs=shown, results=RESULTS)
+    found: dict[str, str | bytes] = {"programs/index.md": MARK.sub(lambda _: tables, index)}
     for each in shown:
         found[f"programs/{each.name}.md"] = page("program.md", shown=each, results=RESULTS)
         found[f"programs/{each.name}.png"] = path_of(each.name, each.store)
