@@ -11,7 +11,9 @@ def made() -> dict[str, str | bytes]:
     """The page by its place."""
     command = [sys.executable, "-m", "typer", "tts_gym.cli.app", "utils", "docs", "--name", "tts-gym"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {"reference/commands.md": page("commands.md", help=plain(told.partition("\n\n")[2]))}
+    # Its lists of commands cut their texts short; each command stands below with the whole of it.
+    whole = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", told.partition("\n\n")[2])
+    return {"reference/commands.md": page("commands.md", help=plain(whole))}
 
 
 def plain(text: str) -> str:

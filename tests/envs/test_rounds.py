@@ -1,5 +1,7 @@
 """Rounds are compositions of atomic actions, and ``TTSWidthDepthRounds-v0`` is a good environment."""
 
+import doctest
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from rollouts import with_running
 
 from tts_gym.datasets import load_store
+from tts_gym.envs import width_depth_rounds
 from tts_gym.envs.atomic import act, admissible
 from tts_gym.envs.rounds import ACTION, ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import AT
@@ -211,3 +214,7 @@ def test_wrong_calls_are_refused():
     env.step(0)
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
+
+
+def test_examples_in_the_docstring():
+    assert doctest.testmod(width_depth_rounds).failed == 0
