@@ -1,18 +1,21 @@
 """The documentation site: it builds without a warning, leads nowhere that is not there, and leaves nothing out."""
 
 import html
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import gymnasium
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import tts_gym
@@ -21,6 +24,7 @@ from tts_gym.cli.app import app
 pytest.importorskip("material", reason="the site needs the extra docs")
 
 ROOT = Path(__file__).parents[2]
+SETTINGS = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 SECTIONS = (
     *("Description", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"),
     *("Arguments", "Vectorized environment", "Version History"),
@@ -86,14 +90,14 @@ def test_every_program_has_a_page_that_tells_of_its_parameters(site):
         page = (site / "programs" / f"{name}.html").read_text()
         table = page.partition('id="parameters"')[2].partition("<h2")[0]
         assert re.findall(r"<td><code>(\w+)</code>", table) == list(tts_gym.PROGRAMS[name].parameters)
-        assert f'src="{name}.png"' in page and (site / "programs" / f"{name}.png").is_file()
-        assert f'href="{name}.html"' in (site / "programs" / "index.html").read_text()
+        assert f'src="{quote(name)}.png"' in page and (site / "programs" / f"{name}.png").is_file()
+        assert f'href="{quote(name)}.html"' in (site / "programs" / "index.html").read_text()
 
 
 @pytest.mark.slow
 def test_the_commands_on_the_pages_of_programs_run(site):
     pages = "".join(page.read_text() for page in (site / "programs").glob("*.html"))
-    blocks = re.findall(r'class="language-bash highlight">.*?<code>(.*?)</code>', pages, re.DOTALL)
+    blocks = re.findall(r'class="language-bash highlight">.*?<code[^>]*>(.*?)</code>', pages, re.DOTALL)
     commands = {html.unescape(re.sub("<[^>]+>", "", block)).strip() for block in blocks}
     assert len(commands) > len(tts_gym.PROGRAMS.shipped)
     for command in commands:
@@ -116,6 +120,21 @@ def test_every_command_is_in_the_reference(site):
         assert f">tts-gym {command.callback.__name__}<" in page
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium (Debian: apt-get install chromium)")
+def test_the_search_finds_pages_from_disk(site):
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(urlsplit(request.url).scheme))
+        page.goto((site / "index.html").as_uri())
+        page.fill("[name=query]", "TTSWidthDepthRounds-v0")
+        page.wait_for_selector(".md-search-result__item")
+        assert "environments/rounds.html" in page.locator(".md-search-result__list").inner_html()
+        assert set(asked) == {"file"}
+
+
 @pytest.fixture
 def small(tmp_path):
     """A site of one page, which takes in what its page links to."""
@@ -126,9 +145,10 @@ def small(tmp_path):
         (tmp_path / "results" / "figures.json").write_text("[1]")
         (tmp_path / "results" / "report.md").write_text("# Report\n\n[Figures](figures.json)\n")
         (tmp_path / "docs" / "index.md").write_text(page)
-        hook = ROOT / "docs" / "hooks" / "repository_files.py"
-        settings = f"site_name: small\nstrict: true\ntheme: mkdocs\nplugins: []\nhooks: [{hook}]\n"
-        (tmp_path / "mkdocs.yml").write_text(settings)
+        hook = str(ROOT / "docs" / "hooks" / "repository_files.py")
+        settings = {"site_name": "small", "theme": "mkdocs", "plugins": [], "hooks": [hook]}
+        settings |= {name: SETTINGS[name] for name in ("strict", "validation")}
+        (tmp_path / "mkdocs.yml").write_text(json.dumps(settings))
         return build(folder=tmp_path)
 
     return write
