@@ -109,13 +109,7 @@ class ProgramPage:
         """Name, type, default, range and meaning of each public parameter."""
         meanings = self._meanings(self.program.schedule or self.program.function)
         return [
-            (
-                name,
-                parameter.kind.__name__ if parameter.kind else "",
-                _default(parameter),
-                _range(parameter),
-                meanings[name],
-            )
+            (name, _type(parameter), _default(parameter), _range(parameter), meanings[name])
             for name, parameter in self.program.parameters.items()
         ]
 
