@@ -9,8 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote, unquote, urlsplit
 
 import gymnasium
@@ -45,6 +48,20 @@ def site(tmp_path_factory):
     out = tmp_path_factory.mktemp("site")
     assert build("--site-dir", out) == (0, "")
     return out
+
+
+@pytest.fixture
+def served(site):
+    """The address of a server of the site."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 class Links(HTMLParser):
@@ -122,17 +139,17 @@ def test_every_command_is_in_the_reference(site):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium (Debian: apt-get install chromium)")
-def test_the_search_finds_pages_from_disk(site):
+def test_the_search_finds_pages(site, served):
     with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         asked = []
-        page.on("request", lambda request: asked.append(urlsplit(request.url).scheme))
-        page.goto((site / "index.html").as_uri())
+        page.on("request", lambda request: asked.append(urlsplit(request.url).netloc))
+        page.goto(f"http://{served}/index.html")
         page.fill("[name=query]", "TTSWidthDepthRounds-v0")
         page.wait_for_selector(".md-search-result__item")
         assert "environments/rounds.html" in page.locator(".md-search-result__list").inner_html()
-        assert set(asked) == {"file"}
+        assert set(asked) == {served}
 
 
 @pytest.fixture
