@@ -6,9 +6,10 @@ import griffe
 
 
 class WithoutSpecialMethods(griffe.Extension):
-    """Takes them for private, but for the one that makes an object."""
+    """Takes them away, but for the one that makes an object."""
 
-    def on_function(self, *, func: griffe.Function, **_: Any) -> None:
-        """Look at a function that was read."""
-        if func.is_special and func.name != "__init__":
-            func.public = False
+    def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Look at a class that was read."""
+        for name, member in list(cls.members.items()):
+            if member.is_special and name != "__init__":
+                cls.del_member(name)
