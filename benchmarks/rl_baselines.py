@@ -28,7 +28,7 @@ from tts_gym.agents import PROGRAMS
 from tts_gym.agents.rl.config import Config, read_settings
 from tts_gym.agents.rl.train import train
 from tts_gym.datasets import ReplayStore, load_store
-from tts_gym.datasets.folds import fold_of
+from tts_gym.datasets.folds import fold_numbers
 from tts_gym.evaluation import compare, evaluate, frontier
 from tts_gym.evaluation.plots import plot_frontier
 from tts_gym.evaluation.statistics import question_means
@@ -72,8 +72,8 @@ def loaded(stores: Sequence[str]) -> list[ReplayStore]:
 
 def held_out(rows: pd.DataFrame, store: ReplayStore, fold: int) -> pd.DataFrame:
     """The rows of the questions in ``fold``."""
-    questions = zip(store.question_ids, store.questions, strict=True)
-    return rows[rows["question_id"].isin([name for name, text in questions if fold_of(text, FOLDS) == fold])]
+    inside = fold_numbers(store.questions, FOLDS) == fold
+    return rows[rows["question_id"].isin(np.array(store.question_ids, dtype=object)[inside])]
 
 
 def play(model: Path, weight: float, stores: Sequence[ReplayStore], fold: int, rules: str, orders: int) -> pd.DataFrame:

@@ -7,21 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_gym.datasets import load_store
-from tts_gym.datasets.folds import fold_of, select_fold
+from tts_gym.datasets.folds import fold_numbers, select_fold
 from tts_gym.errors import StoreError
 from tts_gym.evaluation import evaluate
 
 STORE = "smollm2-arithmetic"
 
 
-@given(text=st.text(), folds=st.integers(1, 50))
-def test_a_question_is_in_one_fold(text, folds):
-    assert 1 <= fold_of(text, folds) <= folds
+@given(texts=st.lists(st.text(), unique=True), folds=st.integers(1, 50))
+def test_folds_hold_equal_numbers_of_questions(texts, folds):
+    sizes = np.bincount(fold_numbers(texts, folds), minlength=folds + 1)
+    assert sizes[0] == 0 and sizes.sum() == len(texts) and len(sizes) == folds + 1
+    assert sizes[1:].max() - sizes[1:].min() <= 1
 
 
-def test_folds_are_of_like_size():
-    sizes = np.bincount([fold_of(f"question {n}", 5) for n in range(5000)], minlength=6)[1:]
-    assert sizes.sum() == 5000 and sizes.min() > 900
+@given(texts=st.lists(st.text(), min_size=1), folds=st.integers(1, 9), seed=st.randoms())
+def test_folds_depend_on_the_texts_alone(texts, folds, seed):
+    shuffled = [*texts, texts[0]]
+    seed.shuffle(shuffled)
+    numbered = [set(zip(these, fold_numbers(these, folds).tolist(), strict=True)) for these in (texts, shuffled)]
+    assert numbered[0] == numbered[1] and len(numbered[0]) == len(set(texts))
 
 
 @pytest.mark.parametrize("controller", ["cmc", "deepconf-online"])
@@ -40,7 +45,7 @@ def test_the_others_are_what_is_left():
 
 def test_selections_nest():
     outer, inner = load_store(f"{STORE}?except=1/5"), load_store(f"{STORE}?except=1/5?only=2/3")
-    assert set(inner.questions) == {text for text in outer.questions if fold_of(text, 3) == 2}
+    assert set(inner.questions) == set(np.array(outer.questions)[fold_numbers(outer.questions, 3) == 2])
     assert inner.name == f"{STORE}?except=1/5?only=2/3"
 
 

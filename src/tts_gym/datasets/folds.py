@@ -1,13 +1,14 @@
 """Folds of questions, so that what is trained on some questions is judged on others.
 
-The fold of a question depends on its text alone: stores of several models on the same questions are split alike, and
-a question that is added moves no other.
+Folds hold equal numbers of questions, but for one. They depend on the texts of the questions alone, in whatever order:
+stores of several models on the same questions are split alike.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,14 +22,19 @@ MOST_FOLDS = 1000
 _SELECTION = re.compile(r"(only|except)=([0-9]+)/([0-9]+)")
 
 
-def fold_of(question: str, folds: int) -> int:
-    """The fold, from 1 to ``folds``, of the question with this text.
+def fold_numbers(questions: Sequence[str], folds: int) -> NDArray[np.int64]:
+    """The fold of each question: they are dealt out in the order of their hashes; the same text goes to the same fold.
 
     Args:
-        question: the text, as the store has it.
+        questions: the texts, as a store has them.
         folds: how many there are.
+
+    Returns:
+        int64 [questions], from 1 to ``folds``.
     """
-    return int.from_bytes(hashlib.sha256(question.encode()).digest(), "big") % folds + 1
+    dealt = sorted(set(questions), key=lambda text: hashlib.sha256(text.encode()).digest())
+    place = {text: k for k, text in enumerate(dealt)}
+    return np.array([place[text] % folds + 1 for text in questions], np.int64)
 
 
 def select_fold(store: ReplayStore, selection: str) -> ReplayStore:
@@ -48,7 +54,7 @@ def select_fold(store: ReplayStore, selection: str) -> ReplayStore:
             f"cannot read {selection!r} behind store {store.name}: write ?only=1/5 for the first of five folds of its "
             "questions, or ?except=1/5 for the other four"
         )
-    inside = np.array([fold_of(text, folds) == fold for text in store.questions])
+    inside = fold_numbers(store.questions, folds) == fold
     kept = inside if match[1] == "only" else ~inside
     if not kept.any():
         raise StoreError(f"store {store.name} has no question for {selection!r}: use fewer folds")

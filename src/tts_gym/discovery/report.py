@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tts_gym.datasets.folds import fold_of
+from tts_gym.datasets.folds import fold_numbers
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.discovery.archive import Archive, write_json, write_text
 from tts_gym.discovery.assess import assess
@@ -178,11 +178,9 @@ def nested_validation(tried: Sequence[Tried], stores: Sequence[ReplayStore], sca
     Returns:
         ``score``, the mean over the folds weighted by questions, and ``choices``, how often each candidate was chosen.
     """
-    fold = {
-        (store.label, question_id): fold_of(text, FOLDS)
-        for store in stores
-        for question_id, text in zip(store.question_ids, store.questions, strict=True)
-    }
+    keys = [(store.label, question_id) for store in stores for question_id in store.question_ids]
+    texts = [text for store in stores for text in store.questions]
+    fold = dict(zip(keys, fold_numbers(texts, FOLDS).tolist(), strict=True))
     scores, weights = [], []
     choices: dict[str, int] = {}
     for number in range(1, FOLDS + 1):

@@ -164,6 +164,11 @@ def test_no_question_is_both_trained_and_validated_on(fold, folds):
     assert sides[0] | sides[1] == {text for name in names for text in load_store(name).questions}
 
 
+def test_folds_of_stores_that_share_some_questions_only_are_refused():
+    with pytest.raises(ControllerError, match=r"shares \d+ of its questions with synthetic-small"):
+        hold_out(["synthetic-small", "synthetic-small?except=1/2"])
+
+
 def test_the_directory_says_which_questions_were_seen(config, tmp_path):
     train(config(fold="2/3"), tmp_path / "run")
     trained, validated = json.loads((tmp_path / "run" / "provenance.json").read_text())["stores"]

@@ -32,15 +32,16 @@ def hold_out(
         raise ControllerError("Stores to validate on, a fold and all questions exclude each other: give one of them.")
     if all_questions:
         return tuple(stores), ()
+    training, validating = tuple(stores), tuple(eval_stores)
     if not eval_stores:
         training = tuple(f"{store}?except={fold or DEFAULT_FOLD}" for store in stores)
-        return training, tuple(f"{store}?only={fold or DEFAULT_FOLD}" for store in stores)
-    seen = {text: store for store in stores for text in load_store(store).questions}
-    for store in eval_stores:
+        validating = tuple(f"{store}?only={fold or DEFAULT_FOLD}" for store in stores)
+    seen = {text: store for store in training for text in load_store(store).questions}
+    for store in validating:
         shared = [text for text in load_store(store).questions if text in seen]
         if shared:
             raise ControllerError(
                 f"The store to validate on {store} shares {len(shared)} of its questions with {seen[shared[0]]}, "
-                "which is trained on: validate on other questions, or hold out a fold."
+                "which is trained on: validate on a store of other questions."
             )
-    return tuple(stores), tuple(eval_stores)
+    return training, validating
