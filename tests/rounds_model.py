@@ -46,6 +46,11 @@ class RoundsModel:
     last_leader: int = -1
     rounds: int = 0
 
+    def begin(self, width):
+        """Open the branches that an episode begins with."""
+        for _ in range(width):
+            self.episode.open_many(1, whole=False)
+
     def by_depth(self):
         """Unfinished un-pruned branches, deepest first, ties by index."""
         reading = [branch for branch in self.episode.branches if branch.active and not branch.finished]

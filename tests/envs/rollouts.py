@@ -49,7 +49,7 @@ def with_running(infos: dict[str, Any], before: dict[str, Any], reset: np.ndarra
     """The infos of a reset of the environments ``reset``, with those that the running ones told ``before``."""
     everyone = np.ones_like(reset)
     told = {}
-    for name in ("question_id", "tokens", "action_mask"):
+    for name in [name for name in infos if not name.startswith("_")]:
         told[name] = np.where(reset.reshape(-1, *[1] * (infos[name].ndim - 1)), infos[name], before[name])
         told[f"_{name}"] = everyone
     return told

@@ -31,6 +31,8 @@ ARGUMENTS = [
     {"rules": "published", "aggregator": "finished", "cost_weight": (0.001, 0.3)},
     {"rules": "published", "reward_shaping": True},
     {"budget": 20000, "max_branches": 7, "aggregator": "all", "cost_weight": 0.2},
+    {"initial_width": 3, "reward_shaping": True, "invalid_reward": 0.0, "patience": 2, "steady_info": True},
+    {"initial_width": 1, "observation": "flat_mask", "cost_weight": (0.001, 0.3)},
 ]
 
 

@@ -28,9 +28,12 @@ UNLIMITED = 2**62
     aggregator=st.sampled_from(list(POOLS)),
     max_branches=st.sampled_from([2, 7, 20]),
     cost_weight=st.sampled_from([0.0, 0.0005, 0.03, 5.0]),
+    initial_width=st.sampled_from([0, 1, 2]),
+    shaped=st.booleans(),
+    patience=st.none() | st.integers(1, 3),
 )
 def test_every_round_does_and_shows_what_the_model_says(
-    seed, published, intervals, aggregator, max_branches, cost_weight
+    seed, published, intervals, aggregator, max_branches, cost_weight, initial_width, shaped, patience
 ):
     rng = random.Random(seed)
     store = store_of(100, random_questions(rng, 100, most_branches=12, most_probes=rng.choice([3, 12])))
@@ -42,6 +45,10 @@ def test_every_round_does_and_shows_what_the_model_says(
         cost_weight=cost_weight,
         rules="published" if published else "exact",
         aggregator=aggregator,
+        initial_width=initial_width,
+        reward_shaping=shaped,
+        patience=patience,
+        steady_info=True,
         autoreset_mode="Disabled",
     )
     question, order = store.question_ids[0], branch_order(int(store.branch_counts[0]), 1)
@@ -55,7 +62,9 @@ def test_every_round_does_and_shows_what_the_model_says(
         int(np.diff(store.tables.answer_start).max()),
         cost_weight,
     )
+    model.begin(initial_width)
     observations, infos = envs.reset(options={"question": question, "order": order})
+    charged, earned, misses = 0, 0.0, 0
     for _ in range(25):
         expected = model.features()
         assert tuple(expected) == tuple(ROUND_FEATURES)
@@ -64,16 +73,23 @@ def test_every_round_does_and_shows_what_the_model_says(
         mask = model.mask()
         assert tuple(mask) == tuple(ROUNDS)
         assert dict(zip(ROUNDS, infos["action_mask"][0].tolist(), strict=True)) == mask
-        action = rng.choice([name for name in ROUNDS if mask[name] and name != "stop"] or ["stop"])
-        before = episode.tokens
-        observations, rewards, terminated, _, infos = envs.step(np.array([getattr(ACTION, action)]))
-        if action == "stop":
-            leader = episode.leader(model.pool)
-            correct = leader != -1 and episode.revealed[leader] in store.right_classes(0)
-            assert (bool(terminated[0]), rewards[0], bool(infos["correct"][0])) == (True, correct, correct)
-            break
-        model.take(action)
         assert infos["tokens"][0] == episode.tokens
-        assert rewards[0] == pytest.approx(-cost_weight * (episode.tokens - before) / model.unit)
+        wanted = not (misses == 0 and rng.random() < 0.2)
+        action = rng.choice([name for name in ROUNDS if mask[name] == wanted and name != "stop"] or ["stop"])
+        misses = 0 if mask[action] else misses + 1
+        observations, rewards, terminated, _, infos = envs.step(np.array([getattr(ACTION, action)]))
+        stops = action == "stop" or misses == patience
+        if not stops and misses == 0:
+            model.take(action)
+        paid = 0 if misses and not stops else -cost_weight * (episode.tokens - charged) / model.unit
+        charged = charged if misses and not stops else episode.tokens
+        leader = episode.leader(model.pool)
+        right = leader != -1 and episode.revealed[leader] in store.right_classes(0)
+        progress = right - earned if stops or (shaped and misses == 0) else 0
+        earned += progress if shaped else 0
+        assert rewards[0] == pytest.approx(paid + progress + (-0.01 if misses else 0))
+        assert (bool(terminated[0]), bool(infos["correct"][0])) == (stops, stops and right)
+        if stops:
+            break
         counts = envs.counts()[0]
         assert (counts[SEQUENTIAL], counts[STEPS]) == (episode.sequential_tokens, episode.steps)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from rollouts import STEPS, assert_same, choose, rollout
 
 import tts_gym  # noqa: F401
-from tts_gym.envs import width_depth
+from tts_gym.envs import width_depth, width_depth_kernels
 from tts_gym.envs.reward import INVALID_ACTION_REWARD
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode import transitions
@@ -32,6 +32,7 @@ from tts_gym.errors import StoreError
 
 BRANCH = encode_action("branch")
 IDS = [name for name, spec in gym.registry.items() if str(spec.entry_point).startswith("tts_gym.")]
+FLAT = ({"observation": "flat"}, {"observation": "flat_mask"})
 
 SB3_WARNINGS = [
     # A policy needs to tell the branches apart; MultiInputPolicy flattens them itself.
@@ -71,17 +72,19 @@ def test_registered() -> None:
 
 @pytest.mark.parametrize("name", IDS)
 def test_gymnasium_has_no_complaint(name: str) -> None:
+    env = gym.make(name).unwrapped
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make(name).unwrapped)
+        check_env(env)
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_stable_baselines_has_no_other_complaint(name: str) -> None:
     checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    env = gym.make(name).unwrapped
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        checker.check_env(gym.make(name).unwrapped)
+        checker.check_env(env)
     messages = [str(warning.message) for warning in caught]
     assert [text for text in messages if not any(re.search(known, text) for known in SB3_WARNINGS)] == []
 
@@ -228,14 +231,24 @@ def test_compiled_steps_equal_interpreted_ones(
 ) -> None:
     def met() -> list[Any]:
         env = TTSWidthDepthEnv(
-            max_branches=6, budget=9000, probe_cost=11, rules=rules, reveal=reveal, aggregator=aggregator
+            max_branches=6,
+            budget=9000,
+            probe_cost=11,
+            rules=rules,
+            reveal=reveal,
+            aggregator=aggregator,
+            cost_weight=(0.01, 0.1),
+            initial_width=2,
+            stride=2,
+            reward_shaping=True,
+            patience=3,
         )
         return [*rollout(env, 150), *rollout(env, 50, masked=False)]
 
     compiled = met()
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    for name in ("_begin", "_advance", "_fill_mask"):
-        monkeypatch.setattr(width_depth, f"{name}_compiled", getattr(width_depth, name))
+    for name in ("begin", "advance", "fill_mask"):
+        monkeypatch.setattr(width_depth, f"{name}_compiled", getattr(width_depth_kernels, name))
     assert_same(compiled, met())
 
 
@@ -493,6 +506,11 @@ def test_gold_is_nowhere_to_be_read(write: Callable[..., str]) -> None:
         (dict(cost_weight=float("inf")), "cost_weight is a finite number"),
         (dict(cost_weight=-0.1), "cost_weight is a finite number"),
         (dict(cost_weight="1"), "cost_weight is a finite number"),
+        (dict(cost_weight=(0, 1)), "cost_weight is a finite number"),
+        (dict(initial_width=-1), "initial_width is an integer from 0"),
+        (dict(patience=0), "patience is an integer from 1"),
+        (dict(invalid_reward=float("nan")), "invalid_reward is a finite number"),
+        (dict(observation="wide"), "observation is one of"),
         (dict(rules="fair"), "rules is one of 'exact', 'published', but got 'fair'"),
         (dict(aggregator="mean"), "aggregator is one of"),
         (dict(aggregator=["active"]), "aggregator is one of"),
@@ -547,3 +565,85 @@ def test_options_choose_the_store(write: Callable[..., str], store: int | None, 
 def test_options_are_checked(env: TTSWidthDepthEnv, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         env.reset(seed=0, options=options)
+
+
+# What is kind to algorithms at their own defaults
+
+
+def test_the_second_version_by_hand(small: str) -> None:
+    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.5).unwrapped
+    info = begin(env, order=(0, 3, 1, 2))
+    assert (info["tokens"], info["answer"], info["correct"]) == (290, "", False)
+    assert admitted(info) == {"stop", "branch", "continue 0", "prune 0", "prune 1", "continue 2", "prune 2"}
+    returned = moves(env, "prune 5", "continue 0", "branch", "prune 0", "stop")
+    # The first action that is taken pays for what was open, and earns that its answer is right.
+    assert rewards(returned) == pytest.approx([0, 1 - 0.5 * 2.2, -0.25, 0, 0])
+    assert [step[4]["tokens"] for step in returned] == [290, 440, 540, 540, 540]
+    assert [step[4]["correct"] for step in returned] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("reward_shaping", [False, True])
+def test_stopping_at_once_pays_for_what_was_open(small: str, reward_shaping: bool) -> None:
+    env = TTSWidthDepthEnv(store=small, cost_weight=0.5, initial_width=2, reward_shaping=reward_shaping)
+    begin(env, order=(3, 0, 1, 2))
+    assert rewards(moves(env, "stop")) == pytest.approx([1 - 0.475])
+
+
+@pytest.mark.parametrize(("budget", "tokens"), [(None, [100, 250]), (250, [100, 200])])
+def test_a_stride_goes_as_far_as_there_is_to_go(small: str, budget: int | None, tokens: list[int]) -> None:
+    env = TTSWidthDepthEnv(store=small, stride=9, budget=budget)
+    begin(env)
+    assert [step[4]["tokens"] for step in moves(env, "branch", "continue 0")] == tokens
+
+
+def test_inadmissible_actions_in_a_row_end_as_stop(small: str) -> None:
+    env = TTSWidthDepthEnv(store=small, initial_width=1, patience=2, invalid_reward=-0.25, cost_weight=0.5)
+    begin(env, order=(3, 0, 1, 2))
+    returned = moves(env, "continue 0", "branch", "probe 0", "continue 0")
+    assert rewards(returned) == pytest.approx([-0.25, -0.475, -0.25, 1 - 0.25])
+    assert [step[2] for step in returned] == [False] * 3 + [True]
+    assert (returned[-1][4]["answer"], returned[-1][4]["correct"]) == ("2", True)
+    with pytest.raises(ResetNeeded):
+        env.step(BRANCH)
+
+
+def test_no_more_is_open_than_recorded_or_paid_for(small: str) -> None:
+    for arguments, tokens in (
+        ({"initial_width": 4}, 300),
+        ({"initial_width": 4, "max_branches": 2}, 200),
+        ({"initial_width": 2, "budget": 199}, 100),
+    ):
+        env = TTSWidthDepthEnv(store=small, **arguments)
+        assert begin(env, "hard", (0, 1, 2))["tokens"] == tokens
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_flat_observation_holds_the_same_numbers(name: str, small: str) -> None:
+    plain, flat, masked = (gym.make(name, store=small, **told) for told in ({}, *FLAT))
+    action = 1
+    for method in ("reset", "step"):
+        parts = []
+        for env in (plain, flat, masked):
+            observation, *_, info = env.reset(seed=1) if method == "reset" else env.step(action)
+            assert env.observation_space.contains(observation)
+            parts.append(observation)
+        whole = np.concatenate([part.ravel() for part in parts[0].values()]) if "Rounds" not in name else parts[0]
+        np.testing.assert_array_equal(parts[1], whole)
+        np.testing.assert_array_equal(parts[2], np.concatenate([whole, info["action_mask"]]))
+
+
+def test_a_price_is_drawn_shown_and_charged(small: str) -> None:
+    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=(0.001, 0.1), initial_width=1)
+    shown = set()
+    for _ in range(50):
+        observation, info = env.reset(seed=None if shown else 0)
+        price = 10 ** (4 * float(observation["summary"][-1]) - 4)
+        assert 0.000999 < price < 0.1001
+        _, reward, *_, told = env.step(1)
+        right = reward > 0.5
+        assert reward - right == pytest.approx(-price * told["tokens"] / 200, rel=1e-3)
+        shown.add(price)
+    assert len(shown) > 20
+    fixed = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.01)
+    assert fixed.reset(seed=0)[0]["summary"][-1] == pytest.approx(0.5)
+    assert info["answer"] == ""

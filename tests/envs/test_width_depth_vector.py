@@ -14,6 +14,14 @@ ARGUMENTS = [
     {},
     {"reveal": "advance", "rules": "published", "aggregator": "finished"},
     {"budget": 9000, "probe_cost": 50, "max_branches": 5, "aggregator": "all", "cost_weight": 0.3},
+    {"initial_width": 2, "reward_shaping": True, "invalid_reward": 0.0, "patience": 2, "steady_info": True},
+    {
+        "cost_weight": (0.001, 0.1),
+        "show_price": True,
+        "observation": "flat_mask",
+        "reveal": "advance",
+        "stride": 3,
+    },
 ]
 
 

@@ -74,29 +74,31 @@ def update_mask(e: Any, i: int, mask: NDArray[Any]) -> None:
 
 
 @kernel
-def act(e: Any, action: int) -> bool:
+def act(e: Any, action: int, stride: int = 1) -> bool:
     """Take an action if it is admissible; STOP leaves the episode as it is.
 
     Args:
         e: the episode.
         action: the action.
+        stride: intervals that CONTINUE advances by, where so many are left and fit the budget.
 
     Returns:
         Whether it was.
     """
     taken = admissible(e, action)
     if taken and action != STOP:
-        take(e, action)
+        take(e, action, stride)
     return taken
 
 
 @kernel
-def take(e: Any, action: int) -> int:
+def take(e: Any, action: int, stride: int = 1) -> int:
     """Take an action.
 
     Args:
         e: the episode.
         action: the action, which is admissible and not STOP.
+        stride: intervals that CONTINUE advances by, where so many are left and fit the budget.
 
     Returns:
         The branch that it changed.
@@ -105,12 +107,25 @@ def take(e: Any, action: int) -> int:
         return transitions.branch(e, 1)
     i, kind = (action - 2) // 3, (action - 2) % 3
     if kind == CONTINUE:
-        transitions.advance(e, i, 1)
+        transitions.advance(e, i, stride)
     elif kind == PROBE:
         transitions.probe(e, i)
     else:
         transitions.prune(e, i)
     return i
+
+
+@kernel
+def open_first(e: Any, number: int) -> None:
+    """Open the branches that an episode begins with, as far as they are recorded and fit the budget.
+
+    Args:
+        e: the episode, which has just begun.
+        number: how many.
+    """
+    for _ in range(number):
+        if admissible(e, BRANCH):
+            take(e, BRANCH)
 
 
 @kernel

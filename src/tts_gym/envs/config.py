@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -32,36 +32,57 @@ CostWeight: TypeAlias = float | Sequence[float] | NDArray[np.floating[Any]]
 RULES = ("exact", "published")
 AGGREGATORS = ("active", "finished", "all")
 REVEALS = ("probe", "advance")
+OBSERVATIONS = ("dict", "flat", "flat_mask")
 INVALID_ACTIONS = ("ignore", "raise")
 RENDER_MODES = ("human", "ansi", "rgb_array")
 
 DEFAULT_STORE = "smollm2-arithmetic"
 DEFAULT_COST_WEIGHT = 0.01
+INVALID_ACTION_REWARD = -0.01
 MOST_BRANCHES = 4096
+MOST_STEPS = 2**31 - 1
 MOST_ENVIRONMENTS = 2**20
 
 STORE = "Name in the catalogue, directory, or published-format file"
 BUDGET = "Tokens an episode may spend"
+PRICE = "Price of a mean branch length of tokens (γ), or the range it is drawn from"
+INITIAL = "Branches that an episode begins with, if it may; their first intervals are charged with the first action"
+SHAPING = "Reward progress towards the right answer when it is made"
 INADMISSIBLE = 'What an inadmissible action does, `"ignore"` or `"raise"`'
+INVALID_REWARD = "What an inadmissible action that is ignored earns"
+PATIENCE = "Inadmissible actions in a row after which an episode ends as with STOP; `None` for never"
+STEADY = '`info` has `answer` ("") and `correct` (False) before STOP too'
 LIMIT = "Steps after which an episode is truncated; -1 for no limit"
+
+KIND: Mapping[str, Any] = {
+    "initial_width": 3,
+    "reward_shaping": True,
+    "invalid_reward": 0.0,
+    "patience": 8,
+    "steady_info": True,
+}
+"""What makes an environment kind to algorithms at their own defaults, which know nothing of masks."""
 
 
 class ReplayConfig:
     """What all configurations have. Their values are plain: text instead of paths, numbers as those of Python.
 
     Attributes:
-        env_id: what the environment is registered as.
+        env_name: what the environment is registered as, without the version.
+        versions: the arguments that each version has other defaults for.
         entry_point: where its class is.
         vector_entry_point: where the class of a vector of them is.
         most_steps: steps after which ``gymnasium.make`` truncates an episode.
         probe_cost: tokens charged for a probe.
         reveal: when answers are seen, one of ``REVEALS``.
+        stride: intervals that an atomic action advances a branch by.
 
     Raises:
         ValueError: an argument has a wrong type or value; the message names it.
     """
 
-    env_id: ClassVar[str]
+    env_name: ClassVar[str]
+    versions: ClassVar[Mapping[str, Mapping[str, Any]]]
     entry_point: ClassVar[str]
     vector_entry_point: ClassVar[str]
     most_steps: ClassVar[int]
@@ -70,10 +91,18 @@ class ReplayConfig:
     max_branches: int
     budget: int | None
     probe_cost: int
+    cost_weight: CostWeight
     rules: str
     aggregator: str
     reveal: str
+    initial_width: int
+    stride: int
+    reward_shaping: bool
     invalid_action: str
+    invalid_reward: float
+    patience: int | None
+    observation: str
+    steady_info: bool
     render_mode: str | None
 
     def __post_init__(self) -> None:
@@ -88,91 +117,12 @@ class ReplayConfig:
         if self.budget is not None:
             check_integer("budget", self.budget, 0, MOST_TOKENS)
         check_integer("probe_cost", self.probe_cost, 0, MOST_TOKENS)
-
-    @property
-    def stores(self) -> tuple[Any, ...]:
-        """The stores, one or more, by name or loaded."""
-        if isinstance(self.store, Sequence) and not isinstance(self.store, str):
-            return tuple(self.store)
-        return (self.store,)
-
-
-@dataclass(frozen=True)
-class AtomicConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepth-v0``."""
-
-    env_id = "TTSWidthDepth-v0"
-    entry_point = "tts_gym.envs.width_depth:TTSWidthDepthEnv"
-    vector_entry_point = "tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv"
-    most_steps = 4096
-
-    store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
-    max_branches: int = argument(16, "**int**", "Branches an episode may open; fewer if the question has fewer")
-    budget: int | None = argument(None, "**int** or `None`", BUDGET)
-    probe_cost: int = argument(0, "**int**", "Tokens charged for a PROBE")
-    cost_weight: float = argument(
-        DEFAULT_COST_WEIGHT, "**float**", "Price of a mean branch length of tokens (γ), 0 or more"
-    )
-    rules: str = argument(
-        "exact",
-        "**str**",
-        '`"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the '
-        "published results, where an interval always costs its full size and invalid answers vote",
-        RULES,
-    )
-    aggregator: str = argument(
-        "active", "**str**", 'Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"`', AGGREGATORS
-    )
-    reveal: str = argument(
-        "probe",
-        "**str**",
-        '`"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its '
-        "answer, as in the published code, and nothing is left to probe",
-        REVEALS,
-    )
-    invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
-    render_mode: str | None = argument(
-        None,
-        "**str** or `None`",
-        '`"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal',
-        RENDER_MODES,
-    )
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        super().__post_init__()
-        if not _is_price(self.cost_weight):
-            raise ValueError(f"cost_weight is a finite number, 0 or more, but got {self.cost_weight!r}.")
-
-
-@dataclass(frozen=True)
-class RoundsConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepthRounds-v0``."""
-
-    env_id = "TTSWidthDepthRounds-v0"
-    entry_point = "tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv"
-    vector_entry_point = "tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv"
-    most_steps = 512
-    probe_cost = 0
-    reveal = "advance"
-
-    store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
-    max_branches: int = argument(64, "**int**", "Branches an episode may open")
-    budget: int | None = argument(None, "**int** or `None`", BUDGET)
-    cost_weight: CostWeight = argument(
-        DEFAULT_COST_WEIGHT,
-        "**float** or a pair",
-        "Price of a mean branch length of tokens (γ), or the range it is drawn from",
-    )
-    rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
-    aggregator: str = argument("active", "**str**", 'Who votes: `"active"`, `"finished"` or `"all"`', AGGREGATORS)
-    invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
-    reward_shaping: bool = argument(False, "**bool**", "Reward progress towards the right answer when it is made")
-    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v0`", RENDER_MODES)
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        super().__post_init__()
+        check_integer("initial_width", self.initial_width, 0, MOST_BRANCHES)
+        check_integer("stride", self.stride, 1, MOST_STEPS)
+        if self.patience is not None:
+            check_integer("patience", self.patience, 1, MOST_STEPS)
+        if not _is_finite(self.invalid_reward):
+            raise ValueError(f"invalid_reward is a finite number, but got {self.invalid_reward!r}.")
         low, high = self._prices()
         if not _is_price(low) or not _is_price(high) or low > high or low == 0 < high:
             raise ValueError(
@@ -190,6 +140,102 @@ class RoundsConfig(ReplayConfig):
         given: Any = self.cost_weight
         low, high = given if isinstance(given, Sequence) and len(given) == 2 else (given, given)
         return low, high
+
+    @property
+    def stores(self) -> tuple[Any, ...]:
+        """The stores, one or more, by name or loaded."""
+        if isinstance(self.store, Sequence) and not isinstance(self.store, str):
+            return tuple(self.store)
+        return (self.store,)
+
+
+@dataclass(frozen=True)
+class AtomicConfig(ReplayConfig):
+    """The configuration of ``TTSWidthDepth``, with the defaults of ``-v0``."""
+
+    env_name = "TTSWidthDepth"
+    versions = {"v0": {}, "v1": {"max_branches": 8, "reveal": "advance", "stride": 4, **KIND, "show_price": True}}
+    entry_point = "tts_gym.envs.width_depth:TTSWidthDepthEnv"
+    vector_entry_point = "tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv"
+    most_steps = 4096
+
+    store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
+    max_branches: int = argument(16, "**int**", "Branches an episode may open; fewer if the question has fewer")
+    budget: int | None = argument(None, "**int** or `None`", BUDGET)
+    probe_cost: int = argument(0, "**int**", "Tokens charged for a PROBE")
+    cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
+    rules: str = argument(
+        "exact",
+        "**str**",
+        '`"exact"`: branches cost what they generate, invalid answers abstain. `"published"`: the accounting of the '
+        "published results, where an interval always costs its full size and invalid answers vote",
+        RULES,
+    )
+    aggregator: str = argument(
+        "active", "**str**", 'Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"`', AGGREGATORS
+    )
+    reveal: str = argument(
+        "probe",
+        "**str**",
+        '`"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its '
+        "answer, as in the published code, and nothing is left to probe",
+        REVEALS,
+    )
+    initial_width: int = argument(0, "**int**", INITIAL)
+    stride: int = argument(
+        1, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
+    )
+    reward_shaping: bool = argument(False, "**bool**", SHAPING)
+    invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
+    invalid_reward: float = argument(INVALID_ACTION_REWARD, "**float**", INVALID_REWARD)
+    patience: int | None = argument(None, "**int** or `None`", PATIENCE)
+    observation: str = argument(
+        "dict",
+        "**str**",
+        '`"dict"`: branches and summary. `"flat"`: both in one Box. `"flat_mask"`: followed by the action mask',
+        OBSERVATIONS,
+    )
+    show_price: bool = argument(
+        False, "**bool**", "The summary ends with `cost_weight`, which a policy of a range needs"
+    )
+    steady_info: bool = argument(False, "**bool**", STEADY)
+    render_mode: str | None = argument(
+        None,
+        "**str** or `None`",
+        '`"ansi"`, `"rgb_array"` or `"human"`, which prints to the terminal',
+        RENDER_MODES,
+    )
+
+
+@dataclass(frozen=True)
+class RoundsConfig(ReplayConfig):
+    """The configuration of ``TTSWidthDepthRounds``, with the defaults of ``-v0``."""
+
+    env_name = "TTSWidthDepthRounds"
+    versions = {"v0": {}, "v1": {"max_branches": 16, **KIND}}
+    entry_point = "tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv"
+    vector_entry_point = "tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv"
+    most_steps = 512
+    probe_cost = 0
+    reveal = "advance"
+    stride = 1
+
+    store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
+    max_branches: int = argument(64, "**int**", "Branches an episode may open")
+    budget: int | None = argument(None, "**int** or `None`", BUDGET)
+    cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
+    rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
+    aggregator: str = argument("active", "**str**", 'Who votes: `"active"`, `"finished"` or `"all"`', AGGREGATORS)
+    initial_width: int = argument(0, "**int**", INITIAL)
+    invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
+    invalid_reward: float = argument(INVALID_ACTION_REWARD, "**float**", INVALID_REWARD)
+    patience: int | None = argument(None, "**int** or `None`", PATIENCE)
+    reward_shaping: bool = argument(False, "**bool**", SHAPING)
+    observation: str = argument(
+        "flat", "**str**", '`"flat"`: the features. `"flat_mask"`: followed by the action mask', OBSERVATIONS[1:]
+    )
+    steady_info: bool = argument(False, "**bool**", STEADY)
+    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth`", RENDER_MODES)
 
 
 @dataclass(frozen=True)
@@ -214,17 +260,36 @@ class VectorConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class AtomicVectorConfig(AtomicConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepth-v0``."""
+    """The configuration of a vector of ``TTSWidthDepth``."""
 
     max_episode_steps: int = argument(AtomicConfig.most_steps, "**int**", LIMIT)
 
 
 @dataclass(frozen=True)
 class RoundsVectorConfig(RoundsConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepthRounds-v0``."""
+    """The configuration of a vector of ``TTSWidthDepthRounds``."""
 
     max_episode_steps: int = argument(RoundsConfig.most_steps, "**int**", LIMIT)
 
 
+def config_of(env: str, arguments: Mapping[str, Any]) -> AtomicConfig | RoundsConfig:
+    """The configuration of a registered environment.
+
+    Args:
+        env: its id, one of this package.
+        arguments: those that differ from its defaults.
+
+    Raises:
+        ValueError: an argument has a wrong type or value.
+    """
+    name, _, version = env.rpartition("-")
+    kind: type[AtomicConfig | RoundsConfig] = RoundsConfig if name == RoundsConfig.env_name else AtomicConfig
+    return kind(**{**kind.versions[version], **arguments})
+
+
 def _is_price(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+    return _is_finite(value) and float(value) >= 0  # type: ignore[arg-type]
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

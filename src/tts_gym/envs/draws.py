@@ -57,6 +57,18 @@ def draw_below(stream: NDArray[np.int64], number: int) -> int:
 
 
 @kernel
+def draw_price(stream: NDArray[np.int64], low: float, high: float) -> float:
+    """A price, log-uniformly; nothing is drawn where there is one alone.
+
+    Args:
+        stream: int64 [STREAM_SIZE].
+        low: the lowest.
+        high: the highest.
+    """
+    return low if low == high else low * (high / low) ** next_uniform(stream)
+
+
+@kernel
 def draw_question(
     stream: NDArray[np.int64], question_counts: NDArray[np.int64], number: int, question: int
 ) -> tuple[int, int]:

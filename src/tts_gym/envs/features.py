@@ -6,11 +6,12 @@ A list maps each name to what it stands for, in order. Every feature is a number
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from tts_gym.envs.documentation import markdown_table
 
@@ -23,14 +24,24 @@ def places(names: Mapping[str, str]) -> Any:
     return namedtuple("Places", names)(*range(len(names)))
 
 
-def feature_space(features: Mapping[str, str], *rows: int) -> spaces.Box:
+def feature_space(features: Sized, *rows: int) -> spaces.Box:
     """The space of an observation, float32 [*rows, features].
 
     Args:
-        features: the list of them.
+        features: as many as there are, such as the list of them.
         *rows: sizes of the axes before theirs.
     """
     return spaces.Box(LOWEST, HIGHEST, (*rows, len(features)), np.float32)
+
+
+def with_mask(features: NDArray[np.float32], mask: NDArray[Any]) -> NDArray[np.float32]:
+    """Features followed by which actions are admissible, as 0 and 1.
+
+    Args:
+        features: float32 [..., features].
+        mask: [..., actions].
+    """
+    return np.concatenate([features, mask.astype(np.float32)], -1)
 
 
 def numbered_table(heads: tuple[str, str, str], names: Mapping[str, str]) -> str:

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from tts_gym.envs.features import feature_space, places
+from tts_gym.envs.features import feature_space, places, with_mask
 from tts_gym.episode import costs, transitions, votes
+from tts_gym.episode.actions import action_count
 from tts_gym.episode.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
 
 BRANCH_FEATURES = {
@@ -51,25 +53,59 @@ SUMMARY_FEATURES = {
 }
 """Places in the observation ``summary``."""
 
+PRICE_FEATURE = {"cost_weight": "(log10(cost_weight) + 4) / 4, between 0.0001 and 1"}
+"""The last place in the observation ``summary`` where the price is shown."""
+
 BRANCH_AT, SUMMARY_AT = places(BRANCH_FEATURES), places(SUMMARY_FEATURES)
 """Place of each feature, as ``BRANCH_AT.depth`` and ``SUMMARY_AT.depth``."""
 
-Observation = dict[str, Any]
-"""``branches``: float32 [max_branches, features]; ``summary``: float32 [features]."""
+Observation = Any
+"""``branches``, float32 [max_branches, features], and ``summary``, float32 [features], in a dictionary or in a row."""
 
 REVEALS_AT_HALF = 8
 ANSWERS_AT_HALF = 4
 BRANCHES_AT_HALF = 4
 
 
-def observation_space(max_branches: int) -> spaces.Dict:
-    """The observation space of ``TTSWidthDepth-v0``."""
-    return spaces.Dict(
-        {
-            "branches": feature_space(BRANCH_FEATURES, max_branches),
-            "summary": feature_space(SUMMARY_FEATURES),
-        }
-    )
+def summary_size(show_price: bool) -> int:
+    """Number of features in the observation ``summary``, with the price or without."""
+    return len(SUMMARY_FEATURES) + (len(PRICE_FEATURE) if show_price else 0)
+
+
+def observation_space(max_branches: int, observation: str = "dict", show_price: bool = False) -> spaces.Space[Any]:
+    """The observation space of ``TTSWidthDepth``.
+
+    Args:
+        max_branches: branches that an episode may open.
+        observation: its form, one of ``config.OBSERVATIONS``.
+        show_price: whether the summary ends with the price.
+    """
+    summary = summary_size(show_price)
+    if observation == "dict":
+        branches = feature_space(BRANCH_FEATURES, max_branches)
+        return spaces.Dict({"branches": branches, "summary": feature_space(range(summary))})
+    mask = action_count(max_branches) if observation == "flat_mask" else 0
+    return feature_space(range(max_branches * len(BRANCH_FEATURES) + summary + mask))
+
+
+def arranged(
+    observation: str, branches: NDArray[np.float32], summary: NDArray[np.float32], mask: NDArray[Any]
+) -> Observation:
+    """What is handed out, in one of the forms ``config.OBSERVATIONS``.
+
+    Args:
+        observation: the form.
+        branches: float32 [..., max_branches, features].
+        summary: float32 [..., features].
+        mask: [..., actions].
+
+    Returns:
+        A dictionary of ``branches`` and ``summary`` themselves, or float32 [..., numbers].
+    """
+    if observation == "dict":
+        return {"branches": branches, "summary": summary}
+    flat = np.concatenate([branches.reshape(*branches.shape[:-2], -1), summary], -1)
+    return with_mask(flat, mask) if observation == "flat_mask" else flat
 
 
 @kernel
@@ -245,3 +281,13 @@ def remaining_share(e: Any) -> float:
     if e.setup[BUDGET] == NO_BUDGET:
         return 1.0
     return 1 - e.count[TOKENS] / e.setup[BUDGET] if e.setup[BUDGET] > 0 else 0.0
+
+
+@kernel
+def shown_price(cost_weight: float) -> float:
+    """``cost_weight`` as it is shown, in [0, 1].
+
+    Args:
+        cost_weight: price of a mean branch length of tokens.
+    """
+    return (math.log10(min(max(cost_weight, 1e-4), 1.0)) + 4) / 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -15,57 +15,18 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from tts_gym.datasets.grading import Grading, joined
+from tts_gym.datasets.grading import joined
 from tts_gym.envs.config import VectorConfig
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
 from tts_gym.envs.replays import POOLS, open_replays
+from tts_gym.envs.reward import Terms
+from tts_gym.envs.rows import Rows, Stores
 from tts_gym.envs.spec import PlainSpec
-from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row, handle_of
 
 OF_THE_STORES = ("_replays", "_like", "_stores", "_ids", "_class_texts")
 """Attributes that are made of the stores alone."""
-
-
-class Stores(NamedTuple):
-    """What kernels know of the stores.
-
-    Attributes:
-        handles: handle of the episodes on each store, see ``compiled.borrow_row``.
-        questions: int64 [stores], number of questions.
-        branch_tokens: float64 [stores], mean branch length in tokens.
-        longest: int64 [stores], intervals of the longest branch.
-        first: int64 [stores], place of the first question in ``grading``.
-        grading: the right answers to the questions of all stores.
-    """
-
-    handles: NDArray[Any]
-    questions: NDArray[np.int64]
-    branch_tokens: NDArray[np.float64]
-    longest: NDArray[np.int64]
-    first: NDArray[np.int64]
-    grading: Grading
-
-
-class Rows(NamedTuple):
-    """What kernels know of the environments, a row each.
-
-    Attributes:
-        streams: int64 [environments, STREAM_SIZE], random numbers.
-        numbers: int64, position of the episode's store.
-        questions: int64, index of its question; -1 before the first reset.
-        tokens: int64, tokens spent.
-        masks: int8 [environments, actions], which actions are admissible.
-        right: bool, whether the answer of the last STOP was right.
-    """
-
-    streams: NDArray[np.int64]
-    numbers: NDArray[np.int64]
-    questions: NDArray[np.int64]
-    tokens: NDArray[np.int64]
-    masks: NDArray[np.int8]
-    right: NDArray[np.bool_]
 
 
 def _handle(episodes: Any) -> Any:
@@ -105,14 +66,20 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self.observation_space = batch_space(single_observation_space, number)
         self._config = config
         self._pool = POOLS[config.aggregator]
+        self._terms = Terms.of(config)
         self._limit = config.max_episode_steps
         self._load()
         self._rows = Rows(
             streams=np.zeros((number, STREAM_SIZE), np.int64),
             numbers=np.zeros(number, np.int64),
             questions=np.full(number, -1, np.int64),
+            weights=np.zeros(number),
             tokens=np.zeros(number, np.int64),
+            charged=np.zeros(number, np.int64),
+            earned=np.zeros(number),
+            misses=np.zeros(number, np.int64),
             masks=np.zeros((number, actions), np.int8),
+            stopped=np.zeros(number, np.bool_),
             right=np.zeros(number, np.bool_),
         )
         self._question_ids = np.empty(number, dtype=object)
@@ -162,7 +129,8 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         """Take the actions of the environments ``stepped``, and observe them.
 
         Returns:
-            The rewards, 0 for the others; the class that each one answers with if its action is STOP, -1 for none.
+            The rewards, 0 for the others; the class that each one that stops answers with, -1 for none. Which ones stop
+            is told by ``Rows.stopped``.
         """
 
     @abstractmethod
@@ -199,7 +167,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
             if seeds[n] is not None or not self._rows.streams[n].any():
                 seed_stream(self._rows.streams[n], seeding.np_random(seeds[n])[0])
         self._restart(chosen, choice)
-        return self._observation(), self._infos(np.ones(self.num_envs, np.bool_))
+        return self._observation(), self._infos(np.ones(self.num_envs, np.bool_)) | self._blank_answers()
 
     def step(
         self, actions: NDArray[np.int64]
@@ -222,22 +190,23 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         rewards, answers = self._act(actions, stepped)
         if begun.any():
             self._restart(begun, ANY)
-        terminated = stepped & (actions == STOP)
+        terminated = self._rows.stopped.copy()
         self._steps += stepped
         truncated = stepped & (self._steps >= self._limit) if self._limit >= 0 else np.zeros_like(stepped)
         self._ended = terminated | truncated
-        ends = self._ends(terminated, answers) if terminated.any() else {}
         everyone = np.ones(self.num_envs, np.bool_)
         if mode != AutoresetMode.SAME_STEP or not self._ended.any():
-            return self._observation(), rewards, terminated, truncated, self._infos(everyone) | ends
+            infos = self._infos(everyone) | self._answers(everyone, terminated, answers)
+            return self._observation(), rewards, terminated, truncated, infos
         ended = self._ended
         final_obs = np.empty(self.num_envs, dtype=object)
         for n in np.flatnonzero(ended).tolist():
             final_obs[n] = self._observation_of(n)
-        infos: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended.copy()}
-        infos |= {"final_info": self._infos(ended) | ends, "_final_info": ended.copy()}
+        ends = self._infos(ended) | self._answers(ended, terminated, answers)
+        infos = {"final_obs": final_obs, "_final_obs": ended.copy(), "final_info": ends, "_final_info": ended.copy()}
         self._restart(ended, ANY)
-        return self._observation(), rewards, terminated, truncated, infos | self._infos(everyone)
+        infos |= self._infos(everyone) | self._blank_answers()
+        return self._observation(), rewards, terminated, truncated, infos
 
     @property
     def config(self) -> VectorConfig:
@@ -301,7 +270,6 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self._begin(chosen, choice)
         numbers, questions = self._rows.numbers[chosen], self._rows.questions[chosen]
         self._question_ids[chosen] = self._ids[self._stores.first[numbers] + questions]
-        self._rows.tokens[chosen] = 0
         self._steps[chosen] = 0
         self._ended = self._ended & ~chosen
 
@@ -319,14 +287,25 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
             "_action_mask": chosen.copy(),
         }
 
-    def _ends(self, terminated: NDArray[np.bool_], answers: NDArray[np.int64]) -> dict[str, Any]:
-        """What the environments ``terminated`` tell of their answers."""
+    def _answers(
+        self, chosen: NDArray[np.bool_], terminated: NDArray[np.bool_], answers: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """What the environments ``chosen`` tell of their answers, of which those ``terminated`` have one."""
+        told = chosen if self._config.steady_info else terminated
+        if not told.any():
+            return {}
         where = np.flatnonzero(terminated)
         numbers, questions, classes = self._rows.numbers[where], self._rows.questions[where], answers[where]
         correct = terminated & self._rows.right
         texts = np.empty(self.num_envs, dtype=object)
+        texts[told] = ""
         texts[where] = [
             self._class_texts[number][question][answer] if answer >= 0 else ""
             for number, question, answer in zip(numbers.tolist(), questions.tolist(), classes.tolist(), strict=True)
         ]
-        return {"answer": texts, "_answer": terminated.copy(), "correct": correct, "_correct": terminated.copy()}
+        return {"answer": texts, "_answer": told.copy(), "correct": correct, "_correct": told.copy()}
+
+    def _blank_answers(self) -> dict[str, Any]:
+        """What environments tell of answers where none has one."""
+        nobody = np.zeros(self.num_envs, np.bool_)
+        return self._answers(~nobody, nobody, np.empty(0, np.int64))

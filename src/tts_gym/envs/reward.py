@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from tts_gym.envs.config import INVALID_ACTION_REWARD, ReplayConfig
 from tts_gym.episode.state import kernel
 
-INVALID_ACTION_REWARD = -0.01
-"""Reward of an inadmissible action under ``invalid_action="ignore"``."""
+__all__ = ["ENDLESS", "INVALID_ACTION_REWARD", "Terms", "answer_reward", "token_reward"]
+
+ENDLESS = -1
+"""The patience of an environment that ignores inadmissible actions for ever."""
+
+
+class Terms(NamedTuple):
+    """What actions do and earn under a configuration, for kernels.
+
+    Attributes:
+        low: the lowest price of a mean branch.
+        high: the highest.
+        initial_width: branches that an episode begins with.
+        stride: intervals that CONTINUE advances by.
+        shaped: whether progress towards the right answer is rewarded when it is made.
+        invalid_reward: what an inadmissible action earns.
+        patience: inadmissible actions in a row after which an episode ends as with STOP, or ``ENDLESS``.
+    """
+
+    low: float
+    high: float
+    initial_width: int
+    stride: int
+    shaped: bool
+    invalid_reward: float
+    patience: int
+
+    @classmethod
+    def of(cls, config: ReplayConfig) -> Terms:
+        """The terms of a configuration."""
+        return cls(
+            *config.weight_range,
+            int(config.initial_width),
+            int(config.stride),
+            bool(config.reward_shaping),
+            float(config.invalid_reward),
+            ENDLESS if config.patience is None else int(config.patience),
+        )
 
 
 @kernel

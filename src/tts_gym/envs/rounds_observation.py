@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.envs.features import places
-from tts_gym.envs.observation import remaining_share, saturate
+from tts_gym.envs.observation import PRICE_FEATURE, remaining_share, saturate, shown_price
 from tts_gym.envs.rounds import agrees, is_dissenter
 from tts_gym.episode import costs, votes
 from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
@@ -50,7 +50,7 @@ ROUND_FEATURES = {
     "spent": "s(tokens, 4 mean branch lengths)",
     "spent_early": "s(tokens, half a mean branch length)",
     "remaining": "unspent share of the budget; 1 without one",
-    "cost_weight": "(log10(cost_weight) + 4) / 4, between 0.0001 and 1",
+    **PRICE_FEATURE,
     "stake": "s((1 - confidence) / cost_weight, 10): mean branch lengths that certainty would be worth",
 }
 """What each feature is, in the order of the observation."""
@@ -116,9 +116,8 @@ def observe_round(
     features[AT.spent] = saturate(e.count[TOKENS], 4 * branch_tokens)
     features[AT.spent_early] = saturate(e.count[TOKENS], branch_tokens / 2)
     features[AT.remaining] = remaining_share(e)
-    price = min(max(cost_weight, 1e-4), 1.0)
-    features[AT.cost_weight] = (math.log10(price) + 4) / 4
-    features[AT.stake] = saturate((1 - features[AT.confidence]) / price, 10)
+    features[AT.cost_weight] = shown_price(cost_weight)
+    features[AT.stake] = saturate((1 - features[AT.confidence]) / min(max(cost_weight, 1e-4), 1.0), 10)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""``TTSWidthDepth-v0``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
+"""``TTSWidthDepth``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -11,67 +11,28 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.atomic import act, action_mask, admissible, answer_at, refusal
+from tts_gym.envs.arguments import argument_table, takes, version_table
+from tts_gym.envs.atomic import admissible, refusal
 from tts_gym.envs.config import RENDER_MODES, AtomicConfig, AtomicVectorConfig
 from tts_gym.envs.documentation import documented
-from tts_gym.envs.draws import STREAM_SIZE, begin_episode, draw_question, read_options, seed_stream
+from tts_gym.envs.draws import STREAM_SIZE, draw_question, read_options, seed_stream
 from tts_gym.envs.features import numbered_table
-from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, Observation, observation_space, observe
+from tts_gym.envs.observation import (
+    BRANCH_FEATURES,
+    SUMMARY_FEATURES,
+    Observation,
+    arranged,
+    observation_space,
+    shown_price,
+    summary_size,
+)
 from tts_gym.envs.replays import POOLS, open_replays
-from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
+from tts_gym.envs.reward import Terms, answer_reward, token_reward
 from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
+from tts_gym.envs.width_depth_kernels import advance_compiled, begin_compiled, fill_mask_compiled
 from tts_gym.episode.actions import STOP, action_count, decode_action
-from tts_gym.episode.compile_cache import compile_cached
-from tts_gym.episode.compiled import borrow
 from tts_gym.episode.grading import is_right
-from tts_gym.episode.state import TOKENS
-
-
-def _begin(
-    owner: Any,
-    stream: NDArray[np.int64],
-    question: int,
-    order: NDArray[np.int64],
-    pool: int,
-    branch_tokens: float,
-    longest: int,
-    branches: NDArray[np.float32],
-    summary: NDArray[np.float32],
-    mask: NDArray[np.int8],
-) -> None:
-    e = borrow(owner)
-    begin_episode(e, stream, question, order)
-    observe(e, pool, branch_tokens, longest, branches, summary)
-    action_mask(e, mask)
-
-
-def _advance(
-    owner: Any,
-    action: int,
-    pool: int,
-    branch_tokens: float,
-    longest: int,
-    branches: NDArray[np.float32],
-    summary: NDArray[np.float32],
-    mask: NDArray[np.int8],
-) -> tuple[bool, int, int]:
-    """Take an action; return whether it was taken, the tokens spent so far, and the class that is answered with."""
-    e = borrow(owner)
-    taken = act(e, action)
-    observe(e, pool, branch_tokens, longest, branches, summary)
-    action_mask(e, mask)
-    return taken, int(e.count[TOKENS]), answer_at(e, action, pool)
-
-
-def _fill_mask(owner: Any, mask: NDArray[np.bool_]) -> None:
-    action_mask(borrow(owner), mask)
-
-
-_begin_compiled = compile_cached(_begin)
-_advance_compiled = compile_cached(_advance)
-_fill_mask_compiled = compile_cached(_fill_mask)
 
 
 @documented(
@@ -79,10 +40,10 @@ _fill_mask_compiled = compile_cached(_fill_mask)
     branches=numbered_table(("Num", "Feature", "Value"), BRANCH_FEATURES),
     summary_features=len(SUMMARY_FEATURES),
     summary=numbered_table(("Num", "Feature", "Value"), SUMMARY_FEATURES),
-    invalid_action_reward=INVALID_ACTION_REWARD,
     most_steps=AtomicConfig.most_steps,
     arguments=argument_table(AtomicConfig),
     vector_arguments=argument_table(AtomicVectorConfig, beyond=AtomicConfig),
+    versions=version_table(AtomicConfig),
 )
 class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
@@ -105,7 +66,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     |-----------|---------------|------------------------------------------------------------------------|------------------------------------------------------------|
     | 0         | STOP          | Ends the episode; the aggregator answers                               | always                                                     |
     | 1         | BRANCH        | Opens the next branch through its first interval                       | a branch is left and an interval fits the budget           |
-    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by one interval; the last one reveals its final answer | i is opened, unfinished, un-pruned; an interval fits the budget |
+    | 2 + 3 i   | CONTINUE(i)   | Advances branch i by `stride` intervals; the last one reveals its final answer | i is opened, unfinished, un-pruned; an interval fits the budget |
     | 3 + 3 i   | PROBE(i)      | Reveals the answer of branch i at its present depth                    | i is opened, un-pruned, its present answer hidden; the cost fits the budget |
     | 4 + 3 i   | PRUNE(i)      | Deactivates branch i: no more tokens, and no vote if `aggregator="active"` | i is opened and un-pruned                                |
 
@@ -131,21 +92,33 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     {summary}
 
+    With `show_price` one more place follows, `cost_weight`: (log10(cost_weight) + 4) / 4, between 0.0001 and 1.
+
+    `observation="flat"` is for libraries that take no dictionary: a `Box` of the branches, one after the other, and the
+    summary. `observation="flat_mask"` is followed by the action mask.
+
     `info` holds `question_id`, `tokens` (spent in the episode so far) and `action_mask`; after STOP also `answer` (its
-    text, empty if nothing was voted for) and `correct`.
+    text, empty if nothing was voted for) and `correct`. With `steady_info` these are there from the beginning, "" and False
+    before STOP, for libraries that want the same keys at every step.
 
     ## Rewards
 
     Every step costs `cost_weight` times the tokens it spent, in units of the store's mean branch length. STOP adds 1 if the
     answer is right. Reading n average branches whole before a right answer thus returns 1 - n * `cost_weight`.
 
-    An action that is not admissible does nothing and is rewarded with {invalid_action_reward} (`INVALID_ACTION_REWARD`); with
-    `invalid_action="raise"` it raises a `ValueError`.
+    With `cost_weight=(low, high)` each episode draws its price log-uniformly.
+
+    With `reward_shaping=True` an action also earns the change of whether STOP would be right, and STOP then earns nothing more:
+    potential-based shaping (Ng, Harada and Russell, 1999), which leaves every answered episode its undiscounted return and every
+    policy its rank, and takes the questions' difficulty out of the noise.
+
+    An action that is not admissible does nothing and is rewarded with `invalid_reward`; with `invalid_action="raise"` it raises
+    a `ValueError`. After `patience` of them in a row the episode ends as with STOP.
 
     ## Starting State
 
     An episode draws one of the stores, one of its questions, and the order in which BRANCH meets the recorded branches, each
-    uniformly. Nothing is opened yet. `reset(options=...)` fixes any of them:
+    uniformly. `initial_width` branches are open; the first action is charged for their first intervals. `reset(options=...)` fixes any of them:
 
     - `store`: position in the list of stores;
     - `question`: id of a question, in the first store that has it unless `store` says which;
@@ -153,7 +126,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Episode End
 
-    1. Termination: the action is STOP.
+    1. Termination: the action is STOP, or the last of `patience` inadmissible ones in a row.
     2. Truncation: {most_steps} steps, by `gymnasium.make`, without an answer; pass `max_episode_steps` for a wider environment.
 
     ## Arguments
@@ -167,6 +140,10 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     ```
 
     {arguments}
+
+    These are the defaults of `TTSWidthDepth-v0`. `TTSWidthDepth-v1` differs in:
+
+    {versions}
 
     ## Vectorized environment
 
@@ -189,6 +166,7 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Version History
 
+    * v1: Defaults for algorithms that are not told what is admissible, at their own settings.
     * v0: Initial version.
     """  # noqa: E501
 
@@ -210,16 +188,17 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self._replays = open_replays(config)
         self._replay = self._replays[0]
         self._pool = POOLS[config.aggregator]
-        self._cost_weight = float(config.cost_weight)
+        self._terms = Terms.of(config)
         self._raises = config.invalid_action == "raise"
         self._actions = action_count(max_branches)
         self._shape = (max_branches, len(BRANCH_FEATURES))
         self.action_space = spaces.Discrete(self._actions)
-        self.observation_space = observation_space(max_branches)
+        self.observation_space = observation_space(config.max_branches, config.observation, config.show_price)
+        self._summary_size = summary_size(config.show_price)
         self._stream = np.zeros(STREAM_SIZE, np.int64)
         self._question_counts = np.array([len(replay.store) for replay in self._replays])
         self._question, self._question_id = -1, ""
-        self._tokens = 0
+        self._cost_weight, self._charged, self._earned, self._misses = 0.0, 0, 0.0, 0
         self._running = False
         longest = max(replay.longest for replay in self._replays)
         self._screen = Screen(config.render_mode, max_branches, longest, self._pool, every_interval=False)
@@ -243,25 +222,16 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         number, question = draw_question(self._stream, self._question_counts, choice.number, choice.question)
         self._replay = replay = self._replays[number]
         self._question, self._question_id = question, replay.store.question_ids[question]
-        self._tokens, self._running = 0, True
-        branches, summary, mask = self._blank()
-        _begin_compiled(
-            replay.episode,
-            self._stream,
-            question,
-            choice.order,
-            self._pool,
-            replay.branch_tokens,
-            replay.longest,
-            branches,
-            summary,
-            mask,
+        self._charged, self._earned, self._misses, self._running = 0, 0.0, 0, True
+        seen = self._blank()
+        scale = self._pool, replay.branch_tokens, replay.longest
+        self._cost_weight, tokens = begin_compiled(
+            replay.episode, self._stream, question, choice.order, self._terms, *scale, *seen
         )
         self._screen.begin()
         if self.render_mode == "human":
             self.render()
-        info = {"question_id": self._question_id, "tokens": 0, "action_mask": mask}
-        return {"branches": branches, "summary": summary}, info
+        return self._observation(*seen), self._info(tokens, seen[-1])
 
     def step(self, action: SupportsIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Take one action.
@@ -279,28 +249,39 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         if self._raises or not 0 <= number < self._actions:
             self._check_action(number)
         replay = self._replay
-        branches, summary, mask = self._blank()
-        taken, tokens, answer = _advance_compiled(
-            replay.episode, number, self._pool, replay.branch_tokens, replay.longest, branches, summary, mask
-        )
-        spent, self._tokens = tokens - self._tokens, tokens
-        reward = token_reward(self._cost_weight, spent, replay.branch_tokens) if taken else INVALID_ACTION_REWARD
-        info = {"question_id": self._question_id, "tokens": tokens, "action_mask": mask}
-        if number == STOP:
+        seen = self._blank()
+        scale = self._pool, replay.branch_tokens, replay.longest
+        taken, tokens, answer = advance_compiled(replay.episode, number, self._terms.stride, *scale, *seen)
+        self._misses = 0 if taken else self._misses + 1
+        stops = number == STOP or self._misses == self._terms.patience
+        reward = 0.0 if taken else self._terms.invalid_reward
+        if taken or stops:
+            reward += token_reward(self._cost_weight, tokens - self._charged, replay.branch_tokens)
+            self._charged = tokens
+        info = self._info(tokens, seen[-1])
+        if stops or (taken and self._terms.shaped):
+            right = is_right(replay.store.grading, self._question, answer)
+            reward += answer_reward(right, self._earned)
+            self._earned = float(right and self._terms.shaped)
+        if stops:
             self._running = False
             info["answer"] = replay.store.class_texts[self._question][answer] if answer >= 0 else ""
-            info["correct"] = correct = is_right(replay.store.grading, self._question, answer)
-            reward = answer_reward(correct, 0.0)
+            info["correct"] = right
         self._screen.look(replay.state)
         if self.render_mode == "human":
             self.render()
-        return {"branches": branches, "summary": summary}, reward, not self._running, False, info
+        return self._observation(*seen), reward, stops, False, info
+
+    @property
+    def config(self) -> AtomicConfig:
+        """The arguments, checked."""
+        return self._config
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are admissible now, bool [actions]."""
         self._check_begun()
         mask = np.empty(self._actions, np.bool_)
-        _fill_mask_compiled(self._replay.episode, mask)
+        fill_mask_compiled(self._replay.episode, mask)
         return mask
 
     def render(self) -> str | NDArray[np.uint8] | None:
@@ -326,11 +307,22 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self._replay = self._replays[number]
         self._replay.restore(snapshot)
 
+    def _observation(
+        self, branches: NDArray[np.float32], summary: NDArray[np.float32], mask: NDArray[np.int8]
+    ) -> Observation:
+        if self._config.show_price:
+            summary[-1] = shown_price(self._cost_weight)
+        return arranged(self._config.observation, branches, summary, mask)
+
+    def _info(self, tokens: int, mask: NDArray[np.int8]) -> dict[str, Any]:
+        info = {"question_id": self._question_id, "tokens": tokens, "action_mask": mask}
+        return info | {"answer": "", "correct": False} if self._config.steady_info else info
+
     def _blank(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
         """Fresh arrays for the two parts of an observation and the mask."""
         return (
             np.empty(self._shape, np.float32),
-            np.empty(len(SUMMARY_FEATURES), np.float32),
+            np.empty(self._summary_size, np.float32),
             np.empty(self._actions, np.int8),
         )
 

@@ -1,4 +1,4 @@
-"""``TTSWidthDepthRounds-v0``: the width-depth process decided once a round, for learning."""
+"""``TTSWidthDepthRounds``: the width-depth process decided once a round, for learning."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument_table, takes
+from tts_gym.envs.arguments import argument_table, takes, version_table
 from tts_gym.envs.config import RENDER_MODES, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import HIGHEST, LOWEST, numbered_table
 from tts_gym.envs.replays import POOLS
-from tts_gym.envs.reward import INVALID_ACTION_REWARD
 from tts_gym.envs.rounds import ROUNDS
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
@@ -31,24 +30,24 @@ from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
     highest=HIGHEST,
     feature_count=len(ROUND_FEATURES),
     features=numbered_table(("Num", "Feature", "Value"), ROUND_FEATURES),
-    invalid_action_reward=INVALID_ACTION_REWARD,
     most_steps=RoundsConfig.most_steps,
     arguments=argument_table(RoundsConfig),
     vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
+    versions=version_table(RoundsConfig),
 )
 class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
-    """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
+    """The process of ``TTSWidthDepth`` with one decision a round, in which many branches advance.
 
     ## Description
 
     The atomic environment takes hundreds of decisions an episode. Here each action is a *round*: a fixed composition of
     the atomic actions BRANCH, CONTINUE and PRUNE, so that an episode takes tens of decisions, whatever the number of
-    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth-v0`), as for the published controllers.
+    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth`), as for the published controllers.
 
     ## Action Space
 
     The action is an integer in `Discrete({actions})`. A branch *can continue* if it is opened, unfinished and un-pruned and an
-    interval fits the budget, as in `TTSWidthDepth-v0`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
+    interval fits the budget, as in `TTSWidthDepth`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
     is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
 
     {rounds}
@@ -63,12 +62,13 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {features}
 
-    `info` is that of `TTSWidthDepth-v0`.
+    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth`.
 
     ## Rewards
 
-    Those of `TTSWidthDepth-v0`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
-    1 if the answer is right; an inadmissible round does nothing and is rewarded with {invalid_action_reward}.
+    Those of `TTSWidthDepth`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
+    1 if the answer is right; an inadmissible round does nothing and is rewarded with `invalid_reward`, and after `patience` of them
+    in a row the episode ends as with STOP.
 
     With `cost_weight=(low, high)` each episode draws γ log-uniformly, and the observation shows it: one policy then covers the
     whole frontier between accuracy and cost.
@@ -79,11 +79,11 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Starting State
 
-    As in `TTSWidthDepth-v0`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
+    As in `TTSWidthDepth`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
 
     ## Episode End
 
-    1. Termination: the action is STOP.
+    1. Termination: the action is STOP, or the last of `patience` inadmissible ones in a row.
     2. Truncation: {most_steps} rounds, by `gymnasium.make`, without an answer.
 
     ## Arguments
@@ -97,6 +97,10 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     ```
 
     {arguments}
+
+    These are the defaults of `TTSWidthDepthRounds-v0`. `TTSWidthDepthRounds-v1` differs in:
+
+    {versions}
 
     ## Vectorized environment
 
@@ -115,6 +119,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Version History
 
+    * v1: Defaults for algorithms that are not told what is admissible, at their own settings.
     * v0: Initial version.
     """  # noqa: E501
 
@@ -131,6 +136,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
         self.render_mode = config.render_mode
+        self._config = config
         arguments = vars(config) | {"render_mode": None}
         self._row = TTSWidthDepthRoundsVectorEnv(1, -1, AutoresetMode.DISABLED, **arguments)
         self.action_space = self._row.single_action_space
@@ -146,7 +152,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
         Args:
             seed: seeds the draws of this and the following episodes.
-            options: fixes "store", "question" or "order", as in ``TTSWidthDepth-v0``.
+            options: fixes "store", "question" or "order", as in ``TTSWidthDepth``.
 
         Raises:
             ValueError: an option is unknown or does not fit the stores.
@@ -180,6 +186,11 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         if self.render_mode == "human":
             self.render()
         return observations[0], float(rewards[0]), bool(terminated[0]), False, _only(infos)
+
+    @property
+    def config(self) -> RoundsConfig:
+        """The arguments, checked."""
+        return self._config
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which rounds are admissible now, bool [rounds]."""

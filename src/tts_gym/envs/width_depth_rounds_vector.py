@@ -1,42 +1,29 @@
-"""Many ``TTSWidthDepthRounds-v0`` environments in one, over the same kernels as the programs."""
+"""Many ``TTSWidthDepthRounds`` environments in one, over the same kernels as the programs."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.envs.account import NOTHING, charge, heed, settle
 from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.atomic import answer_at
+from tts_gym.envs.atomic import open_first
 from tts_gym.envs.config import RoundsVectorConfig
 from tts_gym.envs.documentation import documented
-from tts_gym.envs.draws import Choice, begin_episode, draw_question, next_uniform
-from tts_gym.envs.features import feature_space
-from tts_gym.envs.replay_vector import ReplayVectorEnv, Rows, Stores
-from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
+from tts_gym.envs.draws import Choice, begin_episode, draw_price, draw_question
+from tts_gym.envs.features import feature_space, with_mask
+from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.reward import Terms
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
+from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
-from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
-
-
-class RoundRows(NamedTuple):
-    """What kernels know of the environments beyond ``Rows``.
-
-    Attributes:
-        weights: float64 [environments], price of a mean branch length of tokens.
-        memories: float64 [environments, MEMORY_SIZE], see ``rounds_observation``.
-        rights: float64 [environments], 1 where STOP would give the right answer; kept where rewards are shaped, else 0.
-    """
-
-    weights: NDArray[np.float64]
-    memories: NDArray[np.float64]
-    rights: NDArray[np.float64]
 
 
 def _begin_rows(
@@ -45,10 +32,9 @@ def _begin_rows(
     rows: Rows,
     chosen: NDArray[np.bool_],
     choice: Choice,
-    low: float,
-    high: float,
-    own: RoundRows,
+    terms: Terms,
     pool: int,
+    memories: NDArray[np.float64],
     features: NDArray[np.float32],
 ) -> None:
     for n in range(len(chosen)):
@@ -58,11 +44,13 @@ def _begin_rows(
             e = borrow_row(like, stores.handles[number], n)
             begin_episode(e, stream, question, choice.order)
             rows.numbers[n], rows.questions[n] = number, question
-            own.weights[n] = low if low == high else low * (high / low) ** next_uniform(stream)
-            forget(own.memories[n])
-            own.rights[n] = 0
+            rows.weights[n] = draw_price(stream, terms.low, terms.high)
+            open_first(e, terms.initial_width)
+            rows.tokens[n] = e.count[TOKENS]
+            rows.charged[n], rows.earned[n], rows.misses[n] = 0, 0.0, 0
+            forget(memories[n])
             unit, longest = stores.branch_tokens[number], stores.longest[number]
-            observe_round(e, pool, unit, longest, own.memories[n], own.weights[n], features[n])
+            observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
             round_mask(e, pool, rows.masks[n])
 
 
@@ -72,36 +60,30 @@ def _act_rows(
     rows: Rows,
     stepped: NDArray[np.bool_],
     actions: NDArray[np.int64],
-    shaped: bool,
-    own: RoundRows,
+    terms: Terms,
     pool: int,
     rewards: NDArray[np.float64],
     answers: NDArray[np.int64],
+    memories: NDArray[np.float64],
     features: NDArray[np.float32],
 ) -> None:
     for n in range(len(actions)):
+        rows.stopped[n] = False
         if not stepped[n]:
             continue
-        action, number = actions[n], rows.numbers[n]
-        if not rows.masks[n, action]:
-            rewards[n] = INVALID_ACTION_REWARD
+        action = heed(rows, n, actions[n], terms, rewards)
+        if action == NOTHING:
             continue
+        number = rows.numbers[n]
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
-            answers[n] = answer_at(e, action, pool)
-            rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
-            rewards[n] = answer_reward(rows.right[n], own.rights[n])
+            answers[n] = settle(e, stores, rows, n, pool, rewards)
             continue
         take_round(e, action, votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
-        rewards[n] = token_reward(own.weights[n], e.count[TOKENS] - rows.tokens[n], unit)
-        rows.tokens[n] = e.count[TOKENS]
-        if shaped:
-            right = is_right(stores.grading, stores.first[number] + rows.questions[n], answer_at(e, STOP, pool))
-            rewards[n] += answer_reward(right, own.rights[n])
-            own.rights[n] = right
-        remember_round(e, pool, own.memories[n])
-        observe_round(e, pool, unit, longest, own.memories[n], own.weights[n], features[n])
+        charge(e, stores, rows, n, terms.shaped, pool, rewards)
+        remember_round(e, pool, memories[n])
+        observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
         round_mask(e, pool, rows.masks[n])
 
 
@@ -111,7 +93,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(RoundsVectorConfig))
 class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepthRounds-v0``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepthRounds``, which describes actions, observations and rewards.
 
     ## Arguments
 
@@ -128,28 +110,16 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        super().__init__(config, feature_space(ROUND_FEATURES), len(ROUNDS))
+        masked = config.observation == "flat_mask"
+        shown = len(ROUND_FEATURES) + (len(ROUNDS) if masked else 0)
+        super().__init__(config, feature_space(range(shown)), len(ROUNDS))
+        self._masked = masked
         self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
-        self._weight_range = config.weight_range
-        self._shaped = bool(config.reward_shaping)
-        self._own = RoundRows(
-            weights=np.zeros(self.num_envs),
-            memories=np.zeros((self.num_envs, MEMORY_SIZE)),
-            rights=np.zeros(self.num_envs),
-        )
+        self._memories = np.zeros((self.num_envs, MEMORY_SIZE))
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
-        _begin_rows_compiled(
-            self._like,
-            self._stores,
-            self._rows,
-            chosen,
-            choice,
-            *self._weight_range,
-            self._own,
-            self._pool,
-            self._features,
-        )
+        arrays = self._memories, self._features
+        _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._terms, self._pool, *arrays)
 
     def _act(
         self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
@@ -161,17 +131,17 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             self._rows,
             stepped,
             actions,
-            self._shaped,
-            self._own,
+            self._terms,
             self._pool,
             rewards,
             answers,
+            self._memories,
             self._features,
         )
         return rewards, answers
 
     def _observation(self) -> NDArray[np.float32]:
-        return self._features.copy()
+        return with_mask(self._features, self._rows.masks) if self._masked else self._features.copy()
 
-    def _observation_of(self, n: int) -> Any:
-        return self._features[n].copy()
+    def _observation_of(self, n: int) -> NDArray[np.float32]:
+        return with_mask(self._features[n], self._rows.masks[n]) if self._masked else self._features[n].copy()

@@ -1,4 +1,4 @@
-"""Many ``TTSWidthDepth-v0`` environments in one, over the same kernels."""
+"""Many ``TTSWidthDepth`` environments in one, over the same kernels."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.envs.account import NOTHING, charge, heed, settle
 from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.atomic import action_mask, answer_at, take, update_mask
+from tts_gym.envs.atomic import action_mask, open_first, take, update_mask
 from tts_gym.envs.config import AtomicVectorConfig
 from tts_gym.envs.documentation import documented
-from tts_gym.envs.draws import Choice, begin_episode, draw_question
+from tts_gym.envs.draws import Choice, begin_episode, draw_price, draw_question
 from tts_gym.envs.observation import (
     BRANCH_FEATURES,
-    SUMMARY_FEATURES,
+    SUMMARY_AT,
     Observation,
+    arranged,
     observation_space,
     observe,
+    shown_price,
+    summary_size,
     update_observation,
 )
-from tts_gym.envs.replay_vector import ReplayVectorEnv, Rows, Stores
-from tts_gym.envs.reward import INVALID_ACTION_REWARD, answer_reward, token_reward
+from tts_gym.envs.replay_vector import ReplayVectorEnv
+from tts_gym.envs.reward import Terms
+from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
-from tts_gym.episode.grading import is_right
 from tts_gym.episode.state import TOKENS
 
 
@@ -35,6 +39,7 @@ def _begin_rows(
     rows: Rows,
     chosen: NDArray[np.bool_],
     choice: Choice,
+    terms: Terms,
     pool: int,
     branches: NDArray[np.float32],
     summary: NDArray[np.float32],
@@ -46,6 +51,12 @@ def _begin_rows(
             e = borrow_row(like, stores.handles[number], n)
             begin_episode(e, stream, question, choice.order)
             rows.numbers[n], rows.questions[n] = number, question
+            rows.weights[n] = draw_price(stream, terms.low, terms.high)
+            open_first(e, terms.initial_width)
+            rows.tokens[n] = e.count[TOKENS]
+            rows.charged[n], rows.earned[n], rows.misses[n] = 0, 0.0, 0
+            if summary.shape[1] > len(SUMMARY_AT):
+                summary[n, len(SUMMARY_AT)] = shown_price(rows.weights[n])
             observe(e, pool, stores.branch_tokens[number], stores.longest[number], branches[n], summary[n])
             action_mask(e, rows.masks[n])
 
@@ -56,31 +67,29 @@ def _act_rows(
     rows: Rows,
     stepped: NDArray[np.bool_],
     actions: NDArray[np.int64],
+    terms: Terms,
     pool: int,
-    weight: float,
     rewards: NDArray[np.float64],
     answers: NDArray[np.int64],
     branches: NDArray[np.float32],
     summary: NDArray[np.float32],
 ) -> None:
     for n in range(len(actions)):
+        rows.stopped[n] = False
         if not stepped[n]:
             continue
-        action, number = actions[n], rows.numbers[n]
-        if not rows.masks[n, action]:
-            rewards[n] = INVALID_ACTION_REWARD
+        action = heed(rows, n, actions[n], terms, rewards)
+        if action == NOTHING:
             continue
+        number = rows.numbers[n]
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
-            answers[n] = answer_at(e, action, pool)
-            rows.right[n] = is_right(stores.grading, stores.first[number] + rows.questions[n], answers[n])
-            rewards[n] = answer_reward(rows.right[n], 0.0)
+            answers[n] = settle(e, stores, rows, n, pool, rewards)
             continue
-        i = take(e, action)
-        unit = stores.branch_tokens[number]
-        rewards[n] = token_reward(weight, e.count[TOKENS] - rows.tokens[n], unit)
-        rows.tokens[n] = e.count[TOKENS]
-        update_observation(e, i, pool, unit, stores.longest[number], branches[n], summary[n])
+        i = take(e, action, terms.stride)
+        unit, longest = stores.branch_tokens[number], stores.longest[number]
+        charge(e, stores, rows, n, terms.shaped, pool, rewards)
+        update_observation(e, i, pool, unit, longest, branches[n], summary[n])
         update_mask(e, i, rows.masks[n])
 
 
@@ -90,7 +99,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(AtomicVectorConfig))
 class TTSWidthDepthVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepth-v0``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepth``, which describes actions, observations and rewards.
 
     ## Arguments
 
@@ -107,15 +116,17 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        max_branches = config.max_branches
-        super().__init__(config, observation_space(max_branches), action_count(max_branches))
-        self._weight = float(config.cost_weight)
-        self._branches = np.zeros((self.num_envs, max_branches, len(BRANCH_FEATURES)), np.float32)
-        self._summary = np.zeros((self.num_envs, len(SUMMARY_FEATURES)), np.float32)
+        super().__init__(
+            config,
+            observation_space(config.max_branches, config.observation, config.show_price),
+            action_count(config.max_branches),
+        )
+        self._branches = np.zeros((self.num_envs, config.max_branches, len(BRANCH_FEATURES)), np.float32)
+        self._summary = np.zeros((self.num_envs, summary_size(config.show_price)), np.float32)
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
         arrays = self._branches, self._summary
-        _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._pool, *arrays)
+        _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._terms, self._pool, *arrays)
 
     def _act(
         self, actions: NDArray[np.int64], stepped: NDArray[np.bool_]
@@ -127,8 +138,8 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
             self._rows,
             stepped,
             actions,
+            self._terms,
             self._pool,
-            self._weight,
             rewards,
             answers,
             self._branches,
@@ -137,7 +148,8 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
         return rewards, answers
 
     def _observation(self) -> Observation:
-        return {"branches": self._branches.copy(), "summary": self._summary.copy()}
+        return arranged(self._config.observation, self._branches.copy(), self._summary.copy(), self._rows.masks)
 
     def _observation_of(self, n: int) -> Observation:
-        return {"branches": self._branches[n].copy(), "summary": self._summary[n].copy()}
+        parts = self._branches[n].copy(), self._summary[n].copy(), self._rows.masks[n]
+        return arranged(self._config.observation, *parts)

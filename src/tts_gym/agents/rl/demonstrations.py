@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import load_env_creator
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from tts_gym.agents.controller import ProgramController, check_recorded
 from tts_gym.agents.replay import branch_order, replay_episode
+from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.atomic import take
 from tts_gym.envs.config import ReplayConfig
@@ -84,10 +82,7 @@ def demonstrate(
     for store in stores:
         check_recorded(controller, store)
     number = len(examples)
-    make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
-    envs: Any = make(
-        num_envs=number, max_episode_steps=-1, autoreset_mode=AutoresetMode.NEXT_STEP, store=list(stores), **arguments
-    )
+    envs = make_vector(env, number, store=list(stores), **arguments)
     if not episode_rules(envs.config).eager:
         raise ControllerError(f"Programs see the answer wherever a branch gets to: make {env} with reveal=advance.")
     demonstrators = [

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.agents.rl.chooser import Chooser
-from tts_gym.envs.atomic import action_mask, answer_at, take
+from tts_gym.envs.atomic import action_mask, admissible, answer_at, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
-from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES, observe
+from tts_gym.envs.features import with_mask
+from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
 from tts_gym.envs.replays import POOLS
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.episode import votes
-from tts_gym.episode.actions import STOP, action_count
+from tts_gym.episode.actions import BRANCH, STOP, action_count
 from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.state import EAGER, MAX_WIDTH, PROBE_COST
 
@@ -48,7 +49,11 @@ def play_one(model: Any, config: Config, cost_weight: float, scale: Scale, episo
         Class of the answer, -1 for none.
     """
     _set_up(episode, config)
-    seat = _Rounds(config, cost_weight, scale) if isinstance(config, RoundsConfig) else _Atomic(config, scale)
+    seat: _Rounds | _Atomic
+    if isinstance(config, RoundsConfig):
+        seat = _Rounds(config, cost_weight, scale)
+    else:
+        seat = _Atomic(config, cost_weight, scale)
     choose, begun = Chooser(model), np.ones(1, np.bool_)
     while True:
         observation, mask = seat.look(episode)
@@ -64,31 +69,38 @@ def _set_up(episode: Any, config: Config) -> None:
     episode.setup[MAX_WIDTH] = min(config.max_branches, episode.setup[MAX_WIDTH])
     episode.setup[PROBE_COST] = config.probe_cost
     episode.setup[EAGER] = config.reveal == "advance"
+    for _ in range(config.initial_width):
+        if admissible(episode, BRANCH):
+            episode.take(take, BRANCH)
 
 
 class _Atomic:
-    """Decisions of ``TTSWidthDepth-v0``."""
+    """Decisions of ``TTSWidthDepth``."""
 
-    def __init__(self, config: Config, scale: Scale) -> None:
-        self._pool, self._scale, self._width = POOLS[config.aggregator], scale, config.max_branches
+    def __init__(self, config: AtomicConfig, cost_weight: float, scale: Scale) -> None:
+        self._config, self._cost_weight, self._scale = config, cost_weight, scale
 
     def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
-        branches = np.zeros((self._width, len(BRANCH_FEATURES)), np.float32)
-        summary = np.zeros(len(SUMMARY_FEATURES), np.float32)
-        mask = np.zeros(action_count(self._width), np.bool_)
-        observe(episode, self._pool, *self._scale, branches, summary)
+        config = self._config
+        branches = np.zeros((1, config.max_branches, len(BRANCH_FEATURES)), np.float32)
+        summary = np.zeros((1, summary_size(config.show_price)), np.float32)
+        mask = np.zeros(action_count(config.max_branches), np.bool_)
+        observe(episode, POOLS[config.aggregator], *self._scale, branches[0], summary[0])
         action_mask(episode, mask)
-        return {"branches": branches[np.newaxis], "summary": summary[np.newaxis]}, mask
+        if config.show_price:
+            summary[0, -1] = shown_price(self._cost_weight)
+        return arranged(config.observation, branches, summary, mask[np.newaxis]), mask
 
     def act(self, episode: ReplayEpisode, action: int) -> None:
-        episode.take(take, action)
+        episode.take(take, action, self._config.stride)
 
 
 class _Rounds:
-    """Decisions of ``TTSWidthDepthRounds-v0``."""
+    """Decisions of ``TTSWidthDepthRounds``."""
 
-    def __init__(self, config: Config, cost_weight: float, scale: Scale) -> None:
+    def __init__(self, config: RoundsConfig, cost_weight: float, scale: Scale) -> None:
         self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
+        self._masked = config.observation == "flat_mask"
         self._memory = np.zeros(MEMORY_SIZE)
         forget(self._memory)
 
@@ -96,7 +108,7 @@ class _Rounds:
         features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(ROUNDS), np.bool_)
         observe_round(episode, self._pool, *self._scale, self._memory, self._cost_weight, features)
         round_mask(episode, self._pool, mask)
-        return features[np.newaxis], mask
+        return (with_mask(features, mask) if self._masked else features)[np.newaxis], mask
 
     def act(self, episode: Any, action: int) -> None:
         episode.take(take_round, action, votes.leader(episode, self._pool))

@@ -14,21 +14,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pandas as pd
 import torch
-from gymnasium.envs.registration import load_env_creator
-from gymnasium.vector import AutoresetMode
 
 from tts_gym.agents.controller import episode_rows
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.agents.rl.one_episode import Scale, play_one
+from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.config import DEFAULT_COST_WEIGHT, AtomicConfig, RoundsConfig
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT, config_of
 from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules
@@ -148,8 +146,7 @@ class PolicyController:
                 "of questions, rl:PATH:like=STORE."
             )
         model, training = self._model()
-        kinds = {config.env_id: config for config in (AtomicConfig, RoundsConfig)}
-        config = kinds[training.env](**training.arguments)
+        config = config_of(training.env, training.arguments)
         found = play_one(model, config, self.parameters["cost_weight"], _scale(self.parameters["like"]), episode)
         return texts[found] if found >= 0 else None
 
@@ -176,10 +173,7 @@ def play(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore,
     """
     episodes = [(question, seed) for question in range(len(store)) for seed in seeds]
     number = min(len(episodes), MOST_ENVIRONMENTS)
-    make = load_env_creator(gym.spec(env).vector_entry_point)  # type: ignore[arg-type]
-    envs: Any = make(
-        num_envs=number, max_episode_steps=-1, autoreset_mode=AutoresetMode.NEXT_STEP, store=store, **arguments
-    )
+    envs = make_vector(env, number, store=store, **arguments)
     choose = Chooser(model)
     answers: list[str | None] = [None] * len(episodes)
     correct, counts = np.zeros(len(episodes), np.bool_), np.zeros((len(episodes), len(COUNTED)), np.int64)
