@@ -3,17 +3,20 @@
     pip install -e '.[rl,report]'
     python benchmarks/rl_baselines.py baselines [DATA]
     python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml]
+    python benchmarks/rl_baselines.py newcomer
 
 ``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of the
 questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds ``autotts/*/aime24.json``).
 Each policy is judged on the fold that it was not trained on, beside every shipped program. ``frontier`` trains
 MaskablePPO with its shipped settings, changed by those of a file if one is given, in five folds and on all questions,
-sweeps the price of tokens, and compares with ``cmc``. Everything lands in ``benchmarks/results/rl``; trainings are kept
-in ``runs/rl``, so that an interrupted benchmark goes on.
+sweeps the price of tokens, and compares with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their
+libraries' defaults on both environments at theirs, on the bundled store. Everything lands in ``benchmarks/results/rl``;
+trainings are kept in ``runs/rl``, so that an interrupted benchmark goes on.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +28,18 @@ import numpy as np
 import pandas as pd
 
 from tts_gym.agents import PROGRAMS
+from tts_gym.agents.replay import branch_order
+from tts_gym.agents.rl.algorithms import is_masked
 from tts_gym.agents.rl.config import Config, read_settings
+from tts_gym.agents.rl.policy import play as play_masked
 from tts_gym.agents.rl.train import train
+from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.datasets.folds import fold_numbers
 from tts_gym.evaluation import compare, evaluate, frontier
 from tts_gym.evaluation.plots import plot_frontier
 from tts_gym.evaluation.statistics import question_means
+from tts_gym.files import write_whole
 from tts_gym.registry import ALGORITHMS
 
 RESULTS = Path(__file__).parent / "results" / "rl"
@@ -47,6 +55,12 @@ COST_WEIGHTS = np.round(np.geomspace(0.0003, 0.06, 22), 6)
 
 SHORT = Path(__file__).with_name("rl_short.yaml")
 """Settings for so few steps, where the shipped ones are for millions."""
+
+NEWCOMERS = ("ppo", "a2c", "dqn", "maskable-ppo")
+NEW = {"TTSWidthDepth-v1": "MultiInputPolicy", "TTSWidthDepthRounds-v1": "MlpPolicy"}
+NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
+RULES_OF_THUMB = ("single", "sc:n=3", "sc:n=6", "asc", "asc:threshold=0.8", "esc:window=2", "crew", "short-m@k:m=3,k=6")
+"""Programs, some at settings for that price."""
 
 FRONTIER_ORDERS = 25
 BETAS = (0, 0.1, 0.2, 0.3, 0.5, 0.8, 1)
@@ -135,6 +149,79 @@ def baselines(data: str | None = None) -> None:
     print(means.sort_values(["benchmark", "return"], ascending=False).round(3).to_string())
 
 
+def newcomer() -> None:
+    """Algorithms at their defaults on environments at theirs; writes ``newcomer.csv`` and prints its means.
+
+    Each is judged twice on every question of the store, in 20 branch orders: ``return`` as it was trained, taking its
+    preferred action whether or not it is admissible, and ``masked_return`` as ``tts-gym evaluate`` reads it, taking the
+    preferred admissible one. A return is 1 for a right answer less the price of the tokens. Runs are kept in
+    ``runs/rl/newcomer``, a file each; what is missing is trained, the first seed of all before the second.
+    """
+    store = load_store(NEWCOMER_STORE)
+    units = units_of([store])
+    rules = [{"controller": spec} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in RULES_OF_THUMB]
+    runs: list[dict[str, Any]] = []
+    for seed in range(SEEDS):
+        for algorithm in NEWCOMERS:
+            for env in NEW:
+                file = RUNS / "newcomer" / f"{env}-{algorithm}-{seed}.json"
+                if not file.exists():
+                    write_whole(file, json.dumps(untouched(env, algorithm, seed, store)).encode())
+                runs.append(json.loads(file.read_text()))
+                keep_newcomers(pd.DataFrame([*runs, *rules]))
+
+
+def untouched(env: str, algorithm: str, seed: int, store: ReplayStore) -> dict[str, Any]:
+    """Train as the README of a library says, and judge."""
+    model = ALGORITHMS.load(algorithm)(NEW[env], env, seed=seed, device="cpu").learn(NEWCOMER_STEPS)
+    masked = scored(play_masked(model, env, {}, store, range(ORDERS)).assign(store=store.label), units_of([store]))
+    right, tokens = play_greedily(model, env, store)
+    price = COST_WEIGHT * tokens / store.mean_branch_tokens
+    return {
+        "environment": env,
+        "controller": algorithm,
+        "seed": seed,
+        "accuracy": 100 * right,
+        "tokens": tokens,
+        "return": right - price,
+        "masked_return": masked["return"],
+    }
+
+
+def play_greedily(model: Any, env: str, store: ReplayStore) -> tuple[float, float]:
+    """Share of right answers and mean tokens of the preferred actions, admissible or not."""
+    episodes = [(question, order) for question in range(len(store)) for order in range(ORDERS)]
+    envs = make_vector(env, len(episodes), store=store)
+    observations, _ = envs.reset(seed=0)
+    for n, (question, order) in enumerate(episodes):
+        options = {
+            "reset_mask": np.arange(len(episodes)) == n,
+            "question": store.question_ids[question],
+            "order": branch_order(int(store.branch_counts[question]), order),
+        }
+        observations, _ = envs.reset(options=options)
+    running, right, tokens = np.ones(len(episodes), np.bool_), 0, 0
+    while running.any():
+        extras = {"action_masks": envs.action_masks()} if is_masked(model) else {}
+        actions, _ = model.predict(observations, deterministic=True, **extras)
+        observations, _, terminated, _, infos = envs.step(actions)
+        ended = running & terminated
+        right += int(infos["correct"][ended].sum())
+        tokens += int(infos["tokens"][ended].sum())
+        running &= ~terminated
+    return right / len(episodes), tokens / len(episodes)
+
+
+def keep_newcomers(table: pd.DataFrame) -> None:
+    """Write and print what there is by now."""
+    table.to_csv(RESULTS / "newcomer.csv", index=False, float_format="%.4f")
+    groups = table.fillna({"environment": "programs"}).groupby(["environment", "controller"], sort=False)
+    means = groups[["accuracy", "tokens", "return", "masked_return"]].mean()
+    means.insert(0, "seeds", groups["seed"].count())
+    means["lowest_return"] = groups["return"].min()
+    print(means.sort_values(["environment", "return"], ascending=False).round(3).to_string(), flush=True)
+
+
 def learned(data: str, fold: int, file: Path | None) -> pd.DataFrame:
     """Train without ``fold`` and play the frontier on it; on all questions for fold 0, which is what is shipped."""
     stores = aime24(data)
@@ -207,4 +294,4 @@ def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, points: pd
 
 if __name__ == "__main__":
     RESULTS.mkdir(parents=True, exist_ok=True)
-    {"baselines": baselines, "frontier": compare_frontiers}[sys.argv[1]](*sys.argv[2:])
+    {"baselines": baselines, "frontier": compare_frontiers, "newcomer": newcomer}[sys.argv[1]](*sys.argv[2:])
