@@ -51,6 +51,22 @@ def test_a_controller_may_be_a_function_a_program_a_class_or_a_controller(store)
         assert evaluate(controller, store, seeds=2).summary.accuracy == expected
 
 
+def test_whoever_looks_at_answers_on_the_way_pays_for_each(store):
+    for name in ("cmc", "answer-consistency", "asc"):
+        free, paid = (evaluate(name, store, seeds=3, probe_cost=cost) for cost in (0, 7))
+        charged = 7 * free.rows["probes"] * PROGRAMS[name].probes
+        assert (paid.rows["tokens"] - free.rows["tokens"] == charged).all()
+        assert (charged > 0).any() == PROGRAMS[name].probes
+        pd.testing.assert_frame_equal(paid.rows.drop(columns="tokens"), free.rows.drop(columns="tokens"))
+        assert (free.summary.probe_cost, paid.summary.probe_cost) == (0, 7)
+
+
+@pytest.mark.parametrize("cost", [-1, 2**60])
+def test_a_wrong_price_of_a_probe_is_refused(store, cost):
+    with pytest.raises(ValueError, match="A probe costs 0 to"):
+        evaluate("single", store, seeds=1, probe_cost=cost)
+
+
 def test_an_oracle_is_right_if_any_branch_is_right(store_file):
     rows, summary = evaluate("oracle:n=4", store_file, seeds=3)
     assert rows["correct"].all()

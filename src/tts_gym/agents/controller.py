@@ -180,7 +180,7 @@ class ProgramController:
     def run(self, store: ReplayStore, seeds: Sequence[int], rules: EpisodeRules) -> pd.DataFrame:
         """Replay the program; see ``Controller.run``."""
         results = replay(self.program, self.program.arguments(self.parameters), store, seeds, rules)
-        return graded_rows(store, seeds, results)
+        return with_probes_paid(graded_rows(store, seeds, results), self, rules)
 
     def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
         """Run the program; see ``Controller.answer``."""
@@ -192,6 +192,22 @@ class ProgramController:
         except Exception as error:
             raise episode_failure(self.name, function.__code__.co_filename, error) from error
         return texts[found] if found >= 0 else None
+
+
+def with_probes_paid(rows: pd.DataFrame, controller: Controller, rules: EpisodeRules) -> pd.DataFrame:
+    """Charge a controller that looks at answers on the way for each that an interval showed it.
+
+    The kernels charge for probes that are asked for; those that come with every interval are charged here. Sequential
+    tokens stay those of branches.
+
+    Args:
+        rows: the table of a run, see ``episode_rows``.
+        controller: whose run it is.
+        rules: accounting, with the price of a probe.
+    """
+    if not (rules.eager and controller.probes and rules.probe_cost):
+        return rows
+    return rows.assign(tokens=rows["tokens"] + rules.probe_cost * rows["probes"])
 
 
 def graded_rows(store: ReplayStore, seeds: Sequence[int], results: NDArray[np.int64]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from tts_gym.agents.controller import episode_rows
+from tts_gym.agents.controller import episode_rows, with_probes_paid
 from tts_gym.agents.failures import controller_failure, episode_failure
 from tts_gym.agents.identity import class_code, identity_of
 from tts_gym.agents.replay import branch_order
@@ -152,7 +152,7 @@ class SolveController:
                 answers.append(answer)
                 correct.append(answer in right)
                 counts.append([episode.count[place] for place in COUNTED.values()])
-        return episode_rows(store, seeds, answers, np.array(correct), np.array(counts))
+        return with_probes_paid(episode_rows(store, seeds, answers, np.array(correct), np.array(counts)), self, rules)
 
     def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
         """Solve the question; see ``Controller.answer``."""

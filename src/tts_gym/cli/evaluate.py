@@ -46,6 +46,9 @@ def evaluate(
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Branch orders to replay each question in.")] = 100,
     rules: Annotated[Rules, typer.Option(help="How tokens are charged and invalid answers voted.")] = Rules.exact,
+    probe_cost: Annotated[
+        int, typer.Option(min=0, help="Tokens paid for each answer seen of a branch that goes on.")
+    ] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="Seconds a worker may take over a controller.")
@@ -90,7 +93,7 @@ def evaluate(
         pairs = [(controller, store) for _, _, controller, store in runs]
         isolate = any(isinstance(controller, FileController) for controller, _ in pairs)
         workers = Workers(jobs, timeout, isolate, executor.value, address)
-        evaluations = list(evaluate_many(pairs, seeds, rules.value, workers, cache, not resume, watch))
+        evaluations = list(evaluate_many(pairs, seeds, rules.value, workers, cache, not resume, watch, probe_cost))
 
     records = [record(name, spec, evaluation) for (name, spec, *_), evaluation in zip(runs, evaluations, strict=True)]
     if json_file:

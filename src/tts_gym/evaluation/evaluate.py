@@ -17,6 +17,7 @@ from tts_gym.agents.controller import Controller, check_recorded
 from tts_gym.agents.programs import Program
 from tts_gym.agents.specs import label, make_controller, one_controller, specification
 from tts_gym.datasets.catalogue import load_store
+from tts_gym.datasets.schema import MOST_TOKENS
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import ControllerError
@@ -44,6 +45,7 @@ class Summary:
         params: its parameters.
         label: name and parameters, without those at their defaults.
         rules: accounting rules.
+        probe_cost: tokens that a controller paid for each answer that it was shown of a branch that went on.
         seeds: seeds a question.
         questions: number of questions.
         accuracy: right answers, in %.
@@ -59,6 +61,7 @@ class Summary:
     params: Mapping[str, Any]
     label: str
     rules: str
+    probe_cost: int
     seeds: int
     questions: int
     accuracy: Estimate
@@ -112,6 +115,7 @@ def evaluate(
     address: str | None = None,
     cache: str | PathLike[str] | None = None,
     fresh: bool = False,
+    probe_cost: int = 0,
 ) -> Evaluation:
     """Run a controller on every question of a store under ``seeds`` branch orders.
 
@@ -127,6 +131,8 @@ def evaluate(
         address: address of a running Ray cluster; None starts one with ``jobs`` processes on this machine.
         cache: directory that keeps what is finished, so that an interrupted evaluation goes on, and others reuse it.
         fresh: run what the cache holds of this evaluation anew, and keep that.
+        probe_cost: tokens charged for a probe (κ). Whoever looks at the answers of branches that go on pays for each
+            that it is shown: programs with every interval, a policy that asks for them where it does.
 
     Raises:
         ControllerError: for a wrong controller or parameter, for one that needs a signal or probes which the store
@@ -136,7 +142,8 @@ def evaluate(
     """
     loaded = store if isinstance(store, ReplayStore) else load_store(store)
     workers = Workers(jobs, timeout, executor=executor, address=address)
-    return next(evaluate_many([(_as_controller(controller), loaded)], seeds, rules, workers, cache, fresh))
+    pairs = [(_as_controller(controller), loaded)]
+    return next(evaluate_many(pairs, seeds, rules, workers, cache, fresh, probe_cost=probe_cost))
 
 
 def evaluate_many(
@@ -147,6 +154,7 @@ def evaluate_many(
     cache: str | PathLike[str] | None = None,
     fresh: bool = False,
     watch: Watch = lambda progress: None,
+    probe_cost: int = 0,
 ) -> Iterator[Evaluation]:
     """Evaluate each (controller, store) pair, in order, and yield each as it is done.
 
@@ -158,19 +166,22 @@ def evaluate_many(
         cache: directory that keeps what is finished.
         fresh: run what the cache holds of these pairs anew, and keep that.
         watch: is told of the progress at the beginning and after each block.
+        probe_cost: tokens charged for a probe, see ``evaluate``.
 
     Raises:
         ControllerError: a controller needs a signal or probes that its store lacks, which is said before anything runs,
             fails, or runs into the timeout.
-        ValueError: ``seeds`` or ``rules`` is out of range.
+        ValueError: ``seeds``, ``rules`` or ``probe_cost`` is out of range.
     """
     if seeds < 1:
         raise ValueError(f"An evaluation needs at least 1 seed, but got {seeds}.")
     if rules not in RULES:
         raise ValueError(f"Unknown rules {rules!r}: use exact or published.")
+    if not 0 <= probe_cost <= MOST_TOKENS:
+        raise ValueError(f"A probe costs 0 to {MOST_TOKENS} tokens, but got {probe_cost}.")
     for controller, store in pairs:
         check_recorded(controller, store)
-    episode_rules = EpisodeRules(published=rules == "published")
+    episode_rules = EpisodeRules(published=rules == "published", probe_cost=probe_cost)
     shares = [range(first, min(first + BLOCK_SEEDS, seeds)) for first in range(0, seeds, BLOCK_SEEDS)]
     blocks = [Block(controller, store, share, episode_rules) for controller, store in pairs for share in shares]
     results = _results(blocks, workers or Workers(), None if cache is None else BlockCache(cache), fresh, watch)
@@ -189,6 +200,7 @@ def evaluate_many(
             params=dict(controller.parameters),
             label=label(controller),
             rules=rules,
+            probe_cost=probe_cost,
             seeds=seeds,
             questions=len(store),
             accuracy=accuracy,

@@ -33,6 +33,7 @@ def record(store: str, spec: str, evaluation: Evaluation) -> dict[str, Any]:
         "controller": summary.controller,
         "params": dict(summary.params),
         "rules": summary.rules,
+        "probe_cost": summary.probe_cost,
         "seeds": summary.seeds,
         "questions": summary.questions,
     }

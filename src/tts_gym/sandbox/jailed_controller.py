@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tts_gym.agents.controller import Controller
+from tts_gym.agents.controller import Controller, with_probes_paid
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.programs.program import Between, Parameter
 from tts_gym.datasets.store import ReplayStore
@@ -142,7 +142,7 @@ class JailedController:
                 f"Controller {self.name} has no results on store {store.name}: {run.failure} (jail: {run.isolation})"
             )
         (rows,) = run.rows
-        rows = rows.drop(columns="beta")
+        rows = with_probes_paid(rows.drop(columns="beta"), self, rules)
         rows.attrs["isolation"] = run.isolation
         return rows
 

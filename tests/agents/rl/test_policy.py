@@ -112,6 +112,16 @@ def test_results_do_not_depend_on_workers_and_are_kept(tmp_path):
     assert len(list((tmp_path / "kept").iterdir())) == 2 * kept
 
 
+def test_policies_pay_for_probes_where_they_ask_and_where_they_are_shown(tmp_path):
+    for env, name, reveal in ((ROUNDS, "MlpPolicy", {}), (ATOMIC, MaskableSetPolicy, {"reveal": "probe"})):
+        untrained(tmp_path / "model.zip", env=env, policy=name, **reveal)
+        free, paid = (evaluate(f"rl:{tmp_path / 'model.zip'}", STORE, seeds=2, probe_cost=cost).rows for cost in (0, 7))
+        if not reveal:
+            assert (paid["probes"] == free["probes"]).all()
+            assert (paid["tokens"] == free["tokens"] + 7 * paid["probes"]).all()
+        assert paid["tokens"].mean() > free["tokens"].mean()
+
+
 def test_a_model_that_saw_the_questions_is_told_of(tmp_path):
     store = load_store(STORE)
     untrained(tmp_path / "model.zip", questions=map(question_digest, store.questions[:2]))

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tts_gym.agents.controller import episode_rows
+from tts_gym.agents.controller import episode_rows, with_probes_paid
 from tts_gym.agents.identity import identity_of
 from tts_gym.agents.replay import branch_order
 from tts_gym.agents.rl.chooser import Chooser
@@ -122,7 +122,8 @@ class PolicyController:
         Args:
             store: what is replayed.
             seeds: one branch order each.
-            rules: spending and accounting, of which ``published`` alone counts; the rest is as the policy was trained.
+            rules: spending and accounting, of which ``published`` counts, and a ``probe_cost`` above 0; the rest is as
+                the policy was trained.
 
         Returns:
             Episode rows.
@@ -136,7 +137,11 @@ class PolicyController:
             "rules": "published" if rules.published else "exact",
             "cost_weight": self.parameters["cost_weight"],
         }
-        return play(model, training.env, arguments, store, seeds)
+        asks = config_of(training.env, training.arguments).reveal == "probe"
+        if asks and rules.probe_cost:
+            arguments["probe_cost"] = rules.probe_cost
+        rows = play(model, training.env, arguments, store, seeds)
+        return rows if asks else with_probes_paid(rows, self, rules)
 
     def answer(self, episode: ReplayEpisode, texts: Sequence[str]) -> str | None:
         """Play the policy in one episode, with lengths measured by the store "like"; see ``Controller.answer``."""
@@ -224,7 +229,7 @@ def read_training(content: bytes, path: Path) -> Training:
             return Training(**json.loads(file.read("data"))["tts_gym_training"])
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ControllerError(
-            f"{path} is not a model of tts-gym train: train one, or attach a Training before model.save."
+            f"{path} is not a model of tts-gym train: train one, or write yours with tts_gym.agents.rl.save."
         ) from error
 
 
