@@ -64,7 +64,9 @@ def train(
     told = Config(algo, env, training, validating, seed, init_from, settings)
     with _signals() as received, progress_shown("timesteps", _read) as watch:
         progress = run_training(told, out, not resume, watch, lambda: bool(received))
-    best = "" if progress.best is None else f", best score {progress.best:.4f}"
+    best = (
+        "" if progress.best is None else f", best score {progress.best:.4f} (mean return on the validation questions)"
+    )
     if progress.finished:
         print(f"Wrote {out}: {progress.timesteps:,} timesteps{best}.")
         return
