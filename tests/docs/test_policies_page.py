@@ -15,8 +15,9 @@ def replaced():
     """Stores that everybody has, and a short training."""
     return {
         "rl:benchmarks": f"rl:{ROOT}/benchmarks",
-        "--store A --store B": "--store synthetic-small --store smollm2-arithmetic --timesteps 2048",
-        '"A?only=1/5" "B?only=1/5"': '"synthetic-small?only=1/5" "smollm2-arithmetic?only=1/5" --seeds 2',
+        "--timesteps 1000000": "--timesteps 2048",
+        '"smollm2-arithmetic?only=1/5"': '"smollm2-arithmetic?only=1/5" --seeds 2',
+        "200_000": "2048",
     }
 
 
