@@ -28,6 +28,9 @@ from tts_gym.episode.compiled import borrow_row, handle_of
 OF_THE_STORES = ("_replays", "_like", "_stores", "_ids", "_class_texts")
 """Attributes that are made of the stores alone."""
 
+ONLY = np.ones(1, np.bool_)
+"""Says of the only environment that it is stepped."""
+
 
 def _handle(episodes: Any) -> Any:
     return handle_of(episodes)
@@ -207,6 +210,32 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self._restart(ended, ANY)
         infos |= self._infos(everyone) | self._blank_answers()
         return self._observation(), rewards, terminated, truncated, infos
+
+    def step_only(self, action: int) -> tuple[Any, float, bool, dict[str, Any]]:
+        """Take an action in the only environment, which nothing resets: ``step`` without what many of them need.
+
+        Args:
+            action: an action of the action space, in an episode that runs.
+
+        Returns:
+            Observation, reward, whether the episode has ended, and what the environment tells.
+
+        Raises:
+            ValueError: the action is inadmissible under ``invalid_action="raise"``.
+        """
+        actions = np.array([action])
+        if self._config.invalid_action == "raise":
+            self._check_admissible(actions, ONLY)
+        rewards, answers = self._act(actions, ONLY)
+        rows, stopped = self._rows, bool(self._rows.stopped[0])
+        self._ended[0] = stopped
+        mask = rows.masks[0].copy()
+        told = {"question_id": self._question_ids[0], "tokens": int(rows.tokens[0]), "action_mask": mask}
+        if stopped or self._config.steady_info:
+            _, texts = self.question_of(0)
+            told["answer"] = texts[answers[0]] if answers[0] >= 0 else ""
+            told["correct"] = stopped and bool(rows.right[0])
+        return self._observation_of(0), float(rewards[0]), stopped, told
 
     @property
     def config(self) -> VectorConfig:

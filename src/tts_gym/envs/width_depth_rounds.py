@@ -180,12 +180,12 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
             raise ResetNeeded("Call reset before the first step and after STOP.")
         if not 0 <= number < len(ROUNDS):
             raise ValueError(f"An action is an integer from 0 to {len(ROUNDS) - 1}, but got {number}.")
-        observations, rewards, terminated, _, infos = self._row.step(np.array([number]))
-        self._running = not terminated[0]
+        observation, reward, terminated, info = self._row.step_only(number)
+        self._running = not terminated
         self._screen.look(self._row.state_of(0))
         if self.render_mode == "human":
             self.render()
-        return observations[0], float(rewards[0]), bool(terminated[0]), False, _only(infos)
+        return observation, reward, terminated, False, info
 
     @property
     def config(self) -> RoundsConfig:
