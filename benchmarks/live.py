@@ -176,33 +176,54 @@ def beside_generate(questions: Any, model: str, backend: Any, options: dict[str,
     return {"generate": raw[0], "generate_again": raw[1], "live": ours, "ratio": ours / statistics.fmean(raw)}
 
 
-def prediction_table(runs: list[dict[str, Any]]) -> str:
-    """The table of the documentation."""
-    lines = [
-        "| controller | ahead | questions | accuracy live, % | predicted (95 %) | tokens live | "
-        "predicted (95 % of passes) | live / predicted | overrun | prompts from the cache | requests | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for run in runs:
-        accuracy, tokens = (
-            f"{run[name]:,.{digits}f} ({run[f'{name}_low']:,.{digits}f} to {run[f'{name}_high']:,.{digits}f})"
-            for name, digits in (("predicted_accuracy", 1), ("predicted_tokens", 0))
+def prediction_tables(runs: list[dict[str, Any]]) -> str:
+    """The tables of the documentation: live beside replay, and what going on while a controller thinks costs."""
+    first = [run for run in runs if run["ahead"] == AHEADS[0]]
+    beside = [
+        (
+            f"`{run['spec']}`",
+            f"{run['accuracy']:.1f}",
+            estimate(run, "predicted_accuracy", 1),
+            f"{run['tokens']:,.0f}",
+            estimate(run, "predicted_tokens", 0),
+            f"{run['tokens'] / run['predicted_tokens']:.3f}",
+            f"{run['seconds'] / first[0]['seconds']:.2f}",
         )
-        cells = [
+        for run in first
+    ]
+    aheads = [
+        (
             f"`{run['spec']}`",
             f"{run['ahead']}",
-            f"{run['questions']}",
-            f"{run['accuracy']:.1f}",
-            accuracy,
             f"{run['tokens']:,.0f}",
-            tokens,
-            f"{run['tokens'] / run['predicted_tokens']:.3f}",
-            f"{run['overrun']:,.0f}",
-            f"{100 * run['cached'] / run['prompt']:.0f} %",
+            f"{run['overrun']:,.1f}",
             f"{run['requests']:.0f}",
-            f"{run['seconds']:.0f}",
+            f"{run['prompt']:,.0f}",
+            f"{100 * run['cached'] / run['prompt']:.0f} %",
+            f"{run['seconds']:,.0f}",
+        )
+        for run in sorted(runs, key=lambda run: run["ahead"])
+        if run["spec"] in AT_EVERY_AHEAD
+    ]
+    return "\n\n".join(
+        [
+            table(
+                "controller | accuracy live, % | replay's (95 %) | tokens live | replay's (95 % of passes) | ratio | "
+                "seconds beside `sc`'s",
+                beside,
+            ),
+            table("controller | ahead | tokens | overrun | requests | prompts | from the cache | seconds", aheads),
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+    )
+
+
+def estimate(run: dict[str, Any], name: str, digits: int) -> str:
+    mean, low, high = (f"{run[f'{name}{end}']:,.{digits}f}" for end in ("", "_low", "_high"))
+    return f"{mean} ({low} to {high})"
+
+
+def table(header: str, rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {header} |", f"|---|{'---:|' * header.count('|')}", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines)
 
 
@@ -234,7 +255,7 @@ def draw(runs: list[dict[str, Any]], file: Path) -> None:
 
 
 PARTS = {"prediction": prediction, "engine": engine}
-MARKDOWN = {"prediction": prediction_table, "engine": engine_lines}
+MARKDOWN = {"prediction": prediction_tables, "engine": engine_lines}
 
 
 if __name__ == "__main__":
