@@ -247,9 +247,7 @@ def draw(runs: list[dict[str, Any]], file: Path) -> None:
         along = [[y - run["predicted_accuracy_low"]], [run["predicted_accuracy_high"] - y]]
         mark = axes.errorbar(x, y, along, across, fmt="o", capsize=3, alpha=0.5)
         axes.plot(run["tokens"], run["accuracy"], "x", color=mark[0].get_color(), markersize=9, label=run["spec"])
-    axes.set(
-        xscale="log", xlabel="tokens a question", ylabel="accuracy, %", title="× live, ● replay with its 95 % intervals"
-    )
+    axes.set(xlabel="tokens a question", ylabel="accuracy, %", title="× live, ● replay with its 95 % intervals")
     axes.legend(fontsize=8)
     figure.savefig(file, dpi=150)
 

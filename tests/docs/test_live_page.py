@@ -4,7 +4,7 @@ import json
 
 import pytest
 from model_server import SERVE, served
-from pages import Page
+from pages import ROOT, Page
 
 from tts_gym import load_store
 
@@ -43,3 +43,27 @@ def test_the_block_runs(block, reader, folder):
     else:
         name = "hosted.jsonl" if "--backend chat" in block.text else "answers.jsonl"
         assert len((folder / name).read_text().splitlines()) >= 3
+
+
+def test_the_tables_are_those_of_the_committed_results():
+    runs = json.loads((ROOT / "benchmarks" / "results" / "live_prediction.json").read_text())
+    (sc, *_) = runs
+    for run in runs:
+        shared = f"| {100 * run['cached'] / run['prompt']:.0f} % | {run['seconds']:,.0f} |"
+        low, high = run["predicted_tokens_low"], run["predicted_tokens_high"]
+        beside = (
+            f"| `{run['spec']}` | {run['accuracy']:.1f} | {run['predicted_accuracy']:.1f} "
+            f"({run['predicted_accuracy_low']:.1f} to {run['predicted_accuracy_high']:.1f}) | {run['tokens']:,.0f} | "
+            f"{run['predicted_tokens']:,.0f} ({low:,.0f} to {high:,.0f}) | "
+            f"{run['tokens'] / run['predicted_tokens']:.3f} | {run['seconds'] / sc['seconds']:.2f} |"
+        )
+        assert (beside in PAGE.text) == (run["ahead"] == 1)
+        assert (shared in PAGE.text) == (run["spec"] == "crew")
+
+
+def test_what_is_said_of_accuracy_and_tokens_holds():
+    for run in json.loads((ROOT / "benchmarks" / "results" / "live_prediction.json").read_text()):
+        assert run["failed"] == 0 and run["questions"] == 60
+        assert run["predicted_accuracy_low"] <= run["accuracy"] <= run["predicted_accuracy_high"]
+        near = abs(run["tokens"] / run["predicted_tokens"] - 1) <= 0.03
+        assert near == (not run["spec"].startswith("deepconf-online"))
