@@ -55,11 +55,9 @@ def __getattr__(name: str) -> Any:
 
 
 for _config in (AtomicConfig, RoundsConfig):
-    for _version, _defaults in _config.versions.items():
-        register(
-            id=f"{_config.env_name}-{_version}",
-            entry_point=_config.entry_point,
-            vector_entry_point=_config.vector_entry_point,
-            max_episode_steps=_config.most_steps,
-            kwargs=dict(_defaults),
-        )
+    register(
+        id=_config.env_id,
+        entry_point=_config.entry_point,
+        vector_entry_point=_config.vector_entry_point,
+        max_episode_steps=_config.most_steps,
+    )

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollouts import STEPS, assert_same, choose, rollout
 
+import kind_envs  # noqa: F401
 import tts_gym  # noqa: F401
 from tts_gym.envs import width_depth, width_depth_kernels
 from tts_gym.envs.reward import INVALID_ACTION_REWARD
@@ -570,8 +571,8 @@ def test_options_are_checked(env: TTSWidthDepthEnv, options: dict[str, Any], mes
 # What is kind to algorithms at their own defaults
 
 
-def test_the_second_version_by_hand(small: str) -> None:
-    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.5).unwrapped
+def test_all_of_it_by_hand(small: str) -> None:
+    env = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=0.5).unwrapped
     info = begin(env, order=(0, 3, 1, 2))
     assert (info["tokens"], info["answer"], info["correct"]) == (290, "", False)
     assert admitted(info) == {"stop", "branch", "continue 0", "prune 0", "prune 1", "continue 2", "prune 2"}
@@ -633,7 +634,7 @@ def test_the_flat_observation_holds_the_same_numbers(name: str, small: str) -> N
 
 
 def test_a_price_is_drawn_shown_and_charged(small: str) -> None:
-    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=(0.001, 0.1), initial_width=1)
+    env = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=(0.001, 0.1), initial_width=1)
     shown = set()
     for _ in range(50):
         observation, info = env.reset(seed=None if shown else 0)
@@ -644,6 +645,6 @@ def test_a_price_is_drawn_shown_and_charged(small: str) -> None:
         assert reward - right == pytest.approx(-price * told["tokens"] / 200, rel=1e-3)
         shown.add(price)
     assert len(shown) > 20
-    fixed = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.01)
+    fixed = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=0.01)
     assert fixed.reset(seed=0)[0]["summary"][-1] == pytest.approx(0.5)
     assert info["answer"] == ""

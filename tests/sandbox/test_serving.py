@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import episode_rules, recorded_questions, store_of
 
 from tts_gym.agents import make_controller
+from tts_gym.agents.controller import with_probes_paid
 from tts_gym.datasets import synthetic_store
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.sandbox import serving
@@ -153,7 +154,9 @@ def test_whatever_is_called_comes_to_the_same_as_outside(recorded, rules, beta):
         class_runner.play({"source": ""}, replies.send, replies)
     assert served.failure is None
     (rows,) = served.rows()
-    pd.testing.assert_frame_equal(rows, make_controller(Hop, beta=beta).run(store, range(3), rules).assign(beta=beta))
+    own = make_controller(Hop, beta=beta)
+    paid = with_probes_paid(rows, own, rules)
+    pd.testing.assert_frame_equal(paid, own.run(store, range(3), rules).assign(beta=beta))
 
 
 def test_the_order_of_episodes_is_not_told(stores):

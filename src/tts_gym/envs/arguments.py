@@ -78,17 +78,6 @@ def argument_table(config: Any, beyond: Any = None) -> str:
     return markdown_table(("Parameter", "Type", "Default", "Description"), rows)
 
 
-def version_table(config: Any) -> str:
-    """The defaults that differ between the versions that ``config`` registers, as a table in Markdown."""
-    changed = {name for defaults in config.versions.values() for name in defaults}
-    first = {each.name: plain(each.default) for each in fields(config) if each.name in changed}
-    rows = [
-        (f"`{name}`", *(f"`{json.dumps({**first, **defaults}[name])}`" for defaults in config.versions.values()))
-        for name in first
-    ]
-    return markdown_table(("Parameter", *config.versions), rows)
-
-
 def takes(
     config: Callable[Arguments, Config],
 ) -> Callable[[Callable[[Owner, Config], None]], Callable[Concatenate[Owner, Arguments], None]]:

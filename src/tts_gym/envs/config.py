@@ -54,22 +54,12 @@ PATIENCE = "Inadmissible actions in a row after which an episode ends as with ST
 STEADY = '`info` has `answer` ("") and `correct` (False) before STOP too'
 LIMIT = "Steps after which an episode is truncated; -1 for no limit"
 
-KIND: Mapping[str, Any] = {
-    "initial_width": 3,
-    "reward_shaping": True,
-    "invalid_reward": 0.0,
-    "patience": 8,
-    "steady_info": True,
-}
-"""What makes an environment kind to algorithms at their own defaults, which know nothing of masks."""
-
 
 class ReplayConfig:
     """What all configurations have. Their values are plain: text instead of paths, numbers as those of Python.
 
     Attributes:
-        env_name: what the environment is registered as, without the version.
-        versions: the arguments that each version has other defaults for.
+        env_id: what the environment is registered as.
         entry_point: where its class is.
         vector_entry_point: where the class of a vector of them is.
         most_steps: steps after which ``gymnasium.make`` truncates an episode.
@@ -81,8 +71,7 @@ class ReplayConfig:
         ValueError: an argument has a wrong type or value; the message names it.
     """
 
-    env_name: ClassVar[str]
-    versions: ClassVar[Mapping[str, Mapping[str, Any]]]
+    env_id: ClassVar[str]
     entry_point: ClassVar[str]
     vector_entry_point: ClassVar[str]
     most_steps: ClassVar[int]
@@ -151,10 +140,9 @@ class ReplayConfig:
 
 @dataclass(frozen=True)
 class AtomicConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepth``, with the defaults of ``-v0``."""
+    """The configuration of ``TTSWidthDepth-v0``."""
 
-    env_name = "TTSWidthDepth"
-    versions = {"v0": {}, "v1": {"max_branches": 8, "reveal": "advance", "stride": 4, **KIND, "show_price": True}}
+    env_id = "TTSWidthDepth-v0"
     entry_point = "tts_gym.envs.width_depth:TTSWidthDepthEnv"
     vector_entry_point = "tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv"
     most_steps = 4096
@@ -209,10 +197,9 @@ class AtomicConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class RoundsConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepthRounds``, with the defaults of ``-v0``."""
+    """The configuration of ``TTSWidthDepthRounds-v0``."""
 
-    env_name = "TTSWidthDepthRounds"
-    versions = {"v0": {}, "v1": {"max_branches": 16, **KIND}}
+    env_id = "TTSWidthDepthRounds-v0"
     entry_point = "tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv"
     vector_entry_point = "tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv"
     most_steps = 512
@@ -235,7 +222,7 @@ class RoundsConfig(ReplayConfig):
         "flat", "**str**", '`"flat"`: the features. `"flat_mask"`: followed by the action mask', OBSERVATIONS[1:]
     )
     steady_info: bool = argument(False, "**bool**", STEADY)
-    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth`", RENDER_MODES)
+    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v0`", RENDER_MODES)
 
 
 @dataclass(frozen=True)
@@ -260,14 +247,14 @@ class VectorConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class AtomicVectorConfig(AtomicConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepth``."""
+    """The configuration of a vector of ``TTSWidthDepth-v0``."""
 
     max_episode_steps: int = argument(AtomicConfig.most_steps, "**int**", LIMIT)
 
 
 @dataclass(frozen=True)
 class RoundsVectorConfig(RoundsConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepthRounds``."""
+    """The configuration of a vector of ``TTSWidthDepthRounds-v0``."""
 
     max_episode_steps: int = argument(RoundsConfig.most_steps, "**int**", LIMIT)
 
@@ -282,9 +269,8 @@ def config_of(env: str, arguments: Mapping[str, Any]) -> AtomicConfig | RoundsCo
     Raises:
         ValueError: an argument has a wrong type or value.
     """
-    name, _, version = env.rpartition("-")
-    kind: type[AtomicConfig | RoundsConfig] = RoundsConfig if name == RoundsConfig.env_name else AtomicConfig
-    return kind(**{**kind.versions[version], **arguments})
+    kind: type[AtomicConfig | RoundsConfig] = RoundsConfig if env == RoundsConfig.env_id else AtomicConfig
+    return kind(**arguments)
 
 
 def _is_price(value: object) -> bool:

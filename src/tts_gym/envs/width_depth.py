@@ -1,4 +1,4 @@
-"""``TTSWidthDepth``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
+"""``TTSWidthDepth-v0``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument_table, takes, version_table
+from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.atomic import admissible, refusal
 from tts_gym.envs.config import RENDER_MODES, AtomicConfig, AtomicVectorConfig
 from tts_gym.envs.documentation import documented
@@ -43,7 +43,6 @@ from tts_gym.episode.grading import is_right
     most_steps=AtomicConfig.most_steps,
     arguments=argument_table(AtomicConfig),
     vector_arguments=argument_table(AtomicVectorConfig, beyond=AtomicConfig),
-    versions=version_table(AtomicConfig),
 )
 class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     """Spend tokens on one question: open branches, let them think, look at their answers, drop some, stop.
@@ -141,10 +140,6 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     {arguments}
 
-    These are the defaults of `TTSWidthDepth-v0`. `TTSWidthDepth-v1` differs in:
-
-    {versions}
-
     ## Vectorized environment
 
     `gym.make_vec` makes a `TTSWidthDepthVectorEnv`, which steps all environments in one compiled call.
@@ -166,7 +161,6 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Version History
 
-    * v1: Defaults for algorithms that are not told what is admissible, at their own settings.
     * v0: Initial version.
     """  # noqa: E501
 

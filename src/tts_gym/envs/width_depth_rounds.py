@@ -1,4 +1,4 @@
-"""``TTSWidthDepthRounds``: the width-depth process decided once a round, for learning."""
+"""``TTSWidthDepthRounds-v0``: the width-depth process decided once a round, for learning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument_table, takes, version_table
+from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.config import RENDER_MODES, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import HIGHEST, LOWEST, numbered_table
@@ -33,7 +33,6 @@ from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
     most_steps=RoundsConfig.most_steps,
     arguments=argument_table(RoundsConfig),
     vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
-    versions=version_table(RoundsConfig),
 )
 class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     """The process of ``TTSWidthDepth`` with one decision a round, in which many branches advance.
@@ -98,10 +97,6 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {arguments}
 
-    These are the defaults of `TTSWidthDepthRounds-v0`. `TTSWidthDepthRounds-v1` differs in:
-
-    {versions}
-
     ## Vectorized environment
 
     `gym.make_vec` makes a `TTSWidthDepthRoundsVectorEnv`, which steps all environments in one compiled call.
@@ -119,7 +114,6 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Version History
 
-    * v1: Defaults for algorithms that are not told what is admissible, at their own settings.
     * v0: Initial version.
     """  # noqa: E501
 

@@ -26,7 +26,7 @@ def save(model: Any, path: str | Path) -> None:
 
     Args:
         model: an algorithm of Stable-Baselines3 or sb3-contrib with an environment of this package, such as
-            ``PPO("MlpPolicy", "TTSWidthDepthRounds-v1")``, or one on ``make_sb3_env``.
+            ``PPO("MlpPolicy", "TTSWidthDepthRounds-v0")``, or one on ``make_sb3_env``.
         path: the file, ``.zip``.
 
     Raises:
@@ -48,7 +48,7 @@ def save(model: Any, path: str | Path) -> None:
     stores = [store if isinstance(store, ReplayStore) else load_store(store) for store in config.stores]
     Training(
         algorithm,
-        f"{kind.env_name}-{[*kind.versions][-1]}",
+        kind.env_id,
         {name: getattr(config, name) for name in names},
         sorted({question_digest(text) for store in stores for text in store.questions}),
     ).attach(model)

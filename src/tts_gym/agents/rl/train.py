@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import importlib
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,11 +201,7 @@ def new_model(config: Config) -> Any:
             first, last = rate
             hyperparameters["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
         policy = getattr(importlib.import_module(module), name) if module else name
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*is out of date", DeprecationWarning)  # settings are those of a version
-            envs = make_sb3_env(
-                config.env, settings.n_envs, config.seed, store=list(config.stores), **settings.arguments
-            )
+        envs = make_sb3_env(config.env, settings.n_envs, config.seed, store=list(config.stores), **settings.arguments)
         algorithm = ALGORITHMS.load(config.algorithm)
         return algorithm(policy, VecMonitor(envs), seed=config.seed, device="cpu", **hyperparameters)
     except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
