@@ -12,7 +12,7 @@ VLLM_UNWANTED := torchvision torchaudio torchcodec triton
 PARALLEL := --numprocesses 2 --dist loadfile
 
 # Tests that take too long where environments and candidates are not compiled.
-COMPILED := tests/agents/rl tests/sandbox tests/discovery tests/test_examples.py
+COMPILED := tests/agents/rl tests/docs tests/sandbox tests/discovery tests/test_examples.py
 
 # Material for MkDocs tells of its successor at each build.
 DOCS_ENV := NO_MKDOCS_2_WARNING=1
@@ -38,7 +38,7 @@ docs: $(VENV)/.dev
 	$(DOCS_ENV) $(BIN)/mkdocs build
 
 coverage: $(VENV)/.dev
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) $(COMPILED:%=--ignore=%) \
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m 'not slow and not vllm and not gpu' $(COMPILED:%=--ignore=%) \
 		--cov=src/tts_gym --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 $(VENV)/bin/python:
