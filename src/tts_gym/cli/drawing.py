@@ -97,7 +97,10 @@ Marks = Annotated[
 Closing = Annotated[
     str | None, _prompts("What ends the reasoning before an answer is forced; that of the model by default.")
 ]
-ProbeSuffix = Annotated[str, _prompts("What the model is made to say before it answers.")]
+ProbeSuffix = Annotated[
+    str,
+    _prompts("What the model is made to say before it answers.", show_default=repr(DEFAULTS.probing.suffix)),
+]
 ProbeTokens = Annotated[int, _prompts("Most tokens of a probe.", min=1)]
 Answers = Annotated[
     str | None,
