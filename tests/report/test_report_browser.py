@@ -263,55 +263,39 @@ def test_a_large_case_opens_and_steps(visit, tmp_path):
     store.parent.mkdir()
     question = {"question": "Which?", "gold_answer": "3", "probe_freq": 100, "each_branch": branches}
     store.write_text(json.dumps([question]))
-    run = evaluated(tmp_path / "run", [store], ["sc", "parallel-probe:patience=90,stable_for=90"])
+    run = evaluated(tmp_path / "run", [store], ["sc", "parallel-probe:stable_for=90,patience=90"])
     write_report([run], tmp_path / "report.html", "all", "tts-gym report …")
+    check_quick(visit, tmp_path, "sc", "parallel-probe:stable_for=90,patience=90")
+
+
+def check_quick(visit, folder, first, second):
+    """Open a report and step through a case of two controllers; bounds are many times what an idle machine needs."""
     begun = time.monotonic()
-    page = visit(tmp_path / "report.html")
+    page = visit(folder / "report.html")
     opened = time.monotonic() - begun
-    page.locator("#second").select_option(index=2)
+    page.locator("#first").select_option(first)
+    page.locator("#second").select_option(second)
     page.wait_for_selector("#stage.two")
     lags = page.evaluate(STEPS)
     median = sorted(lags)[len(lags) // 2]
     figures = {"seconds_to_open": opened, "milliseconds_a_step": {"median": median, "most": max(lags)}}
-    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    (folder / "figures.json").write_text(json.dumps(figures))
     assert len(lags) > 80
     assert opened < 20
     assert median < 500
 
 
-def work(page):
-    """Seconds that the thread of a page has worked, however busy the machine is."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    told = session.send("Performance.getMetrics")["metrics"]
-    return next(each["value"] for each in told if each["name"] == "ThreadTime")
-
-
 @pytest.mark.slow
 def test_the_report_of_all_programs_on_aime24_is_small_and_quick(visit, shared_data, tmp_path):
-    """Seeds count for nothing in the size of the file. The bounds are many times what it takes.
-
-    What it took is kept in ``figures.json``.
-    """
+    """Seeds count for nothing in the size of the file. What it took is kept in ``figures.json``."""
     stores = sorted(shared_data.glob("autotts/*/aime24.json"))
     programs = [each.name for each in zoo_on(load_store(stores[0]))[0]]
+    assert len(stores) == 4 and len(programs) > 10
     run = evaluated(tmp_path / "run", stores, programs)
     file = tmp_path / "report.html"
     write_report([run], file, "worst:50", "tts-gym report …")
-    page = visit(file)
-    opened = work(page)
-    page.locator("#first").select_option("parallel-probe")
-    page.locator("#second").select_option("cmc")
-    page.wait_for_selector("#stage.two")
-    begun = work(page)
-    steps = len(page.evaluate(STEPS))
-    a_step = 1000 * (work(page) - begun) / steps
-    figures = {"megabytes": file.stat().st_size / 1e6, "seconds_of_work_to_open": opened, "milliseconds_a_step": a_step}
-    (tmp_path / "figures.json").write_text(json.dumps(figures))
-    assert len(stores) == 4 and len(programs) > 10 and steps > 80
-    assert figures["megabytes"] < 8
-    assert opened < 10
-    assert a_step < 250
+    assert file.stat().st_size < 8_000_000
+    check_quick(visit, tmp_path, "parallel-probe", "cmc")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (400, "light"), (400, "dark")])
