@@ -1,6 +1,7 @@
 """A report in a real browser, opened from disk. Pictures of what it looks like are kept in pytest's folder."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -70,7 +71,7 @@ def picture(page, place=0):
 def test_the_slider_replays_an_episode(visit, report_file):
     page = visit(report_file)
     page.locator("#first").select_option("cmc")
-    page.wait_for_function("document.querySelector('#stage h4')?.textContent.startsWith('cmc ')")
+    sync_api.expect(page.locator("#stage h4").first).to_have_text(re.compile("^cmc "))
     slider = page.locator("#step")
     last = int(slider.get_attribute("max"))
     pictures, spent = [], []
@@ -161,21 +162,23 @@ def test_charts_tell_of_a_controller_and_a_cell_opens_the_explorer(visit, report
     page.locator("#charts .mark-symbol path[aria-label*=cmc]").first.hover()
     assert "beta = " in page.locator("#tip").inner_text()
     page.locator("#theme").click()
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    sync_api.expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     cells = page.locator("#questions canvas")
     cells.hover(position={"x": 700, "y": 30})
-    page.wait_for_function("document.querySelector('#tip').textContent.includes('Click to explore')")
+    sync_api.expect(page.locator("#tip")).to_contain_text("Click to explore")
     question = page.locator("#tip").inner_text().split("question ")[1].splitlines()[0]
     cells.click(position={"x": 700, "y": 30})
-    page.wait_for_function(f"document.querySelector('#case').textContent.includes({question!r})")
+    sync_api.expect(page.locator("#case")).to_contain_text(question)
 
 
 def test_a_case_is_copied_as_json(visit, report_file):
     page = visit(report_file)
-    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.evaluate(
+        "() => { window.copied = new Promise((tell) => {"
+        "navigator.clipboard.writeText = async (text) => tell(text); }); }"
+    )
     page.get_by_role("button", name="Copy this case").click()
-    page.wait_for_function("window.copied")
-    found = page.evaluate("JSON.parse(window.copied)")
+    found = page.evaluate("window.copied.then(JSON.parse)")
     assert {"store", "question", "seed", "text", "gold", "branches", "episodes"} <= set(found)
     assert page.locator("#case p.question").inner_text() == found["text"].strip()
 
@@ -225,7 +228,7 @@ def test_live_runs_have_seconds_and_their_own_branches(visit, tmp_path):
     pictures = []
     for controller, run in {"sc:n=2": "narrow", "sc:n=6": "wide"}.items():
         page.locator("#first").select_option(controller)
-        page.wait_for_function(f"document.querySelector('#stage h4')?.textContent.startsWith('{controller} ')")
+        sync_api.expect(page.locator("#stage h4").first).to_have_text(re.compile(f"^{re.escape(controller)} "))
         assert f"live, {run}" in page.locator("#case h3").inner_text()
         assert page.locator("#cases li").count() == 4
         pictures.append(picture(page))
