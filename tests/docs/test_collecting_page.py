@@ -27,7 +27,8 @@ STARTED = "python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-4B --
 def replaced(tmp_path_factory):
     tiny, oss = make_tiny_model(tmp_path_factory.mktemp("model")), tmp_path_factory.mktemp("oss")
     make_tokenizer(oss, published_template("gptoss"), CHANNELS)
-    with served(tmp_path_factory.mktemp("tokenizer")) as (_, model):
+    with served(tmp_path_factory.mktemp("tokenizer")) as server:
+        model = server.model
         yield {
             SERVE: ":",
             STARTED: ":",

@@ -13,12 +13,11 @@ PAGE = Page("docs/tutorials/inference.md", long="collect|solve|serve|openai|runs
 
 @pytest.fixture(scope="module")
 def replaced(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("tokenizer")) as (url, model):
-        tokenizer = model.rpartition("=")[2]
+    with served(tmp_path_factory.mktemp("tokenizer")) as server:
         yield {
-            "http://127.0.0.1:8000/v1": url,
-            "--model Qwen/Qwen3-4B --": f"--model m -o tokenizer={tokenizer} --",
-            "--model Qwen/Qwen3-4B -c": f"--model m -o tokenizer={tokenizer} -c",
+            "http://127.0.0.1:8000/v1": server.url,
+            "--model Qwen/Qwen3-4B --": f"--model m {server.tokenizer} --",
+            "--model Qwen/Qwen3-4B -c": f"--model m {server.tokenizer} -c",
             "Qwen/Qwen3-4B@": "m@",
             "8001": str(free_port()),
         }

@@ -24,7 +24,7 @@ from rollouts import STEPS, assert_same, choose, rollout
 import kind_envs  # noqa: F401
 import tts_gym  # noqa: F401
 from tts_gym.envs import width_depth, width_depth_kernels
-from tts_gym.envs.reward import INVALID_ACTION_REWARD
+from tts_gym.envs.config import INVALID_ACTION_REWARD
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode import transitions
 from tts_gym.episode.actions import STOP, decode_action, encode_action

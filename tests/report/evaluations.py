@@ -7,7 +7,7 @@ from tts_gym.collectors.questions import Question
 from tts_gym.collectors.settings import CollectionSettings
 from tts_gym.datasets import load_store
 from tts_gym.evaluation.evaluate import evaluate_many
-from tts_gym.evaluation.kept import keep
+from tts_gym.evaluation.kept import as_kept, keep
 from tts_gym.live.answering import Solving
 from tts_gym.live.model import live_model
 from tts_gym.live.run import run
@@ -35,7 +35,7 @@ def evaluated(directory, stores, specs, seeds=2, rules="exact"):
     loaded = {str(name): load_store(name) for name in stores}
     names = [(name, spec) for name in loaded for spec in specs]
     pairs = [(parse_spec(spec)[0], loaded[name]) for name, spec in names]
-    keep(directory, "tts-gym evaluate …", loaded, names, list(evaluate_many(pairs, seeds, rules)))
+    keep(as_kept(directory, "tts-gym evaluate …", loaded, names, list(evaluate_many(pairs, seeds, rules))))
     return directory
 
 

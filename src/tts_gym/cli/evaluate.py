@@ -19,7 +19,7 @@ from tts_gym.cli.output import check_writable, command_line, print_table, write
 from tts_gym.cli.progress import progress_shown
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.evaluation.evaluate import EvaluationProgress, evaluate_many
-from tts_gym.evaluation.kept import TOLD, check_place, keep
+from tts_gym.evaluation.kept import TOLD, as_kept, check_place, keep
 from tts_gym.evaluation.results import plot_results, record, results_tables
 from tts_gym.evaluation.workers import Workers
 from tts_gym.sandbox.jailed_controller import LIMITS
@@ -106,7 +106,7 @@ def evaluate(
         plot_results(evaluations, plot)
     if out:
         specs = [(name, spec) for name, spec, *_ in runs]
-        keep(out, command_line(), dict(loaded), specs, evaluations)
+        keep(as_kept(out, command_line(), dict(loaded), specs, evaluations))
     if json_file != "-":
         for table in results_tables(evaluations):
             print_table(table)

@@ -1,4 +1,4 @@
-"""What an action of an environment in a row leads to, whatever its actions are: refused, charged, or the end."""
+"""What an environment in a row owes, whatever its actions are: from the beginning of an episode to its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs.atomic import answer_at
+from tts_gym.envs.atomic import answer_at, open_first
+from tts_gym.envs.draws import draw_price
 from tts_gym.envs.reward import Terms, answer_reward, token_reward
 from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode.actions import STOP
@@ -16,6 +17,22 @@ from tts_gym.episode.state import TOKENS, kernel
 
 NOTHING = -1
 """In place of an action that is not admissible."""
+
+
+@kernel
+def open_account(e: Any, rows: Rows, n: int, terms: Terms) -> None:
+    """Draw the price of an episode, and open the branches that it begins with.
+
+    Args:
+        e: the episode, which has just begun.
+        rows: the environments.
+        n: which one.
+        terms: what is open, and what tokens may cost.
+    """
+    rows.weights[n] = draw_price(rows.streams[n], terms.low, terms.high)
+    open_first(e, terms.initial_width)
+    rows.tokens[n] = e.count[TOKENS]
+    rows.charged[n], rows.earned[n], rows.misses[n] = 0, 0.0, 0
 
 
 @kernel

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tts_gym.envs.config import INVALID_ACTION_REWARD, ReplayConfig
+from tts_gym.envs.config import ReplayConfig
 from tts_gym.episode.state import kernel
-
-__all__ = ["ENDLESS", "INVALID_ACTION_REWARD", "Terms", "answer_reward", "token_reward"]
 
 ENDLESS = -1
 """The patience of an environment that ignores inadmissible actions for ever."""

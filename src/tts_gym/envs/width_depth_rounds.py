@@ -35,18 +35,18 @@ from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
     vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
 )
 class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
-    """The process of ``TTSWidthDepth`` with one decision a round, in which many branches advance.
+    """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
 
     ## Description
 
     The atomic environment takes hundreds of decisions an episode. Here each action is a *round*: a fixed composition of
     the atomic actions BRANCH, CONTINUE and PRUNE, so that an episode takes tens of decisions, whatever the number of
-    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth`), as for the published controllers.
+    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth-v0`), as for the published controllers.
 
     ## Action Space
 
     The action is an integer in `Discrete({actions})`. A branch *can continue* if it is opened, unfinished and un-pruned and an
-    interval fits the budget, as in `TTSWidthDepth`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
+    interval fits the budget, as in `TTSWidthDepth-v0`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
     is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
 
     {rounds}
@@ -61,11 +61,11 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {features}
 
-    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth`.
+    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v0`.
 
     ## Rewards
 
-    Those of `TTSWidthDepth`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
+    Those of `TTSWidthDepth-v0`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
     1 if the answer is right; an inadmissible round does nothing and is rewarded with `invalid_reward`, and after `patience` of them
     in a row the episode ends as with STOP.
 
@@ -78,7 +78,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Starting State
 
-    As in `TTSWidthDepth`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
+    As in `TTSWidthDepth-v0`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
 
     ## Episode End
 
@@ -146,7 +146,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
         Args:
             seed: seeds the draws of this and the following episodes.
-            options: fixes "store", "question" or "order", as in ``TTSWidthDepth``.
+            options: fixes "store", "question" or "order", as in ``TTSWidthDepth-v0``.
 
         Raises:
             ValueError: an option is unknown or does not fit the stores.

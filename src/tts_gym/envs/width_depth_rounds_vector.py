@@ -1,4 +1,4 @@
-"""Many ``TTSWidthDepthRounds`` environments in one, over the same kernels as the programs."""
+"""Many ``TTSWidthDepthRounds-v0`` environments in one, over the same kernels as the programs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs.account import NOTHING, charge, heed, settle
+from tts_gym.envs.account import NOTHING, charge, heed, open_account, settle
 from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.atomic import open_first
 from tts_gym.envs.config import RoundsVectorConfig
 from tts_gym.envs.documentation import documented
-from tts_gym.envs.draws import Choice, begin_episode, draw_price, draw_question
+from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.features import feature_space, with_mask
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.reward import Terms
@@ -23,7 +22,6 @@ from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
-from tts_gym.episode.state import TOKENS
 
 
 def _begin_rows(
@@ -44,10 +42,7 @@ def _begin_rows(
             e = borrow_row(like, stores.handles[number], n)
             begin_episode(e, stream, question, choice.order)
             rows.numbers[n], rows.questions[n] = number, question
-            rows.weights[n] = draw_price(stream, terms.low, terms.high)
-            open_first(e, terms.initial_width)
-            rows.tokens[n] = e.count[TOKENS]
-            rows.charged[n], rows.earned[n], rows.misses[n] = 0, 0.0, 0
+            open_account(e, rows, n, terms)
             forget(memories[n])
             unit, longest = stores.branch_tokens[number], stores.longest[number]
             observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
@@ -93,7 +88,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(RoundsVectorConfig))
 class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepthRounds``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepthRounds-v0``, which describes actions, observations and rewards.
 
     ## Arguments
 

@@ -1,4 +1,4 @@
-"""Many ``TTSWidthDepth`` environments in one, over the same kernels."""
+"""Many ``TTSWidthDepth-v0`` environments in one, over the same kernels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.envs.account import NOTHING, charge, heed, settle
+from tts_gym.envs.account import NOTHING, charge, heed, open_account, settle
 from tts_gym.envs.arguments import argument_table, takes
-from tts_gym.envs.atomic import action_mask, open_first, take, update_mask
+from tts_gym.envs.atomic import action_mask, take, update_mask
 from tts_gym.envs.config import AtomicVectorConfig
 from tts_gym.envs.documentation import documented
-from tts_gym.envs.draws import Choice, begin_episode, draw_price, draw_question
+from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.observation import (
     BRANCH_FEATURES,
     SUMMARY_AT,
@@ -30,7 +30,6 @@ from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row
-from tts_gym.episode.state import TOKENS
 
 
 def _begin_rows(
@@ -51,10 +50,7 @@ def _begin_rows(
             e = borrow_row(like, stores.handles[number], n)
             begin_episode(e, stream, question, choice.order)
             rows.numbers[n], rows.questions[n] = number, question
-            rows.weights[n] = draw_price(stream, terms.low, terms.high)
-            open_first(e, terms.initial_width)
-            rows.tokens[n] = e.count[TOKENS]
-            rows.charged[n], rows.earned[n], rows.misses[n] = 0, 0.0, 0
+            open_account(e, rows, n, terms)
             if summary.shape[1] > len(SUMMARY_AT):
                 summary[n, len(SUMMARY_AT)] = shown_price(rows.weights[n])
             observe(e, pool, stores.branch_tokens[number], stores.longest[number], branches[n], summary[n])
@@ -99,7 +95,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(AtomicVectorConfig))
 class TTSWidthDepthVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepth``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepth-v0``, which describes actions, observations and rewards.
 
     ## Arguments
 

@@ -70,29 +70,19 @@ def check_place(directory: Path) -> None:
         LAYOUT.check_discardable(directory)
 
 
-def keep(
-    directory: Path,
-    command: str,
-    stores: Mapping[str, ReplayStore],
-    specs: Sequence[tuple[str, str]],
-    evaluations: Sequence[Evaluation],
-) -> None:
-    """Write an evaluation to a directory, whole or not at all; an earlier one there is replaced.
+def keep(kept: KeptEvaluation) -> None:
+    """Write an evaluation to its directory, whole or not at all; an earlier one there is replaced.
 
     Args:
-        directory: where it goes.
-        command: the command line that made it.
-        stores: the stores by what the user called them.
-        specs: of each evaluation, what the user called its store and its controller.
-        evaluations: the results.
+        kept: the evaluation, see ``as_kept``.
 
     Raises:
         TTSGymError: the directory holds something else.
         OSError: it cannot be written.
     """
+    directory = kept.directory
     check_place(directory)
     draft = directory.with_name(f"{directory.name}.{uuid.uuid4().hex}.partial")
-    kept = as_kept(directory, command, stores, specs, evaluations)
     content = io.BytesIO()
     kept.rows.to_parquet(content, index=False)
     write_whole(draft / ROWS, content.getvalue())
@@ -117,10 +107,10 @@ def as_kept(
     specs: Sequence[tuple[str, str]],
     evaluations: Sequence[Evaluation],
 ) -> KeptEvaluation:
-    """What ``read_kept`` reads of an evaluation that ``keep`` kept, without writing it.
+    """An evaluation as ``keep`` writes it and ``read_kept`` reads it.
 
     Args:
-        directory: where it would lie.
+        directory: where it lies, once it is written.
         command: the command line that made it.
         stores: the stores by what the user called them.
         specs: of each evaluation, what the user called its store and its controller.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Contents:
             found.setdefault(entry.controller, entry)
         return found
 
-    @property
+    @cached_property
     def recorded_rows(self) -> pd.DataFrame:
         """The episodes whose branches were recorded."""
         known = [set(() if entry.recorded is None else entry.recorded.question_ids) for entry in self.entries]

@@ -36,6 +36,8 @@ def hold_out(
     if not eval_stores:
         training = tuple(f"{store}?except={fold or DEFAULT_FOLD}" for store in stores)
         validating = tuple(f"{store}?only={fold or DEFAULT_FOLD}" for store in stores)
+        if len(stores) == 1:  # Folds of one store have no question in common: there is nothing to read.
+            return training, validating
     seen = {text: store for store in training for text in load_store(store).questions}
     for store in validating:
         shared = [text for text in load_store(store).questions if text in seen]

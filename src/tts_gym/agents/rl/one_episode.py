@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.agents.rl.chooser import Chooser
-from tts_gym.envs.atomic import action_mask, admissible, answer_at, take
+from tts_gym.envs.atomic import action_mask, answer_at, open_first, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
 from tts_gym.envs.features import with_mask
 from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
@@ -16,7 +16,7 @@ from tts_gym.envs.replays import POOLS
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.episode import votes
-from tts_gym.episode.actions import BRANCH, STOP, action_count
+from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.state import EAGER, MAX_WIDTH, PROBE_COST
 
@@ -69,13 +69,11 @@ def _set_up(episode: Any, config: Config) -> None:
     episode.setup[MAX_WIDTH] = min(config.max_branches, episode.setup[MAX_WIDTH])
     episode.setup[PROBE_COST] = config.probe_cost
     episode.setup[EAGER] = config.reveal == "advance"
-    for _ in range(config.initial_width):
-        if admissible(episode, BRANCH):
-            episode.take(take, BRANCH)
+    episode.take(open_first, config.initial_width)
 
 
 class _Atomic:
-    """Decisions of ``TTSWidthDepth``."""
+    """Decisions of ``TTSWidthDepth-v0``."""
 
     def __init__(self, config: AtomicConfig, cost_weight: float, scale: Scale) -> None:
         self._config, self._cost_weight, self._scale = config, cost_weight, scale
@@ -96,7 +94,7 @@ class _Atomic:
 
 
 class _Rounds:
-    """Decisions of ``TTSWidthDepthRounds``."""
+    """Decisions of ``TTSWidthDepthRounds-v0``."""
 
     def __init__(self, config: RoundsConfig, cost_weight: float, scale: Scale) -> None:
         self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
