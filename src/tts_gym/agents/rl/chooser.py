@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.qrdqn.policies import QRDQNPolicy
 from stable_baselines3.dqn.policies import DQNPolicy
+
+_ALONE = Lock()
+"""Held while a policy is asked: it keeps what it was asked last, and live questions share it from threads of theirs."""
 
 
 class Chooser:
@@ -35,7 +39,7 @@ class Chooser:
         Returns:
             int64 [environments].
         """
-        with torch.no_grad():
+        with _ALONE, torch.no_grad():
             tensors, _ = self._policy.obs_to_tensor(observations)
             preferences: NDArray[np.float32] = self._preferences(tensors, begun).cpu().numpy()
         chosen: NDArray[np.int64] = np.where(masks, preferences, -np.inf).argmax(1)
