@@ -6,11 +6,14 @@ An advance is simulated interval by interval; votes are counted from scratch; th
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import comb, nan
+from math import comb, exp, log, nan, sqrt
 
 import numpy as np
 
+from tts_gym.episode import aggregation
+
 FINISHED, ACTIVE, ALL = 0, 1, 2
+WEIGHTED = 3
 INVALID_CLASS = 0
 
 
@@ -33,6 +36,7 @@ class Branch:
     answer: int | None = None
     seen_at: int = 0
     streak: int = 0
+    invalids: int = 0
 
     @property
     def finished(self):
@@ -88,6 +92,7 @@ class ModelEpisode:
         answer = self.revealed.index(answer_class)
         branch.streak = branch.streak + 1 if answer == branch.answer else 1
         branch.answer = answer
+        branch.invalids += answer_class == INVALID_CLASS
         branch.seen_at = branch.advances
 
     def arrive(self, branch):
@@ -274,6 +279,29 @@ class ModelEpisode:
         top1, top2 = (*ranked, 0)[:2]
         draws = top1 + top2 + 1
         return float(Fraction(sum(comb(draws, k) for k in range(top1 + 1)), 2**draws))
+
+    def aggregate(self, aggregator, typical):
+        if aggregator <= ALL:
+            return self.leader(aggregator)
+        if not self.finished_order:
+            return self.leader(ACTIVE)
+        voters = [branch for branch in self.finished_order if self.is_valid(branch.answer)]
+        weights = Counter()
+        for branch in voters:
+            length = branch.advances / typical
+            found = (branch.advances - branch.streak + 1) / branch.advances
+            others = sum(other is not branch and other.answer == branch.answer for other in voters)
+            if aggregator == WEIGHTED:
+                left = max(aggregation.LEAST_LEFT, aggregation.LIMIT + aggregation.LEAST_LEFT - length)
+                weights[branch.answer] += left**aggregation.SHARPNESS * sqrt(found)
+            else:
+                weights[branch.answer] += exp(
+                    aggregation.LEARNED_LENGTH * length
+                    + aggregation.LEARNED_FOUND * log(found)
+                    + aggregation.LEARNED_OTHERS * others / max(len(voters) - 1, 1)
+                    + aggregation.LEARNED_INVALID * branch.invalids / branch.advances
+                )
+        return max(sorted(weights), key=weights.get) if weights else self.leader(FINISHED)
 
     def signal(self, name, i, k=0):
         branch = self.get(i)

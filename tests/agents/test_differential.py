@@ -142,6 +142,8 @@ def observe(e):
         seen.append(e.confidence(pool))
         for count in e.votes(pool):
             seen.append(count)
+    for aggregator in range(5):
+        seen.append(e.aggregate(aggregator, 2.5))
     return seen
 
 

@@ -10,10 +10,10 @@ from strategies import model_of, random_questions, store_of
 
 from rounds_model import RoundsModel
 from tts_gym.agents.replay import branch_order
-from tts_gym.envs.replays import POOLS
 from tts_gym.envs.rounds import ACTION, ROUNDS
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+from tts_gym.episode.aggregation import AGGREGATORS, pool_of
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, STEPS
 
@@ -25,7 +25,7 @@ UNLIMITED = 2**62
     seed=st.integers(0, 10**6),
     published=st.booleans(),
     intervals=st.none() | st.floats(0, 40),
-    aggregator=st.sampled_from(list(POOLS)),
+    aggregator=st.sampled_from(list(AGGREGATORS)),
     max_branches=st.sampled_from([2, 7, 20]),
     cost_weight=st.sampled_from([0.0, 0.0005, 0.03, 5.0]),
     initial_width=st.sampled_from([0, 1, 2]),
@@ -56,7 +56,7 @@ def test_every_round_does_and_shows_what_the_model_says(
     episode.max_width = min(episode.max_width, max_branches)
     model = RoundsModel(
         episode,
-        POOLS[aggregator],
+        pool_of(AGGREGATORS[aggregator]),
         max_branches,
         store.mean_branch_tokens,
         int(np.diff(store.tables.answer_start).max()),
@@ -83,8 +83,9 @@ def test_every_round_does_and_shows_what_the_model_says(
             model.take(action)
         paid = 0 if misses and not stops else -cost_weight * (episode.tokens - charged) / model.unit
         charged = charged if misses and not stops else episode.tokens
-        leader = episode.leader(model.pool)
-        right = leader != -1 and episode.revealed[leader] in store.right_classes(0)
+        typical = max(1, store.mean_branch_tokens / store.interval)
+        answer = episode.aggregate(AGGREGATORS[aggregator], typical)
+        right = answer != -1 and episode.revealed[answer] in store.right_classes(0)
         progress = right - earned if stops or (shaped and misses == 0) else 0
         earned += progress if shaped else 0
         assert rewards[0] == pytest.approx(paid + progress + (-0.01 if misses else 0))

@@ -55,7 +55,7 @@ def heed(rows: Rows, n: int, action: int, terms: Terms, rewards: NDArray[np.floa
 
 
 @kernel
-def charge(e: Any, stores: Stores, rows: Rows, n: int, shaped: bool, pool: int, rewards: NDArray[np.float64]) -> None:
+def charge(e: Any, stores: Stores, rows: Rows, n: int, terms: Terms, rewards: NDArray[np.float64]) -> None:
     """Reward an action that was taken and does not end the episode.
 
     Args:
@@ -63,19 +63,18 @@ def charge(e: Any, stores: Stores, rows: Rows, n: int, shaped: bool, pool: int, 
         stores: the stores.
         rows: the environments.
         n: which one.
-        shaped: whether progress towards the right answer is rewarded.
-        pool: whose votes count.
+        terms: what is earned.
         rewards: float64 [environments], where the reward goes.
     """
     _charge_tokens(e, stores, rows, n, rewards)
-    if shaped:
-        right = is_right(stores.grading, _place(stores, rows, n), answer_at(e, STOP, pool))
+    if terms.shaped:
+        right = is_right(stores.grading, _place(stores, rows, n), _answer(e, stores, rows, n, terms))
         rewards[n] += answer_reward(right, rows.earned[n])
         rows.earned[n] = right
 
 
 @kernel
-def settle(e: Any, stores: Stores, rows: Rows, n: int, pool: int, rewards: NDArray[np.float64]) -> int:
+def settle(e: Any, stores: Stores, rows: Rows, n: int, terms: Terms, rewards: NDArray[np.float64]) -> int:
     """End an episode with its answer.
 
     Args:
@@ -83,14 +82,14 @@ def settle(e: Any, stores: Stores, rows: Rows, n: int, pool: int, rewards: NDArr
         stores: the stores.
         rows: the environments.
         n: which one.
-        pool: whose votes count.
+        terms: how it is answered.
         rewards: float64 [environments], where the reward goes.
 
     Returns:
         Class of the answer, -1 for none.
     """
     _charge_tokens(e, stores, rows, n, rewards)
-    answer = answer_at(e, STOP, pool)
+    answer = _answer(e, stores, rows, n, terms)
     rows.right[n] = is_right(stores.grading, _place(stores, rows, n), answer)
     rows.stopped[n] = True
     rewards[n] += answer_reward(rows.right[n], rows.earned[n])
@@ -103,6 +102,12 @@ def _charge_tokens(e: Any, stores: Stores, rows: Rows, n: int, rewards: NDArray[
     spent = e.count[TOKENS] - rows.charged[n]
     rewards[n] += token_reward(rows.weights[n], spent, stores.branch_tokens[rows.numbers[n]])
     rows.tokens[n] = rows.charged[n] = e.count[TOKENS]
+
+
+@kernel
+def _answer(e: Any, stores: Stores, rows: Rows, n: int, terms: Terms) -> int:
+    """Class of what STOP answers."""
+    return answer_at(e, STOP, terms.aggregator, stores.branch_tokens[rows.numbers[n]])
 
 
 @kernel

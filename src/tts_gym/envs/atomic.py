@@ -6,9 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tts_gym.episode import costs, transitions, votes
+from tts_gym.episode import costs, transitions
 from tts_gym.episode.actions import BRANCH, CONTINUE, PROBE, PRUNE, STOP, decode_action, on_branch
-from tts_gym.episode.state import BUDGET, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
+from tts_gym.episode.aggregation import aggregate
+from tts_gym.episode.state import BUDGET, INTERVAL, MAX_WIDTH, NO_BUDGET, PROBE_COST, RECORDED, WIDTH, kernel
 
 
 @kernel
@@ -129,19 +130,20 @@ def open_first(e: Any, number: int) -> None:
 
 
 @kernel
-def answer_at(e: Any, action: int, pool: int) -> int:
+def answer_at(e: Any, action: int, aggregator: int, branch_tokens: float) -> int:
     """What an episode answers.
 
     Args:
         e: the episode.
         action: the action; only STOP answers.
-        pool: whose votes count.
+        aggregator: how it answers, one of ``aggregation.AGGREGATORS``.
+        branch_tokens: the store's mean branch length in tokens.
 
     Returns:
         A class, -1 for none.
     """
-    leader = votes.leader(e, pool) if action == STOP else -1
-    return int(e.class_of[leader]) if leader >= 0 else -1
+    answer = aggregate(e, aggregator, max(1.0, branch_tokens / e.setup[INTERVAL])) if action == STOP else -1
+    return int(e.class_of[answer]) if answer >= 0 else -1
 
 
 def refusal(e: Any, action: int) -> str:

@@ -30,7 +30,7 @@ CostWeight: TypeAlias = float | Sequence[float] | NDArray[np.floating[Any]]
 """A price, or the lowest and the highest."""
 
 RULES = ("exact", "published")
-AGGREGATORS = ("active", "finished", "all")
+AGGREGATORS = ("active", "finished", "all", "weighted", "learned")
 REVEALS = ("probe", "advance")
 OBSERVATIONS = ("dict", "flat", "flat_mask")
 INVALID_ACTIONS = ("ignore", "raise")
@@ -46,6 +46,10 @@ MOST_ENVIRONMENTS = 2**20
 STORE = "Name in the catalogue, directory, or published-format file"
 BUDGET = "Tokens an episode may spend"
 PRICE = "Price of a mean branch length of tokens (γ), or the range it is drawn from"
+ANSWERS = (
+    'How STOP answers: by a vote of the un-pruned branches (`"active"`), of the `"finished"` ones or of `"all"`, or by '
+    'the finished ones as the rules `"weighted"` and `"learned"` weigh them, see `tts_gym.episode.aggregation`'
+)
 INITIAL = "Branches that an episode begins with, if it may; their first intervals are charged with the first action"
 SHAPING = "Reward progress towards the right answer when it is made"
 INADMISSIBLE = 'What an inadmissible action does, `"ignore"` or `"raise"`'
@@ -159,9 +163,7 @@ class AtomicConfig(ReplayConfig):
         "published results, where an interval always costs its full size and invalid answers vote",
         RULES,
     )
-    aggregator: str = argument(
-        "active", "**str**", 'Who votes: `"active"` (un-pruned branches), `"finished"` or `"all"`', AGGREGATORS
-    )
+    aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
     reveal: str = argument(
         "probe",
         "**str**",
@@ -212,7 +214,7 @@ class RoundsConfig(ReplayConfig):
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
     rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
-    aggregator: str = argument("active", "**str**", 'Who votes: `"active"`, `"finished"` or `"all"`', AGGREGATORS)
+    aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
     initial_width: int = argument(0, "**int**", INITIAL)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
     invalid_reward: float = argument(INVALID_ACTION_REWARD, "**float**", INVALID_REWARD)

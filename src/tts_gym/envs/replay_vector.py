@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from tts_gym.datasets.grading import joined
 from tts_gym.envs.config import VectorConfig
 from tts_gym.envs.draws import ANY, STREAM_SIZE, Choice, read_options, seed_stream
-from tts_gym.envs.replays import POOLS, open_replays
+from tts_gym.envs.replays import open_replays
 from tts_gym.envs.reward import Terms
 from tts_gym.envs.rows import Rows, Stores
 from tts_gym.envs.spec import PlainSpec
+from tts_gym.episode.aggregation import AGGREGATORS, pool_of
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row, handle_of
 
@@ -68,7 +69,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self.action_space = batch_space(self.single_action_space, number)
         self.observation_space = batch_space(single_observation_space, number)
         self._config = config
-        self._pool = POOLS[config.aggregator]
+        self._pool = pool_of(AGGREGATORS[config.aggregator])
         self._terms = Terms.of(config)
         self._limit = config.max_episode_steps
         self._load()

@@ -10,14 +10,10 @@ import numpy as np
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.config import ReplayConfig
-from tts_gym.episode import votes
 from tts_gym.episode.compiled import compiled_episode
 from tts_gym.episode.episode import episode_fields
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import FIELDS, NO_BUDGET, SHARED
-
-POOLS = {"active": votes.ACTIVE, "finished": votes.FINISHED, "all": votes.ALL}
-"""Pool of voters behind each aggregator."""
 
 
 def episode_rules(config: ReplayConfig) -> EpisodeRules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tts_gym.envs.config import ReplayConfig
+from tts_gym.episode.aggregation import AGGREGATORS
 from tts_gym.episode.state import kernel
 
 ENDLESS = -1
@@ -19,6 +20,7 @@ class Terms(NamedTuple):
         high: the highest.
         initial_width: branches that an episode begins with.
         stride: intervals that CONTINUE advances by.
+        aggregator: how STOP answers, one of ``aggregation.AGGREGATORS``.
         shaped: whether progress towards the right answer is rewarded when it is made.
         invalid_reward: what an inadmissible action earns.
         patience: inadmissible actions in a row after which an episode ends as with STOP, or ``ENDLESS``.
@@ -28,6 +30,7 @@ class Terms(NamedTuple):
     high: float
     initial_width: int
     stride: int
+    aggregator: int
     shaped: bool
     invalid_reward: float
     patience: int
@@ -39,6 +42,7 @@ class Terms(NamedTuple):
             *config.weight_range,
             int(config.initial_width),
             int(config.stride),
+            AGGREGATORS[config.aggregator],
             bool(config.reward_shaping),
             float(config.invalid_reward),
             ENDLESS if config.patience is None else int(config.patience),

@@ -60,7 +60,7 @@ def begin(
 def advance(
     owner: Any,
     action: int,
-    stride: int,
+    terms: Terms,
     pool: int,
     branch_tokens: float,
     longest: int,
@@ -73,7 +73,7 @@ def advance(
     Args:
         owner: the episode.
         action: the action.
-        stride: intervals that CONTINUE advances by.
+        terms: how far CONTINUE advances, and how STOP answers.
         pool: whose votes count.
         branch_tokens: the store's mean branch length in tokens.
         longest: intervals of the store's longest branch.
@@ -85,10 +85,10 @@ def advance(
         Whether it was admissible, the tokens spent so far, and the class that STOP answers with.
     """
     e = borrow(owner)
-    taken = act(e, action, stride)
+    taken = act(e, action, terms.stride)
     observe(e, pool, branch_tokens, longest, branches, summary)
     action_mask(e, mask)
-    return taken, int(e.count[TOKENS]), answer_at(e, STOP, pool)
+    return taken, int(e.count[TOKENS]), answer_at(e, STOP, terms.aggregator, branch_tokens)
 
 
 def fill_mask(owner: Any, mask: NDArray[np.bool_]) -> None:

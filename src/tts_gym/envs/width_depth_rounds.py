@@ -15,12 +15,12 @@ from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.config import RENDER_MODES, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import HIGHEST, LOWEST, numbered_table
-from tts_gym.envs.replays import POOLS
 from tts_gym.envs.rounds import ROUNDS
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
+from tts_gym.episode.aggregation import AGGREGATORS, pool_of
 
 
 @documented(
@@ -136,7 +136,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
         self._running = False
-        pool = POOLS[config.aggregator]
+        pool = pool_of(AGGREGATORS[config.aggregator])
         self._screen = Screen(config.render_mode, config.max_branches, self._row.longest, pool, every_interval=True)
 
     def reset(

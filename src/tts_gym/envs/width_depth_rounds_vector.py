@@ -72,11 +72,11 @@ def _act_rows(
         number = rows.numbers[n]
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
-            answers[n] = settle(e, stores, rows, n, pool, rewards)
+            answers[n] = settle(e, stores, rows, n, terms, rewards)
             continue
         take_round(e, action, votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
-        charge(e, stores, rows, n, terms.shaped, pool, rewards)
+        charge(e, stores, rows, n, terms, rewards)
         remember_round(e, pool, memories[n])
         observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
         round_mask(e, pool, rows.masks[n])

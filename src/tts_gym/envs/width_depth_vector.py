@@ -80,11 +80,11 @@ def _act_rows(
         number = rows.numbers[n]
         e = borrow_row(like, stores.handles[number], n)
         if action == STOP:
-            answers[n] = settle(e, stores, rows, n, pool, rewards)
+            answers[n] = settle(e, stores, rows, n, terms, rewards)
             continue
         i = take(e, action, terms.stride)
         unit, longest = stores.branch_tokens[number], stores.longest[number]
-        charge(e, stores, rows, n, terms.shaped, pool, rewards)
+        charge(e, stores, rows, n, terms, rewards)
         update_observation(e, i, pool, unit, longest, branches[n], summary[n])
         update_mask(e, i, rows.masks[n])
 

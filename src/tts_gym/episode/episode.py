@@ -128,6 +128,17 @@ class Episode(Protocol):
     def confidence(self, pool: int) -> float:
         """Beta confidence P(p > 1/2), p ~ Beta(top1 + 1, top2 + 1), of the votes in ``pool``; 0 without votes."""
 
+    def aggregate(self, aggregator: int, typical: float) -> int:
+        """Answer as an aggregator does, -1 for none; while no branch is finished, by the vote of the un-pruned ones.
+
+        Args:
+            aggregator: ``WEIGHTED`` or ``LEARNED``, which weigh the finished branches, or a pool; see ``aggregation``.
+            typical: length of a typical branch, in intervals.
+
+        Raises:
+            ValueError: there is no such aggregator, or the typical length is less than an interval.
+        """
+
     def signal(self, name: str, i: int, k: int = 0) -> float:
         """Signal ``name`` recorded for interval ``k`` = 1, 2, … of branch ``i``; 0 stands for the last generated one.
 
@@ -181,6 +192,7 @@ def episode_fields(store: ReplayStore, rules: EpisodeRules, max_width: int, log_
         "codes": np.full(max_width, -1, np.int32),
         "shown": np.zeros(max_width, np.int32),
         "streaks": np.zeros(max_width, np.int32),
+        "invalids": np.zeros(max_width, np.int32),
         "finished": np.zeros(max_width, np.bool_),
         "pruned": np.zeros(max_width, np.bool_),
         "completions": np.zeros(max_width, np.int32),

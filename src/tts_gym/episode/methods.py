@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tts_gym.datasets.signals import SIGNALS
-from tts_gym.episode import costs, transitions, votes
+from tts_gym.episode import aggregation, costs, transitions, votes
 from tts_gym.episode.state import BUDGET, COMPLETED, INTERVAL, MAX_WIDTH, RECORDED, SEQUENTIAL, TOKENS, WIDTH, kernel
 
 _OF_THE_PROBE = SIGNALS.index("answer_logprob")
@@ -116,6 +116,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "leader": votes.leader,
     "votes": votes.votes,
     "confidence": votes.confidence,
+    "aggregate": aggregation.aggregate,
     "signal": _signal,
     "note": _note,
 }

@@ -21,6 +21,7 @@ FIELDS = (
     "codes",  # int32 [max width], latest revealed answer, -1 before the first
     "shown",  # int32 [max width], depth at which that answer was revealed
     "streaks",  # int32 [max width], consecutive reveals of that answer
+    "invalids",  # int32 [max width], invalid answers revealed
     "finished",  # bool [max width]
     "pruned",  # bool [max width]
     "completions",  # int32 [max width], finished branches in order of completion

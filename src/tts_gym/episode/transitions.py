@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tts_gym.datasets.store import INVALID
 from tts_gym.episode import costs
 from tts_gym.episode.actions import BRANCH, CONTINUE, END, PROBE, PRUNE, log_run, log_word, on_branch
 from tts_gym.episode.state import (
@@ -105,6 +106,7 @@ def reveal(e: Any, i: int, position: int) -> None:
         e.count[REVEALED] += 1
     code = e.code_of[answer]
     e.streaks[i] = e.streaks[i] + 1 if e.codes[i] == code else 1
+    e.invalids[i] += answer == INVALID
     e.codes[i] = code
     e.shown[i] = e.depths[i]
 
@@ -209,6 +211,7 @@ def open_branch(e: Any, whole: bool) -> bool:
     e.depths[i] = 0
     e.codes[i] = -1
     e.streaks[i] = 0
+    e.invalids[i] = 0
     e.shown[i] = 0
     e.finished[i] = False
     e.pruned[i] = False

@@ -42,7 +42,7 @@ GENERATING = ("branch", "read", "advance", "advance_all", "advance_each", "finis
 """Methods of ``Episode`` that may need something of the model."""
 
 _COPIED = (
-    *("count", "depths", "codes", "shown", "streaks", "finished", "pruned", "completions"),
+    *("count", "depths", "codes", "shown", "streaks", "invalids", "finished", "pruned", "completions"),
     *("code_of", "class_of", "tally", "scratch"),
 )
 _SHARED = ("setup", "order", "confidences")
@@ -87,7 +87,7 @@ class LiveEpisode(ReplayEpisode):
                 "setup": setup,
                 "order": 2 * np.arange(width),
                 "count": np.zeros(COUNT_SIZE, np.int64),
-                **{name: places for name in ("depths", "shown", "streaks", "completions", "scratch")},
+                **{name: places for name in ("depths", "shown", "streaks", "invalids", "completions", "scratch")},
                 "codes": places - 1,
                 "finished": places > 0,
                 "pruned": places > 0,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
+from tts_gym.episode.aggregation import LEARNED, WEIGHTED
 from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.episode.votes import ACTIVE, ALL, FINISHED
@@ -58,7 +59,14 @@ _OF_ALL = Signature((ARRAY,), NUMBER)
 _OF_ARRAY = Signature((ARRAY,), ARRAY)
 _NEW = Signature((NUMBER, TYPE), ARRAY, 1)
 
-POOLS = {"FINISHED": FINISHED, "ACTIVE": ACTIVE, "ALL": ALL, "NO_BUDGET": NO_BUDGET}
+POOLS = {
+    "FINISHED": FINISHED,
+    "ACTIVE": ACTIVE,
+    "ALL": ALL,
+    "WEIGHTED": WEIGHTED,
+    "LEARNED": LEARNED,
+    "NO_BUDGET": NO_BUDGET,
+}
 """Constants of the episode's interface."""
 
 BUILTINS: dict[str, Signature] = {

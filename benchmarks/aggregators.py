@@ -1,0 +1,161 @@
+"""What each aggregator is worth, and the numbers of the learned one.
+
+    pip install -e '.[rl]'
+    python benchmarks/aggregators.py DATA
+
+DATA holds ``autotts/*/aime24.json``. The accuracy of each aggregator is that of its answer from some branches of a
+question, all of them read, in ``ORDERS`` drawn sets. The numbers of ``learned`` are fitted to such sets, those in which
+some branch is right and some is wrong: they maximise the log of the share of the weight, to a power that is fitted too,
+that is behind the right answer. It is judged on the fold of the questions that it was not fitted on; what is printed
+last, fitted on all questions, is what ``tts_gym.episode.aggregation`` holds. The table is
+``benchmarks/results/aggregators.csv``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tts_gym.datasets import ReplayStore, load_store
+from tts_gym.datasets.folds import fold_numbers
+from tts_gym.datasets.store import INVALID
+from tts_gym.episode.aggregation import LEAST_LEFT, LIMIT, SHARPNESS
+from tts_gym.evaluation.statistics import compare
+
+RESULTS = Path(__file__).parent / "results" / "aggregators.csv"
+FOLDS, ORDERS = 5, 20
+SIZES = (4, 8, 16, 32, 64)
+"""Branches that are read."""
+
+FITTED_SIZES, FITTED_ORDERS = (3, 6, 12, 24, 48), 8
+WEIGHT_DECAY = 1e-3
+FEATURES = ("length", "found", "others", "invalid")
+
+
+class Votes(NamedTuple):
+    """What some branches of a question say, those with a valid answer alone.
+
+    Attributes:
+        fold: of the question.
+        question: its text.
+        features: float64 [branches, features], see ``aggregation.LEARNED_LENGTH``.
+        answers: int64 [branches], places in ``right``.
+        right: bool [answers].
+    """
+
+    fold: int
+    question: str
+    features: NDArray[np.float64]
+    answers: NDArray[np.int64]
+    right: NDArray[np.bool_]
+
+
+def histories(store: ReplayStore) -> NDArray[np.float64]:
+    """Of every branch: its intervals, the share after which its answer came up, that of invalid ones, its answer."""
+    tables, found = store.tables, []
+    for start, end in zip(tables.answer_start[:-1], tables.answer_start[1:], strict=True):
+        answers = tables.answers[start:end]
+        others = np.flatnonzero(answers != answers[-1])
+        first = others[-1] + 2 if len(others) else 1
+        found.append((len(answers), first / len(answers), (answers == INVALID).mean(), answers[-1]))
+    return np.array(found)
+
+
+def drawn(store: ReplayStore, number: int, orders: int) -> Iterator[Votes]:
+    """Sets of ``number`` branches of every question."""
+    rng = np.random.default_rng(number)
+    branches, starts = histories(store), store.tables.branch_start
+    typical = store.mean_branch_tokens / store.interval
+    folds = fold_numbers(store.questions, FOLDS)
+    for question in range(len(store)):
+        for _ in range(orders):
+            rows = starts[question] + rng.permutation(store.branch_counts[question])[:number]
+            length, found, invalid, answer = branches[rows[branches[rows, 3] != INVALID]].T
+            classes, answers, counts = np.unique(answer, return_inverse=True, return_counts=True)
+            others = (counts[answers] - 1) / max(len(answers) - 1, 1)
+            features = np.stack([length / typical, np.log(found), others, invalid], 1)
+            right = np.isin(classes, list(store.right_classes(question)))
+            yield Votes(int(folds[question]), store.questions[question], features, answers, right)
+
+
+def fitted(sets: Sequence[Votes]) -> NDArray[np.float64]:
+    """The numbers of ``learned``, float64 [features]."""
+    open_ones = [votes for votes in sets if votes.right.any() and not votes.right.all()]
+    firsts = np.cumsum([0, *(len(votes.right) for votes in open_ones)])
+    features = torch.tensor(np.concatenate([votes.features for votes in open_ones]))
+    mean, deviation = features.mean(0), features.std(0)
+    answer = torch.tensor(np.concatenate([votes.answers + k for votes, k in zip(open_ones, firsts, strict=False)]))
+    owner = torch.tensor(np.repeat(np.arange(len(open_ones)), np.diff(firsts)))
+    right = torch.tensor(np.concatenate([votes.right for votes in open_ones]))
+    slopes = torch.zeros(len(FEATURES), dtype=torch.float64, requires_grad=True)
+    log_power = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([slopes, log_power], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Any:
+        optimizer.zero_grad()
+        weights = torch.exp(((features - mean) / deviation) @ slopes)
+        powers = torch.zeros(len(right), dtype=torch.float64).index_add(0, answer, weights) ** log_power.exp()
+        whole = torch.zeros(len(open_ones), dtype=torch.float64).index_add(0, owner, powers)
+        good = torch.zeros(len(open_ones), dtype=torch.float64).index_add(0, owner, powers * right)
+        value = -torch.log(good / whole + 1e-4).mean() + WEIGHT_DECAY * (slopes**2).sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return (slopes.detach() / deviation).numpy()
+
+
+def weights(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each branch weighs."""
+    length, log_found = votes.features[:, 0], votes.features[:, 1]
+    if aggregator == "finished":
+        return np.ones(len(length))
+    if aggregator == "weighted":
+        left = np.maximum(LEAST_LEFT, LIMIT + LEAST_LEFT - length)
+        return left**SHARPNESS * np.exp(log_found / 2)
+    return np.exp(votes.features @ learned)
+
+
+def judged(aggregator: str, sets: Sequence[Votes], learned: NDArray[np.float64]) -> list[bool]:
+    """Whether each set is answered rightly."""
+    behind = (np.bincount(votes.answers, weights(aggregator, votes, learned), len(votes.right)) for votes in sets)
+    return [bool(len(each) and votes.right[each.argmax()]) for votes, each in zip(sets, behind, strict=True)]
+
+
+def main(data: str) -> None:
+    torch.set_num_threads(1)
+    stores = [load_store(str(file)) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
+    known = [votes for store in stores for size in FITTED_SIZES for votes in drawn(store, size, FITTED_ORDERS)]
+    of_fold = {fold: fitted([votes for votes in known if votes.fold != fold]) for fold in range(1, FOLDS + 1)}
+    rows = []
+    for size in SIZES:
+        tables: dict[str, list[pd.DataFrame]] = {}
+        for store in stores:
+            sets = list(drawn(store, size, ORDERS))
+            for aggregator in ("finished", "weighted", "learned"):
+                right = [judged(aggregator, [votes], of_fold[votes.fold])[0] for votes in sets]
+                table = pd.DataFrame({"question_id": [votes.question for votes in sets], "correct": right})
+                table = table.assign(store=store.label, seed=list(range(ORDERS)) * len(store), tokens=0)
+                tables.setdefault(aggregator, []).append(table.assign(sequential_tokens=0))
+        whole = {aggregator: pd.concat(parts) for aggregator, parts in tables.items()}
+        for aggregator, table in whole.items():
+            difference, low, high = compare(table, whole["finished"]).loc["accuracy"]
+            row = {"branches": size, "aggregator": aggregator, "accuracy": 100 * table["correct"].mean()}
+            rows.append(row | {"difference": difference, "low": low, "high": high})
+    table = pd.DataFrame(rows)
+    table.to_csv(RESULTS, index=False, float_format="%.2f")
+    print(table.round(2).to_string(index=False))
+    for fold, numbers in of_fold.items():
+        print(f"without fold {fold}", dict(zip(FEATURES, numbers.round(2).tolist(), strict=True)))
+    print("on all", dict(zip(FEATURES, fitted(known).round(2).tolist(), strict=True)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,151 @@
+"""Aggregators: how an episode comes to its answer.
+
+Three are plain votes of a pool. Two weigh the votes of the finished branches by what is revealed of them: branches that
+took long are less often right than quick ones, and an answer that came up early in its branch is more often a first
+guess. Lengths are measured by a typical branch, so that neither depends on Δ, the model or the task.
+
+``weighted`` is the rule of ``crew``: a vote is worth what its branch left of ``LIMIT`` typical lengths, to the power of
+``SHARPNESS``, times the square root of the share of its length after which the answer came up. ``learned`` is a
+logistic model of the same and of two more figures; ``benchmarks/aggregators.py`` fits it, and says what each is worth.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts_gym.episode import votes
+from tts_gym.episode.state import COMPLETED, REVEALED, kernel
+
+WEIGHTED, LEARNED = 3, 4
+
+AGGREGATORS = {
+    "active": votes.ACTIVE,
+    "finished": votes.FINISHED,
+    "all": votes.ALL,
+    "weighted": WEIGHTED,
+    "learned": LEARNED,
+}
+"""Each aggregator by its name: the pool of a plain vote, or a rule that weighs the finished branches."""
+
+LIMIT, SHARPNESS = 1.45, 1.25
+"""Of ``weighted``: the typical lengths beyond which a branch hardly counts, and the exponent."""
+
+LEAST_LEFT = 1 / 30
+"""Of ``weighted``: what a branch beyond the limit counts as having left of it, in typical lengths."""
+
+LEARNED_LENGTH, LEARNED_FOUND, LEARNED_OTHERS, LEARNED_INVALID = -2.93, 0.7, 1.23, 6.24
+"""Of ``learned``: what the log of a weight grows by with a typical length, with the log of the share of the branch
+after which its answer came up, with the share of the other voters that agree, and with the share of its intervals that
+showed an invalid answer."""
+
+
+@kernel
+def pool_of(aggregator: int) -> int:
+    """The pool whose votes an aggregator counts or weighs.
+
+    Args:
+        aggregator: one of ``AGGREGATORS``.
+    """
+    return aggregator if aggregator < WEIGHTED else votes.FINISHED
+
+
+@kernel
+def aggregate(e: Any, aggregator: int, typical: float) -> int:
+    """The answer of an episode, -1 for none.
+
+    While no branch is finished, aggregators that weigh take the vote of the un-pruned ones.
+
+    Args:
+        e: the episode.
+        aggregator: one of ``AGGREGATORS``.
+        typical: length of a typical branch, in intervals.
+
+    Returns:
+        An answer code.
+
+    Raises:
+        ValueError: there is no such aggregator, or the typical length is less than an interval.
+    """
+    if aggregator > LEARNED or not typical >= 1:
+        raise ValueError("no such way to answer: use an aggregator, and a typical length of an interval or more")
+    if aggregator < WEIGHTED:
+        return votes.leader(e, aggregator)
+    if e.count[COMPLETED] == 0:
+        return votes.leader(e, votes.ACTIVE)
+    return heaviest(e, weighted_votes(e, aggregator, typical))
+
+
+@kernel
+def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float64]:
+    """The weight of the finished branches behind each revealed answer; invalid ones have none.
+
+    Args:
+        e: the episode.
+        aggregator: ``WEIGHTED`` or ``LEARNED``.
+        typical: length of a typical branch, in intervals.
+
+    Returns:
+        float64 [answers revealed].
+    """
+    counts, voters = votes.votes(e, votes.FINISHED), 0
+    for code in range(len(counts)):
+        voters += counts[code] if votes.is_valid(e, code) else 0
+    weights = np.zeros(e.count[REVEALED])
+    for k in range(e.count[COMPLETED]):
+        i = int(e.completions[k])
+        code = e.codes[i]
+        if not votes.is_valid(e, code):
+            continue
+        length, found = e.depths[i] / typical, found_share(e, i)
+        if aggregator == WEIGHTED:
+            weights[code] += max(LEAST_LEFT, LIMIT + LEAST_LEFT - length) ** SHARPNESS * math.sqrt(found)
+        else:
+            others = (counts[code] - 1) / max(voters - 1, 1)
+            weights[code] += math.exp(
+                LEARNED_LENGTH * length
+                + LEARNED_FOUND * math.log(found)
+                + LEARNED_OTHERS * others
+                + LEARNED_INVALID * invalid_share(e, i)
+            )
+    return weights
+
+
+@kernel
+def heaviest(e: Any, weights: NDArray[np.float64]) -> int:
+    """The answer of most weight, of equals the one that was revealed first; without weights the majority.
+
+    Args:
+        e: the episode.
+        weights: what ``weighted_votes`` gives.
+    """
+    best = -1
+    for code in range(len(weights)):
+        if weights[code] > 0 and (best < 0 or weights[code] > weights[best]):
+            best = code
+    return best if best >= 0 else votes.leader(e, votes.FINISHED)
+
+
+@kernel
+def found_share(e: Any, i: int) -> float:
+    """The share of the intervals of a branch after which the answer that it shows came up for good, above 0 to 1.
+
+    Args:
+        e: the episode.
+        i: index of a branch that shows an answer.
+    """
+    return float((e.depths[i] - e.streaks[i] + 1) / e.depths[i])
+
+
+@kernel
+def invalid_share(e: Any, i: int) -> float:
+    """The invalid answers that a branch has shown, as a share of its intervals.
+
+    Args:
+        e: the episode.
+        i: index of a branch that shows an answer.
+    """
+    return float(e.invalids[i] / e.depths[i])
