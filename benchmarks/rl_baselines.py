@@ -74,7 +74,7 @@ RULES_OF_THUMB = ("single", "sc:n=3", "sc:n=6", "asc", "asc:threshold=0.8", "esc
 
 FRONTIER_ORDERS = 25
 BETAS = (0, 0.1, 0.2, 0.3, 0.5, 0.8, 1)
-SHARE = 0.8
+SHARE = 0.6
 """Of the tokens of ``cmc``: what a policy may spend that is compared with it."""
 
 

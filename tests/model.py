@@ -285,6 +285,10 @@ class ModelEpisode:
             return self.leader(aggregator)
         if not self.finished_order:
             return self.leader(ACTIVE)
+        weights = self.weighted_votes(aggregator, typical)
+        return int(np.argmax(weights)) if any(weights > 0) else self.leader(FINISHED)
+
+    def weighted_votes(self, aggregator, typical):
         voters = [branch for branch in self.finished_order if self.is_valid(branch.answer)]
         weights = Counter()
         for branch in voters:
@@ -301,7 +305,7 @@ class ModelEpisode:
                     + aggregation.LEARNED_OTHERS * others / max(len(voters) - 1, 1)
                     + aggregation.LEARNED_INVALID * branch.invalids / branch.advances
                 )
-        return max(sorted(weights), key=weights.get) if weights else self.leader(FINISHED)
+        return np.array([weights[code] for code in range(len(self.revealed))], float)
 
     def signal(self, name, i, k=0):
         branch = self.get(i)

@@ -27,6 +27,8 @@ PARAMETERS = {
     "oracle": {"n": st.integers(1, 7)},
     "asc": {"max_samples": st.integers(1, 7), "threshold": st.sampled_from([0.5, 0.7, 0.85, 0.95])},
     "asc-dirichlet": {"max_samples": st.integers(1, 7), "threshold": st.sampled_from([0.4, 0.6, 0.95])},
+    "sc-cancel": {"n": st.integers(1, 7), "threshold": st.sampled_from([0.5, 0.7, 0.85, 0.95])},
+    "rl-sampling": {"price": st.sampled_from([0.0005, 0.01, 0.1])},
     "esc": {"max_samples": st.integers(1, 7), "window": st.integers(1, 3)},
     "parallel-probe": {
         "num_chains": st.integers(1, 7),
@@ -37,6 +39,7 @@ PARAMETERS = {
     },
     "cmc": {"beta": st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0])},
     "crew": {"beta": st.sampled_from([0.0, 0.2, 0.5, 1.0])},
+    "relay": {"beta": st.sampled_from([0.0, 0.2, 0.5, 1.0]), "typical": st.sampled_from([1.0, 3.5, 30.0])},
     "short-m@k": {"m": st.integers(1, 4), "k": st.integers(1, 7)},
     "answer-consistency": {"n": st.integers(1, 4)},
     "certaindex": {"k": st.integers(1, 4)},

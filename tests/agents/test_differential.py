@@ -30,10 +30,12 @@ from tts_gym.agents.programs.deepconf import deepconf
 from tts_gym.agents.programs.deepconf_online import deepconf_online
 from tts_gym.agents.programs.early_stopping_self_consistency import early_stopping_self_consistency
 from tts_gym.agents.programs.parallel_probe import parallel_probe
+from tts_gym.agents.programs.relay import relay
 from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.atomic import admissible
 from tts_gym.episode.actions import BRANCH, action_count, atomic_actions, decode_action
+from tts_gym.episode.aggregation import LEARNED, WEIGHTED
 from tts_gym.episode.compiled import borrow, compiled_episode
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import compiled_drive, room_for_logs
@@ -144,6 +146,9 @@ def observe(e):
             seen.append(count)
     for aggregator in range(5):
         seen.append(e.aggregate(aggregator, 2.5))
+    for weighing in (WEIGHTED, LEARNED):
+        for weight in e.weighted_votes(weighing, 2.5):
+            seen.append(weight)
     return seen
 
 
@@ -364,6 +369,26 @@ def crew_by_the_book(e, max_width, size, min_complete, level, limit, sharpness):
     return max(sorted(weights), key=weights.get) if weights else e.leader(0)
 
 
+def relay_by_the_book(e, max_width, size, min_complete, level, typical):
+    """The docstring of ``relay``, sentence by sentence."""
+    e.branch(min(size, max_width))
+    while e.advance_all():
+        if e.completed:
+            weights = sorted(e.weighted_votes(WEIGHTED, typical), reverse=True)
+            if whole := sum(weights):
+                first, second = (weight * e.completed / whole for weight in (*weights, 0)[:2])
+            ahead = (first - second) / (first + second + 1) ** 0.5 if whole else 0
+            if e.completed >= min_complete and ahead >= level:
+                break
+            done = [e.depth(i) for i in range(e.width) if e.is_finished(i)]
+            for i in running(e):
+                if e.depth(i) >= 0.4 * (sum(done) / len(done)) + 0.7 * typical:
+                    e.prune(i)
+        if (opened := min(size - len(running(e)), max_width - e.width)) > 0:
+            e.branch(opened)
+    return e.aggregate(LEARNED, typical)
+
+
 def esc_by_the_book(e, max_samples, window):
     """Likewise; under the published rules an invalid answer is one like any other."""
     for _ in range(max_samples // window):
@@ -486,6 +511,10 @@ def random_crew(rng):
     return tuple({**crew_schedule(rng.choice([0.0, 0.2, 0.5, 0.8, 1.0])), **exact}.values())
 
 
+def random_relay(rng):
+    return rng.randint(1, 14), rng.randint(1, 4), rng.randint(1, 3), rng.choice([0.3, 0.77, 1.4]), rng.choice([1, 3, 8])
+
+
 def random_chains(rng):
     return rng.randint(1, 14), rng.randint(1, 8), rng.randint(1, 4), rng.randint(0, 4), rng.randint(1, 20)
 
@@ -495,12 +524,13 @@ def random_chains(rng):
     [
         (lambda e, beta: cmc(e, **schedule(beta)), cmc_by_the_book, random_beta),
         (crew, crew_by_the_book, random_crew),
+        (relay, relay_by_the_book, random_relay),
         (early_stopping_self_consistency, esc_by_the_book, random_windows),
         (parallel_probe, parallel_probe_by_the_book, random_chains),
         (deepconf, deepconf_by_the_book, random_deepconf),
         (deepconf_online, deepconf_online_by_the_book, random_deepconf_online),
     ],
-    ids=["cmc", "crew", "esc", "parallel-probe", "deepconf", "deepconf-online"],
+    ids=["cmc", "crew", "relay", "esc", "parallel-probe", "deepconf", "deepconf-online"],
 )
 def test_a_program_follows_its_rules_sentence_by_sentence(program, by_the_book, parameters):
     for seed in range(200):

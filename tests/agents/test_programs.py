@@ -10,6 +10,7 @@ from tts_gym.agents.programs import PROGRAMS
 from tts_gym.agents.programs.adaptive_consistency_dirichlet import leader_share_probability, most_voted
 from tts_gym.agents.programs.adaptive_consistency_weighted import beta_confidence
 from tts_gym.agents.programs.cmc import schedule
+from tts_gym.agents.programs.rl_sampling import preferred, statistics
 from tts_gym.agents.replay import branch_order, replay
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.datasets.store import INVALID_TEXT
@@ -101,6 +102,41 @@ def test_esc_stops_at_a_unanimous_window_and_else_counts_every_vote():
     assert run("esc", [A, B, A, C, B, A], max_samples=6, window=2) == ("a", 1600, 950, 6)
     assert run("esc", [A, B, A], max_samples=3, window=2)[3] == 2
     assert run("esc", [A], max_samples=1, window=2) == (None, 0, 0, 0)
+
+
+def test_sc_cancel_stops_in_the_interval_in_which_the_vote_is_sure_and_pays_for_what_it_cancels():
+    # Two equal votes have confidence 0.875; the long branch has 300 tokens when the two short ones have ended.
+    long = branch("bbbbbbb", "b")
+    assert run("sc-cancel", [A, long, A], n=3, threshold=0.875) == ("a", 2 * 250 + 300, 300, 3)
+    assert run("sc-cancel", [A, long, A], n=3, threshold=0.88) == ("a", 2 * 250 + 750, 750, 3)
+    assert run("sc-cancel", [A, B, C], n=1, threshold=0.5) == ("a", 250, 250, 1)
+
+
+def test_rl_sampling_sees_shares_samples_entropy_and_price():
+    seen = statistics(np.array([1, 0, 3]), 8, 0.0005)
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / np.log(32)
+    assert seen == pytest.approx([0.75, 0.25, 0, 0, 0, 8 / 32, entropy, 0])
+    assert statistics(np.ones(32, np.int64), 32, 0.1) == pytest.approx([1 / 32] * 5 + [1, 1, 1])
+    assert statistics(np.zeros(0, np.int64), 0, 0.1).tolist() == [0] * 7 + [1]
+
+
+def test_rl_sampling_takes_the_largest_output_of_its_network():
+    flip = np.array([[-1.0, 0, 0.5], [0, -1, 0.5]])
+    # 0.2 and 0.9 become 0.3 and, cut off at zero, 0.
+    assert preferred(np.array([0.2, 0.9]), (flip, flip)) == 1
+    assert preferred(np.array([0.9, 0.2]), (flip, flip)) == 0
+
+
+def test_rl_sampling_reads_more_where_answers_differ_and_where_samples_are_cheap():
+    agreeing, differing = [A] * 40, [A, B, C, branch("d", "d")] * 10
+    widths = {
+        (price, name): run("rl-sampling", branches, price=price)[3]
+        for price in (0.0005, 0.1)
+        for name, branches in (("agreeing", agreeing), ("differing", differing))
+    }
+    assert widths[0.0005, "differing"] == 32
+    assert 0 < widths[0.0005, "agreeing"] < 32
+    assert 0 < widths[0.1, "differing"] < 32
 
 
 def test_parallel_probe_stops_when_the_winner_is_stable():

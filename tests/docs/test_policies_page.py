@@ -35,6 +35,20 @@ def test_the_block_runs(block, reader):
     reader.follow(block)
 
 
+def test_the_shares_of_programs_are_those_of_the_committed_results():
+    for row in pd.read_csv(ROOT / "benchmarks" / "results" / "against_cmc.csv").itertuples(index=False):
+        beta = row.controller.partition("=")[2]
+        cells = (f"{100 * share:.0f} %" for share in (row.crew, row[5], row[6], row.relay))
+        assert f"| {beta} | {' | '.join(cells)} |" in PAGE.text
+
+
+def test_what_answers_are_worth_is_what_is_committed():
+    for row in pd.read_csv(ROOT / "benchmarks" / "results" / "aggregators.csv").itertuples():
+        if row.aggregator != "finished":
+            cells = f"{row.accuracy:.2f} | {row.difference:+.2f} ({row.low:.2f} to {row.high:.2f}) |"
+            assert cells in PAGE.text
+
+
 @pytest.mark.parametrize("folder_of", ["", "rl_dear", "rl_narrow"])
 def test_the_tables_are_those_of_the_committed_results(folder_of):
     for row in pd.read_csv(RESULTS / folder_of / "against_cmc.csv").itertuples():

@@ -70,8 +70,6 @@ def aggregate(e: Any, aggregator: int, typical: float) -> int:
     Raises:
         ValueError: there is no such aggregator, or the typical length is less than an interval.
     """
-    if aggregator > LEARNED or not typical >= 1:
-        raise ValueError("no such way to answer: use an aggregator, and a typical length of an interval or more")
     if aggregator < WEIGHTED:
         return votes.leader(e, aggregator)
     if e.count[COMPLETED] == 0:
@@ -90,7 +88,12 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
 
     Returns:
         float64 [answers revealed].
+
+    Raises:
+        ValueError: no such aggregator weighs, or the typical length is less than an interval.
     """
+    if aggregator < WEIGHTED or aggregator > LEARNED or not typical >= 1:
+        raise ValueError("no such weights: use WEIGHTED or LEARNED, and a typical length of an interval or more")
     counts, voters = votes.votes(e, votes.FINISHED), 0
     for code in range(len(counts)):
         voters += counts[code] if votes.is_valid(e, code) else 0

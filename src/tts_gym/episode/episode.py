@@ -139,6 +139,17 @@ class Episode(Protocol):
             ValueError: there is no such aggregator, or the typical length is less than an interval.
         """
 
+    def weighted_votes(self, aggregator: int, typical: float) -> NDArray[np.float64]:
+        """Weight of the finished branches behind each revealed answer, float64 [answers revealed]; see ``aggregation``.
+
+        Args:
+            aggregator: ``WEIGHTED`` or ``LEARNED``.
+            typical: length of a typical branch, in intervals.
+
+        Raises:
+            ValueError: no such aggregator weighs, or the typical length is less than an interval.
+        """
+
     def signal(self, name: str, i: int, k: int = 0) -> float:
         """Signal ``name`` recorded for interval ``k`` = 1, 2, … of branch ``i``; 0 stands for the last generated one.
 

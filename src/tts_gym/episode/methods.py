@@ -117,6 +117,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "votes": votes.votes,
     "confidence": votes.confidence,
     "aggregate": aggregation.aggregate,
+    "weighted_votes": aggregation.weighted_votes,
     "signal": _signal,
     "note": _note,
 }

@@ -130,7 +130,7 @@ _OWN = Signature((), NUMBER)
 def _of_episode(name: str) -> Signature:
     declared = list(inspect.signature(METHODS[name]).parameters.values())[1:]
     takes = tuple({"steps": SEQUENCE, "name": TEXT}.get(each.name, NUMBER) for each in declared)
-    gives = {"note": NOTHING, "votes": ARRAY}.get(name, NUMBER)
+    gives = {"note": NOTHING, "votes": ARRAY, "weighted_votes": ARRAY}.get(name, NUMBER)
     needed = sum(each.default is inspect.Parameter.empty for each in declared)
     return Signature(takes, gives, needed, tuple(each.name for each in declared))
 

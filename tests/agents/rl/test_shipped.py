@@ -11,7 +11,6 @@ from tts_gym.evaluation import compare, evaluate  # noqa: E402
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "rl"
 MODEL = RESULTS / "rounds_aime24.zip"
-DEAR = RESULTS / "rl_dear"
 
 
 def test_it_spends_less_where_tokens_are_dearer():
@@ -23,19 +22,15 @@ def test_it_spends_less_where_tokens_are_dearer():
 
 
 @pytest.mark.filterwarnings("ignore:.*was trained on 30 of the 30 questions")
-@pytest.mark.parametrize(("beta", "model", "weight"), [(0.5, MODEL, 0.0026), (0, DEAR / MODEL.name, 0.0065)])
-def test_it_matches_cmc_for_four_fifths_of_the_tokens_on_the_questions_it_knows(rows_on_aime24, beta, model, weight):
-    cmc, policy = (rows_on_aime24(spec, 20) for spec in (f"cmc:beta={beta}", f"rl:{model}:cost_weight={weight}"))
-    assert policy["tokens"].mean() < 0.8 * cmc["tokens"].mean()
+def test_it_matches_cmc_for_two_thirds_of_the_tokens_on_the_questions_it_knows(rows_on_aime24):
+    cmc, policy = (rows_on_aime24(spec, 20) for spec in ("cmc:beta=0.5", f"rl:{MODEL}:cost_weight=0.004"))
+    assert policy["tokens"].mean() < 2 / 3 * cmc["tokens"].mean()
     assert compare(policy, cmc).loc["accuracy", "high"] > 0
 
 
 def test_the_results_say_where_cmc_is_matched():
     against = pd.read_csv(RESULTS / "against_cmc.csv").set_index("beta")
-    assert against.loc[0, "high"] < 0
-    dear = pd.read_csv(DEAR / "against_cmc.csv").set_index("beta")
-    assert dear.loc[0, "share_of_tokens"] <= 0.8
-    assert dear.loc[0, "high"] >= 0
-    for beta in (0.1, 0.2, 0.3, 0.5, 0.8, 1):
-        assert against.loc[beta, "share_of_tokens"] <= 0.8
+    assert all(against.loc[[0, 0.1], "high"] < 0)
+    for beta in (0.2, 0.3, 0.5, 0.8, 1):
+        assert against.loc[beta, "share_of_tokens"] <= 0.6
         assert against.loc[beta, "high"] >= 0
