@@ -121,7 +121,7 @@ class ProgramPage:
     @property
     def schedule(self) -> list[tuple[str, str, list[str]]]:
         """Name, meaning and value at each of ``BETAS`` of the parameters that β stands for; empty where it has no β."""
-        if self.program.schedule is None:
+        if self.program.schedule is None or "beta" not in self.program.parameters:
             return []
         columns = [self.program.schedule(beta=beta) for beta in BETAS]
         meanings = self._meanings(self.program.function)

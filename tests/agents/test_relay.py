@@ -27,7 +27,7 @@ def test_it_decides_as_the_candidate_that_it_is(beta, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="takes ten minutes while the JIT is off")
 def test_it_reaches_the_accuracy_of_cmc_for_three_fifths_of_its_tokens(rows_on_aime24):
-    for beta, ours in ((0.3, 0.6), (0.5, 0.65), (0.8, 0.75), (1, 0.8)):
+    for beta, ours in ((0.3, 0.6), (0.5, 0.7), (0.8, 0.8), (1, 0.8)):
         cmc, relay = (
             rows_on_aime24(spec, 100)[["correct", "tokens"]].mean()
             for spec in (f"cmc:beta={beta}", f"relay:beta={ours}")

@@ -25,16 +25,15 @@ def test_the_number_of_reproduced_rows_is_that_of_the_committed_results():
     assert f"all {len(rows)} rows" in PAGE.text
 
 
-def test_the_share_of_tokens_of_crew_is_that_of_its_report():
-    report = json.loads((RESULTS / "discovery" / "manual" / "report.json").read_text())
-    (row,) = (row for row in report["search"] if row["reference"] == "cmc:beta=0.5")
-    assert f"for {100 * row['tokens_ratio']:.0f} % of its tokens" in PAGE.text
+def test_the_share_of_tokens_of_relay_is_that_of_the_committed_results():
+    shares = pd.read_csv(RESULTS / "against_cmc.csv").set_index("controller")["relay"]
+    assert f"for {100 * shares['cmc:beta=0.5']:.0f} % of its tokens" in PAGE.text
 
 
-@pytest.mark.parametrize("beta", [0.2, 0.5])
-def test_policies_match_where_it_is_said(beta):
+@pytest.mark.parametrize("beta", [0.2, 0.3, 0.5, 0.8, 1])
+def test_policies_are_near_where_it_is_said(beta):
     row = pd.read_csv(RESULTS / "rl" / "against_cmc.csv").set_index("beta").loc[beta]
-    assert row["low"] < 0 < row["high"] and row["share_of_tokens"] <= 0.8
+    assert row["difference"] > -0.75 and row["share_of_tokens"] <= 0.6
 
 
 def test_the_speeds_are_those_of_the_committed_results():
