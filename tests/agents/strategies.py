@@ -39,7 +39,11 @@ PARAMETERS = {
     },
     "cmc": {"beta": st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0])},
     "crew": {"beta": st.sampled_from([0.0, 0.2, 0.5, 1.0])},
-    "relay": {"beta": st.sampled_from([0.0, 0.2, 0.5, 1.0]), "typical": st.sampled_from([1.0, 3.5, 30.0])},
+    "relay": {
+        "beta": st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+        "size": st.integers(1, 3),
+        "typical": st.sampled_from([1.0, 3.5, 30.0]),
+    },
     "short-m@k": {"m": st.integers(1, 4), "k": st.integers(1, 7)},
     "answer-consistency": {"n": st.integers(1, 4)},
     "certaindex": {"k": st.integers(1, 4)},

@@ -21,17 +21,20 @@ _MEAN_SHARE, _TYPICAL_SHARE = 0.4, 0.7
 
 
 def schedule(
-    beta: Annotated[float, Between(0, 1)] = 0.5, typical: Annotated[float, Between(1)] = 30.0
+    beta: Annotated[float, Between(0, 1)] = 0.5,
+    size: Annotated[int, Between(1)] = 2,
+    typical: Annotated[float, Between(1)] = 30.0,
 ) -> dict[str, Any]:
     """The parameters of ``relay`` for one knob.
 
     Args:
         beta: 0 spends least, 1 most.
+        size: branches kept running; more of them answer sooner, and cost some more tokens.
         typical: length of a typical branch, in intervals; the default is that of Qwen3 on AIME24 at Δ = 500 tokens.
     """
     return {
         "max_width": round(2 * 32.0**beta),
-        "size": 2,
+        "size": size,
         "min_complete": round(1.5 + beta),
         "level": 0.3 + 1.1 * beta,
         "typical": typical,
@@ -88,11 +91,11 @@ def give_up(episode: Episode, limit: float) -> int:
 
 
 def relay(episode: Episode, max_width: int, size: int, min_complete: int, level: float, typical: float) -> int:
-    """Keep two branches running, replace each as it ends, and stop once the weighted votes of the finished ones agree.
+    """Keep ``size`` branches running, replace each as it ends, and stop once the votes of the finished ones agree.
 
-    A branch that takes longer than those that have finished is given up: from two fifths of their mean depth and seven
-    tenths of a typical length on. Hard questions, whose branches are long, so get more branches for their tokens. The
-    answer is that of the learned weights.
+    Votes are weighed. A branch is given up once it has come to two fifths of the mean depth of the finished ones plus
+    seven tenths of a typical length, so that hard questions, whose branches are long, get more of them for their
+    tokens. The answer is that of the learned weights.
 
     Args:
         episode: the question.
