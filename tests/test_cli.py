@@ -54,7 +54,7 @@ def test_json_has_the_promised_keys_and_goes_alone_to_standard_output(run, store
     assert first["sequential_tokens"] == (340 + 260) / 2
     assert first["accuracy_low"] <= 50 <= first["accuracy_high"]
     assert first["seconds"] >= 0
-    assert len(others) == 12
+    assert len(others) == 15
     assert {record["spec"] for record in others} == {"zoo"}
 
 
@@ -62,7 +62,7 @@ def test_zoo_is_what_each_store_has_the_signals_for(run, store_file):
     status, out, err = run("evaluate", store_file, "synthetic-small", "-c", "zoo", "--seeds", 1, "--json", "-")
     assert status == 0 and err.count("\n") == 1
     names = [(record["store"], record["controller"]) for record in json.loads(out)]
-    assert len(names) == 12 + 17 and ("synthetic-small", "deer") in names
+    assert len(names) == 15 + 20 and ("synthetic-small", "deer") in names
 
 
 @pytest.mark.parametrize("name", ["deepconf", "deepconf-online", "borda", "asc-weighted", "deer"])

@@ -9,13 +9,13 @@ from tts_gym.agents.programs import PROGRAMS, Program
 from tts_gym.agents.replay import replay
 from tts_gym.agents.specs import parse_spec
 from tts_gym.datasets import load_store
-from tts_gym.discovery.programs import LINES, line_schedule, source_of, with_schedule
+from tts_gym.discovery.programs import LINES, is_knobbed, line_schedule, source_of, with_schedule
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.errors import DiscoveryError
 from tts_gym.sandbox.candidate import read_candidate
 from tts_gym.sandbox.names import names_of
 
-WITH_KNOB = [*LINES, *(name for name, program in PROGRAMS.items() if "beta" in program.parameters)]
+WITH_KNOB = [*LINES, *(name for name, program in PROGRAMS.items() if is_knobbed(program))]
 
 
 def program_of(source):

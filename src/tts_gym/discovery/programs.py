@@ -27,6 +27,11 @@ LINES: dict[str, dict[str, tuple[float, float]]] = {
 """Values at beta = 0 and beta = 1 of the parameters of programs without a knob of their own; whole numbers stay so."""
 
 
+def is_knobbed(program: Program) -> bool:
+    """Whether beta is the one parameter of a program, as it is of a candidate."""
+    return list(program.parameters) == ["beta"]
+
+
 def source_of(spec: str) -> tuple[str, str]:
     """Name and candidate source of a shipped program or of a file that holds a candidate.
 
@@ -39,8 +44,8 @@ def source_of(spec: str) -> tuple[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise DiscoveryError(f"The seed program {spec} cannot be read ({error}): check the path.") from error
     program = PROGRAMS.get(spec)
-    if program is None or not (program.schedule or spec in LINES):
-        known = ", ".join(name for name, each in PROGRAMS.items() if name in LINES or each.schedule)
+    if program is None or not (is_knobbed(program) or spec in LINES):
+        known = ", ".join(name for name, each in PROGRAMS.items() if name in LINES or is_knobbed(each))
         raise DiscoveryError(f"{spec!r} is no program to begin with: use {known}, or a file FILE.py with a candidate.")
     return spec, _written(program)
 
