@@ -8,7 +8,7 @@ import pytest
 from tts_gym.agents import PROGRAMS
 from tts_gym.datasets import load_store
 
-WHOLE = ["single", "sc", "asc", "sc-cancel", "rl-sampling", "asc-dirichlet", "esc", "short-m@k", "oracle"]
+WHOLE = ["single", "sc", "asc", "sc-cancel", "asc-dirichlet", "esc", "rl-sampling", "short-m@k", "oracle"]
 
 
 @pytest.fixture
