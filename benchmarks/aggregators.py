@@ -68,10 +68,10 @@ def histories(store: ReplayStore) -> NDArray[np.float64]:
     return np.array(found)
 
 
-def drawn(store: ReplayStore, number: int, orders: int) -> Iterator[Votes]:
-    """Sets of ``number`` branches of every question."""
+def drawn(store: ReplayStore, branches: NDArray[np.float64], number: int, orders: int) -> Iterator[Votes]:
+    """Sets of ``number`` of the ``branches`` of every question, see ``histories``."""
     rng = np.random.default_rng(number)
-    branches, starts = histories(store), store.tables.branch_start
+    starts = store.tables.branch_start
     typical = store.mean_branch_tokens / store.interval
     folds = fold_numbers(store.questions, FOLDS)
     for question in range(len(store)):
@@ -123,27 +123,29 @@ def weights(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> NDAr
     return np.exp(votes.features @ learned)
 
 
-def judged(aggregator: str, sets: Sequence[Votes], learned: NDArray[np.float64]) -> list[bool]:
-    """Whether each set is answered rightly."""
-    behind = (np.bincount(votes.answers, weights(aggregator, votes, learned), len(votes.right)) for votes in sets)
-    return [bool(len(each) and votes.right[each.argmax()]) for votes, each in zip(sets, behind, strict=True)]
+def is_answered(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> bool:
+    """Whether the answer is right."""
+    behind = np.bincount(votes.answers, weights(aggregator, votes, learned), len(votes.right))
+    return bool(len(behind) and votes.right[behind.argmax()])
 
 
 def main(data: str) -> None:
     torch.set_num_threads(1)
     stores = [load_store(str(file)) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
-    known = [votes for store in stores for size in FITTED_SIZES for votes in drawn(store, size, FITTED_ORDERS)]
+    recorded = [(store, histories(store)) for store in stores]
+    known = [votes for each in recorded for size in FITTED_SIZES for votes in drawn(*each, size, FITTED_ORDERS)]
     of_fold = {fold: fitted([votes for votes in known if votes.fold != fold]) for fold in range(1, FOLDS + 1)}
     rows = []
     for size in SIZES:
         tables: dict[str, list[pd.DataFrame]] = {}
-        for store in stores:
-            sets = list(drawn(store, size, ORDERS))
+        for store, branches in recorded:
+            sets = list(drawn(store, branches, size, ORDERS))
             for aggregator in ("finished", "weighted", "learned"):
-                right = [judged(aggregator, [votes], of_fold[votes.fold])[0] for votes in sets]
+                right = [is_answered(aggregator, votes, of_fold[votes.fold]) for votes in sets]
                 table = pd.DataFrame({"question_id": [votes.question for votes in sets], "correct": right})
-                table = table.assign(store=store.label, seed=list(range(ORDERS)) * len(store), tokens=0)
-                tables.setdefault(aggregator, []).append(table.assign(sequential_tokens=0))
+                unused = {"tokens": 0, "sequential_tokens": 0}
+                table = table.assign(store=store.label, seed=list(range(ORDERS)) * len(store), **unused)
+                tables.setdefault(aggregator, []).append(table)
         whole = {aggregator: pd.concat(parts) for aggregator, parts in tables.items()}
         for aggregator, table in whole.items():
             difference, low, high = compare(table, whole["finished"]).loc["accuracy"]

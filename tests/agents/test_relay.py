@@ -1,22 +1,22 @@
 """``relay`` is a candidate of its discovery, and spends on AIME24 what the docs say."""
 
-import tarfile
 from pathlib import Path
 
 import numba
 import pytest
 from pandas.testing import assert_frame_equal
 
+from tts_gym.discovery.packed import opened
 from tts_gym.evaluation import evaluate
 
 ARCHIVE = Path(__file__).parents[2] / "benchmarks" / "results" / "discovery" / "relay.tar.xz"
+ROUND = 8
 
 
 @pytest.mark.parametrize("beta", [0, 0.3, 1])
 def test_it_decides_as_the_candidate_that_it_is(beta, tmp_path):
-    with tarfile.open(ARCHIVE) as packed:
-        (member,) = (name for name in packed.getnames() if name.endswith("rounds/008/1/candidate.py"))
-        (tmp_path / "candidate.py").write_bytes(packed.extractfile(member).read())
+    with opened(ARCHIVE) as archive:
+        (tmp_path / "candidate.py").write_text(archive.history().proposals[ROUND, 1].source)
     candidate, shipped = (
         evaluate(f"{spec}:beta={beta}", "synthetic-small", seeds=5).rows.drop(columns="controller")
         for spec in (tmp_path / "candidate.py", "relay")

@@ -13,7 +13,7 @@ from tts_gym.agents.replay import branch_order
 from tts_gym.envs.rounds import ACTION, ROUNDS
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.episode.aggregation import AGGREGATORS, pool_of
+from tts_gym.episode.aggregation import AGGREGATORS, POOLS
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, STEPS
 
@@ -56,7 +56,7 @@ def test_every_round_does_and_shows_what_the_model_says(
     episode.max_width = min(episode.max_width, max_branches)
     model = RoundsModel(
         episode,
-        pool_of(AGGREGATORS[aggregator]),
+        POOLS[aggregator],
         max_branches,
         store.mean_branch_tokens,
         int(np.diff(store.tables.answer_start).max()),

@@ -22,7 +22,7 @@ from tts_gym.envs.replays import open_replays
 from tts_gym.envs.reward import Terms
 from tts_gym.envs.rows import Rows, Stores
 from tts_gym.envs.spec import PlainSpec
-from tts_gym.episode.aggregation import AGGREGATORS, pool_of
+from tts_gym.episode.aggregation import POOLS
 from tts_gym.episode.compile_cache import compile_cached
 from tts_gym.episode.compiled import borrow_row, handle_of
 
@@ -69,7 +69,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
         self.action_space = batch_space(self.single_action_space, number)
         self.observation_space = batch_space(single_observation_space, number)
         self._config = config
-        self._pool = pool_of(AGGREGATORS[config.aggregator])
+        self._pool = POOLS[config.aggregator]
         self._terms = Terms.of(config)
         self._limit = config.max_episode_steps
         self._load()

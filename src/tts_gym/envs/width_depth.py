@@ -32,7 +32,7 @@ from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.width_depth_kernels import advance_compiled, begin_compiled, fill_mask_compiled
 from tts_gym.episode.actions import STOP, action_count, decode_action
-from tts_gym.episode.aggregation import pool_of
+from tts_gym.episode.aggregation import POOLS
 from tts_gym.episode.grading import is_right
 
 
@@ -182,8 +182,8 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self._config = config
         self._replays = open_replays(config)
         self._replay = self._replays[0]
+        self._pool = POOLS[config.aggregator]
         self._terms = Terms.of(config)
-        self._pool = pool_of(self._terms.aggregator)
         self._raises = config.invalid_action == "raise"
         self._actions = action_count(max_branches)
         self._shape = (max_branches, len(BRANCH_FEATURES))

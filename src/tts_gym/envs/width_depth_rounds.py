@@ -20,7 +20,7 @@ from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.episode.aggregation import AGGREGATORS, pool_of
+from tts_gym.episode.aggregation import POOLS
 
 
 @documented(
@@ -136,7 +136,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
         self._running = False
-        pool = pool_of(AGGREGATORS[config.aggregator])
+        pool = POOLS[config.aggregator]
         self._screen = Screen(config.render_mode, config.max_branches, self._row.longest, pool, every_interval=True)
 
     def reset(

@@ -31,6 +31,9 @@ AGGREGATORS = {
 }
 """Each aggregator by its name: the pool of a plain vote, or a rule that weighs the finished branches."""
 
+POOLS = AGGREGATORS | {"weighted": votes.FINISHED, "learned": votes.FINISHED}
+"""The pool whose votes each of them counts or weighs."""
+
 LIMIT, SHARPNESS = 1.45, 1.25
 """Of ``weighted``: the typical lengths beyond which a branch hardly counts, and the exponent."""
 
@@ -44,20 +47,11 @@ showed an invalid answer."""
 
 
 @kernel
-def pool_of(aggregator: int) -> int:
-    """The pool whose votes an aggregator counts or weighs.
-
-    Args:
-        aggregator: one of ``AGGREGATORS``.
-    """
-    return aggregator if aggregator < WEIGHTED else votes.FINISHED
-
-
-@kernel
 def aggregate(e: Any, aggregator: int, typical: float) -> int:
     """The answer of an episode, -1 for none.
 
-    While no branch is finished, aggregators that weigh take the vote of the un-pruned ones.
+    While no branch is finished, aggregators that weigh take the vote of the un-pruned ones. Of answers of equal weight
+    the one that was revealed first counts, and where nothing weighs the majority.
 
     Args:
         e: the episode.
@@ -68,13 +62,15 @@ def aggregate(e: Any, aggregator: int, typical: float) -> int:
         An answer code.
 
     Raises:
-        ValueError: there is no such aggregator, or the typical length is less than an interval.
+        ValueError: there is no such pool, or ``weighted_votes`` raises it.
     """
     if aggregator < WEIGHTED:
         return votes.leader(e, aggregator)
     if e.count[COMPLETED] == 0:
         return votes.leader(e, votes.ACTIVE)
-    return heaviest(e, weighted_votes(e, aggregator, typical))
+    weights = weighted_votes(e, aggregator, typical)
+    heaviest = int(np.argmax(weights))
+    return heaviest if weights[heaviest] > 0 else votes.leader(e, votes.FINISHED)
 
 
 @kernel
@@ -115,21 +111,6 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
                 + LEARNED_INVALID * invalid_share(e, i)
             )
     return weights
-
-
-@kernel
-def heaviest(e: Any, weights: NDArray[np.float64]) -> int:
-    """The answer of most weight, of equals the one that was revealed first; without weights the majority.
-
-    Args:
-        e: the episode.
-        weights: what ``weighted_votes`` gives.
-    """
-    best = -1
-    for code in range(len(weights)):
-        if weights[code] > 0 and (best < 0 or weights[code] > weights[best]):
-            best = code
-    return best if best >= 0 else votes.leader(e, votes.FINISHED)
 
 
 @kernel

@@ -136,7 +136,7 @@ class Episode(Protocol):
             typical: length of a typical branch, in intervals.
 
         Raises:
-            ValueError: there is no such aggregator, or the typical length is less than an interval.
+            ValueError: there is no such pool, or ``weighted_votes`` raises it.
         """
 
     def weighted_votes(self, aggregator: int, typical: float) -> NDArray[np.float64]:

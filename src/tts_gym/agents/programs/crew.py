@@ -78,6 +78,23 @@ def heaviest(episode: Episode, found: NDArray[np.int64], limit: int, sharpness: 
     return best if votes[best] > 0 else episode.leader(FINISHED)
 
 
+def give_up(episode: Episode, limit: float) -> int:
+    """Prune the running branches that have come to ``limit`` intervals; return how many still run.
+
+    Args:
+        episode: the question.
+        limit: in intervals.
+    """
+    running = 0
+    for i in range(episode.width):
+        if is_running(episode, i):
+            if episode.depth(i) >= limit:
+                episode.prune(i)
+            else:
+                running += 1
+    return running
+
+
 def crew(
     episode: Episode,
     max_width: int,
@@ -112,13 +129,7 @@ def crew(
         watch(episode, shown, found)
         if advanced == 0 or (episode.completed >= min_complete and episode.confidence(FINISHED) >= level):
             break
-        running = 0
-        for i in range(episode.width):
-            if is_running(episode, i):
-                if episode.completed > 0 and episode.depth(i) >= limit:
-                    episode.prune(i)
-                else:
-                    running += 1
+        running = give_up(episode, limit) if episode.completed > 0 else size
         episode.branch(max(0, min(size - running, max_width - episode.width)))
     return heaviest(episode, found, limit, sharpness) if episode.completed > 0 else episode.leader(ACTIVE)
 

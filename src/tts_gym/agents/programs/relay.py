@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from tts_gym.agents.programs.cmc import is_running
+from tts_gym.agents.programs.crew import give_up
 from tts_gym.agents.programs.program import Between, Program
 from tts_gym.episode.aggregation import LEARNED, WEIGHTED
 from tts_gym.episode.episode import Episode
@@ -71,23 +71,6 @@ def mean_finished_depth(episode: Episode) -> float:
         if episode.is_finished(i):
             total += episode.depth(i)
     return total / episode.completed
-
-
-def give_up(episode: Episode, limit: float) -> int:
-    """Prune the running branches that have come to ``limit`` intervals; return how many still run.
-
-    Args:
-        episode: the question.
-        limit: in intervals.
-    """
-    running = 0
-    for i in range(episode.width):
-        if is_running(episode, i):
-            if episode.depth(i) >= limit:
-                episode.prune(i)
-            else:
-                running += 1
-    return running
 
 
 def relay(episode: Episode, max_width: int, size: int, min_complete: int, level: float, typical: float) -> int:

@@ -16,7 +16,7 @@ from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP, action_count
-from tts_gym.episode.aggregation import AGGREGATORS, pool_of
+from tts_gym.episode.aggregation import AGGREGATORS, POOLS
 from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.state import EAGER, MAX_WIDTH, PROBE_COST
 
@@ -83,7 +83,7 @@ class _Atomic:
         branches = np.zeros((1, config.max_branches, len(BRANCH_FEATURES)), np.float32)
         summary = np.zeros((1, summary_size(config.show_price)), np.float32)
         mask = np.zeros(action_count(config.max_branches), np.bool_)
-        observe(episode, pool_of(AGGREGATORS[config.aggregator]), *self._scale, branches[0], summary[0])
+        observe(episode, POOLS[config.aggregator], *self._scale, branches[0], summary[0])
         action_mask(episode, mask)
         if config.show_price:
             summary[0, -1] = shown_price(self._cost_weight)
@@ -97,7 +97,7 @@ class _Rounds:
     """Decisions of ``TTSWidthDepthRounds-v0``."""
 
     def __init__(self, config: RoundsConfig, cost_weight: float, scale: Scale) -> None:
-        self._pool, self._scale, self._cost_weight = pool_of(AGGREGATORS[config.aggregator]), scale, cost_weight
+        self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
         self._masked = config.observation == "flat_mask"
         self._memory = np.zeros(MEMORY_SIZE)
         forget(self._memory)
