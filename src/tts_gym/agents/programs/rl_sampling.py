@@ -1,11 +1,12 @@
 """RL-guided adaptive sampling: Dai et al., arXiv 2606.03102, a small learned controller of self-consistency.
 
-From the paper: the decision process (in each round stop, or sample 1, 2 or 4 more in parallel, up to 32), a state of
-statistics of the final answers alone (the counts of the answers with most votes, the number of samples, the entropy),
-the reward (a price for each round and each sample; at the end 1 where the majority is that of all 32 samples, else -1,
-which needs no gold answer), and a network of four layers trained by PPO. Ours, because we have not found what the paper
-takes: five counts, layers of 16, one price for a round and for a sample, a range of prices that the network is shown,
-so that it serves them all, and training on four Qwen3 models × AIME24 (``benchmarks/adaptive_sampling.py``).
+Of the paper we know a summary by others, not its text. From it: the decision process (in each round stop, or sample 1,
+2 or 4 more in parallel, up to 32), a state of statistics of the final answers alone (the counts of the answers with
+most votes, the number of samples, the entropy), the reward (a price for each round and each sample; at the end 1 where
+the majority is that of all 32 samples, else -1, which needs no gold answer), and a network of four layers trained by
+PPO. Ours, because we have not found what the paper takes: five counts, layers of 16, one price for a round and for a
+sample, a range of prices that the network is shown, so that it serves them all, and training on four Qwen3 models ×
+AIME24 (``benchmarks/adaptive_sampling.py``).
 """
 
 from __future__ import annotations
