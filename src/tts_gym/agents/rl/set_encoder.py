@@ -40,8 +40,9 @@ _LOGIT_GAIN = 0.01
 class SetEncoder(BaseFeaturesExtractor):
     """Turns an observation into one row for the context and one for each branch.
 
-    Its output is float32 [batch, 1 + max_branches, 2 width]: row 0 is ``[0, c]``, row 1 + i is ``[h_i, c]``, where
-    ``h_i`` is 0 if branch i is not opened.
+    Its output is float32 [batch, 1 + shown, 2 width]: row 0 is ``[0, c]``, row 1 + i is ``[h_i, c]``, where ``h_i`` is
+    0 if branch i is not opened. Branches behind the last one that is opened in the batch are all alike, so the first of
+    them stands for the others, as the last row.
     """
 
     def __init__(self, observation_space: spaces.Space[Any], width: int = 64) -> None:
@@ -67,6 +68,9 @@ class SetEncoder(BaseFeaturesExtractor):
     def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
         """Encode ``branches`` [batch, max_branches, features] and ``summary`` [batch, features]."""
         branches = observations["branches"]
+        used = branches[..., BRANCH_AT.opened].any(0).nonzero()
+        shown = min(int(used.max()) + 2 if len(used) else 1, branches.shape[1])
+        branches = branches[:, :shown]
         opened = branches[..., BRANCH_AT.opened, None]
         embeddings = self.embed(branches) * opened
         mean = embeddings.sum(1) / opened.sum(1).clamp(min=1)
@@ -79,25 +83,29 @@ class SetEncoder(BaseFeaturesExtractor):
 class ActionHead(nn.Module):  # type: ignore[misc]
     """The last layer: STOP and BRANCH from the row of the context, CONTINUE, PROBE and PRUNE from each branch's row.
 
-    From [batch, 1 + max_branches, latent] to [batch, 2 + 3 max_branches], in the order of ``tts_gym.episode.actions``;
-    with ``values`` above 1 to [batch, values, 2 + 3 max_branches].
+    From [batch, 1 + shown, latent] to [batch, actions], in the order of ``tts_gym.episode.actions``; with ``values``
+    above 1 to [batch, values, actions]. The numbers of the last branch that is shown are those of all behind it.
     """
 
-    def __init__(self, latent: int, values: int = 1) -> None:
+    def __init__(self, latent: int, actions: int, values: int = 1) -> None:
         """Make a head.
 
         Args:
             latent: features of a row.
+            actions: 2 + 3 max_branches.
             values: numbers for each action.
         """
         super().__init__()
         self.values = values
+        self.max_branches = (actions - 2) // 3
         self.context = nn.Linear(latent, 2 * values)
         self.branch = nn.Linear(latent, 3 * values)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """The numbers of every action."""
-        numbers = torch.cat([self.context(rows[:, 0]), self.branch(rows[:, 1:]).flatten(1)], 1)
+        shown = self.branch(rows[:, 1:])
+        behind = shown[:, -1:].expand(-1, self.max_branches - shown.shape[1], -1)
+        numbers = torch.cat([self.context(rows[:, 0]), shown.flatten(1), behind.flatten(1)], 1)
         return numbers if self.values == 1 else numbers.unflatten(1, (-1, self.values)).transpose(1, 2)
 
 
@@ -123,7 +131,7 @@ class _ActorCriticOverSet(_OverSet):
 
     def _build(self: Any, lr_schedule: Any) -> None:
         super()._build(lr_schedule)  # type: ignore[misc]
-        self.action_net = ActionHead(self.mlp_extractor.latent_dim_pi)
+        self.action_net = ActionHead(self.mlp_extractor.latent_dim_pi, int(self.action_space.n))
         if self.ortho_init:
             self.action_net.apply(lambda module: self.init_weights(module, _LOGIT_GAIN))
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
@@ -140,7 +148,7 @@ class MaskableSetPolicy(_ActorCriticOverSet, MaskableActorCriticPolicy):
 class _SetQNetwork(QNetwork):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.q_net[-1] = ActionHead(self.q_net[-1].in_features)
+        self.q_net[-1] = ActionHead(self.q_net[-1].in_features, int(self.action_space.n))
 
 
 class SetDQNPolicy(_OverSet, DQNPolicy):
@@ -154,7 +162,8 @@ class SetDQNPolicy(_OverSet, DQNPolicy):
 class _SetQuantileNetwork(QuantileNetwork):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.quantile_net[-1] = ActionHead(self.quantile_net[-1].in_features, self.n_quantiles)
+        latent, actions = self.quantile_net[-1].in_features, int(self.action_space.n)
+        self.quantile_net[-1] = ActionHead(latent, actions, self.n_quantiles)
 
 
 class SetQRDQNPolicy(_OverSet, QRDQNPolicy):
