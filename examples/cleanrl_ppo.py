@@ -93,7 +93,7 @@ def main() -> None:
 
     torch.manual_seed(arguments.seed)
     envs = gym.make_vec(
-        "TTSWidthDepthRounds-v0", ENVIRONMENTS, cost_weight=0.05, autoreset_mode=AutoresetMode.SAME_STEP
+        "TTSWidthDepthRounds-v1", ENVIRONMENTS, cost_weight=0.05, autoreset_mode=AutoresetMode.SAME_STEP
     )
     agent = Agent(envs.single_observation_space.shape[0], int(envs.single_action_space.n))
     optimizer = torch.optim.Adam(agent.parameters(), LEARNING_RATE, eps=1e-5)

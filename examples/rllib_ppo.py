@@ -26,7 +26,7 @@ def main() -> None:
 
     config = (
         PPOConfig()
-        .environment("tts_gym:TTSWidthDepthRounds-v0", env_config={"cost_weight": 0.05})
+        .environment("tts_gym:TTSWidthDepthRounds-v1", env_config={"cost_weight": 0.05})
         .env_runners(num_env_runners=0, num_envs_per_env_runner=16)
         .training(
             train_batch_size_per_learner=min(BATCH, arguments.timesteps), minibatch_size=128, num_epochs=4, gamma=1.0

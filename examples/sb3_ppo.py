@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
-    envs = VecMonitor(make_sb3_env("TTSWidthDepthRounds-v0", 32, seed=arguments.seed, cost_weight=0.05))
+    envs = VecMonitor(make_sb3_env("TTSWidthDepthRounds-v1", 32, seed=arguments.seed, cost_weight=0.05))
     model = PPO("MlpPolicy", envs, n_steps=64, batch_size=512, gamma=1.0, seed=arguments.seed, device="cpu")
     # Stable-Baselines3 begins with logits close to 0: before training the policy draws rounds at random.
     random_return, _ = evaluate_policy(model, envs, n_eval_episodes=500, deterministic=False)

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
-    env = make_env("TTSWidthDepthRounds-v0")
+    env = make_env("TTSWidthDepthRounds-v1")
     check_env_specs(env)
     env.set_seed(arguments.seed)
     torch.manual_seed(arguments.seed)

@@ -43,7 +43,7 @@ def path_of(name: str, store: str) -> bytes:
 @cache
 def episode_of_rounds(store: str) -> bytes:
     """An episode of the environment that decides by rounds, as an animated GIF file."""
-    env = gym.make("TTSWidthDepthRounds-v0", store=store, max_branches=10, render_mode="rgb_array").unwrapped
+    env = gym.make("TTSWidthDepthRounds-v1", store=store, max_branches=10, render_mode="rgb_array").unwrapped
     question = tts_gym.load_store(store).question_ids[QUESTION]
     env.reset(seed=SEED, options={"question": question})
     frames = [env.render()]

@@ -6,9 +6,7 @@ Importing the package registers its environments with Gymnasium; the public name
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gymnasium.envs.registration import register
-
-from tts_gym.envs.config import AtomicConfig, RoundsConfig
+from tts_gym.envs.versions import register_versions
 
 if TYPE_CHECKING:
     from tts_gym.agents import PROGRAMS, Between, Program, parse_spec
@@ -54,10 +52,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-for _config in (AtomicConfig, RoundsConfig):
-    register(
-        id=_config.env_id,
-        entry_point=_config.entry_point,
-        vector_entry_point=_config.vector_entry_point,
-        max_episode_steps=_config.most_steps,
-    )
+register_versions()

@@ -26,7 +26,7 @@ def train(
     ],
     algo: Annotated[str, typer.Option(help=f"What learns: {', '.join(ALGORITHMS)}.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory of the training.")],
-    env: Annotated[str, typer.Option(metavar="ID", help="Environment.")] = "TTSWidthDepthRounds-v0",
+    env: Annotated[str, typer.Option(metavar="ID", help="Environment.")] = "TTSWidthDepthRounds-v1",
     timesteps: Annotated[int | None, typer.Option(min=1, help="Steps of all environments together.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything that is drawn.")] = 0,
     config: Annotated[

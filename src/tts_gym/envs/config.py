@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument, check_integer, make_plain
+from tts_gym.envs.arguments import argument, check_integer, check_names, make_plain
 
 if TYPE_CHECKING:
     from tts_gym.datasets.store import ReplayStore
@@ -38,7 +38,8 @@ RENDER_MODES = ("human", "ansi", "rgb_array")
 
 DEFAULT_STORE = "smollm2-arithmetic"
 DEFAULT_COST_WEIGHT = 0.01
-INVALID_ACTION_REWARD = -0.01
+DEFAULT_INITIAL_WIDTH = 4
+DEFAULT_PATIENCE = 8
 MOST_BRANCHES = 4096
 MOST_STEPS = 2**31 - 1
 MOST_ENVIRONMENTS = 2**20
@@ -144,15 +145,15 @@ class ReplayConfig:
 
 @dataclass(frozen=True)
 class AtomicConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepth-v0``."""
+    """The configuration of ``TTSWidthDepth-v1``."""
 
-    env_id = "TTSWidthDepth-v0"
+    env_id = "TTSWidthDepth-v1"
     entry_point = "tts_gym.envs.width_depth:TTSWidthDepthEnv"
     vector_entry_point = "tts_gym.envs.width_depth_vector:TTSWidthDepthVectorEnv"
     most_steps = 4096
 
     store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
-    max_branches: int = argument(16, "**int**", "Branches an episode may open; fewer if the question has fewer")
+    max_branches: int = argument(8, "**int**", "Branches an episode may open; fewer if the question has fewer")
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     probe_cost: int = argument(0, "**int**", "Tokens charged for a PROBE")
     cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
@@ -165,20 +166,20 @@ class AtomicConfig(ReplayConfig):
     )
     aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
     reveal: str = argument(
-        "probe",
+        "advance",
         "**str**",
         '`"probe"`: an answer is seen after PROBE, a final one on finishing. `"advance"`: every interval shows its '
         "answer, as in the published code, and nothing is left to probe",
         REVEALS,
     )
-    initial_width: int = argument(0, "**int**", INITIAL)
+    initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     stride: int = argument(
-        1, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
+        4, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
     )
-    reward_shaping: bool = argument(False, "**bool**", SHAPING)
+    reward_shaping: bool = argument(True, "**bool**", SHAPING)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
-    invalid_reward: float = argument(INVALID_ACTION_REWARD, "**float**", INVALID_REWARD)
-    patience: int | None = argument(None, "**int** or `None`", PATIENCE)
+    invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)
+    patience: int | None = argument(DEFAULT_PATIENCE, "**int** or `None`", PATIENCE)
     observation: str = argument(
         "dict",
         "**str**",
@@ -186,9 +187,9 @@ class AtomicConfig(ReplayConfig):
         OBSERVATIONS,
     )
     show_price: bool = argument(
-        False, "**bool**", "The summary ends with `cost_weight`, which a policy of a range needs"
+        True, "**bool**", "The summary ends with `cost_weight`, which a policy of a range needs"
     )
-    steady_info: bool = argument(False, "**bool**", STEADY)
+    steady_info: bool = argument(True, "**bool**", STEADY)
     render_mode: str | None = argument(
         None,
         "**str** or `None`",
@@ -199,9 +200,9 @@ class AtomicConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class RoundsConfig(ReplayConfig):
-    """The configuration of ``TTSWidthDepthRounds-v0``."""
+    """The configuration of ``TTSWidthDepthRounds-v1``."""
 
-    env_id = "TTSWidthDepthRounds-v0"
+    env_id = "TTSWidthDepthRounds-v1"
     entry_point = "tts_gym.envs.width_depth_rounds:TTSWidthDepthRoundsEnv"
     vector_entry_point = "tts_gym.envs.width_depth_rounds_vector:TTSWidthDepthRoundsVectorEnv"
     most_steps = 512
@@ -210,21 +211,40 @@ class RoundsConfig(ReplayConfig):
     stride = 1
 
     store: StoreNames = argument(DEFAULT_STORE, "**str** or list of them", STORE)
-    max_branches: int = argument(64, "**int**", "Branches an episode may open")
+    max_branches: int = argument(16, "**int**", "Branches an episode may open")
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
     rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
     aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
-    initial_width: int = argument(0, "**int**", INITIAL)
+    initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
-    invalid_reward: float = argument(INVALID_ACTION_REWARD, "**float**", INVALID_REWARD)
-    patience: int | None = argument(None, "**int** or `None`", PATIENCE)
-    reward_shaping: bool = argument(False, "**bool**", SHAPING)
+    invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)
+    patience: int | None = argument(DEFAULT_PATIENCE, "**int** or `None`", PATIENCE)
+    reward_shaping: bool = argument(True, "**bool**", SHAPING)
     observation: str = argument(
         "flat", "**str**", '`"flat"`: the features. `"flat_mask"`: followed by the action mask', OBSERVATIONS[1:]
     )
-    steady_info: bool = argument(False, "**bool**", STEADY)
-    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v0`", RENDER_MODES)
+    rounds: Sequence[str] | None = argument(
+        None, "**list** of names or `None`", "The actions, `stop` first; `None` for all rounds"
+    )
+    features: Sequence[str] | None = argument(
+        None, "**list** of names or `None`", "What the observation shows; `None` for all features"
+    )
+    steady_info: bool = argument(True, "**bool**", STEADY)
+    render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v1`", RENDER_MODES)
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        from tts_gym.envs.rounds import ROUNDS  # heavy
+        from tts_gym.envs.rounds_observation import ROUND_FEATURES
+
+        super().__post_init__()
+        if self.rounds is not None:
+            check_names("rounds", self.rounds, ROUNDS)
+            if self.rounds[0] != "stop":
+                raise ValueError(f"rounds begins with stop, but got {self.rounds!r}.")
+        if self.features is not None:
+            check_names("features", self.features, ROUND_FEATURES)
 
 
 @dataclass(frozen=True)
@@ -249,30 +269,16 @@ class VectorConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class AtomicVectorConfig(AtomicConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepth-v0``."""
+    """The configuration of a vector of ``TTSWidthDepth-v1``."""
 
     max_episode_steps: int = argument(AtomicConfig.most_steps, "**int**", LIMIT)
 
 
 @dataclass(frozen=True)
 class RoundsVectorConfig(RoundsConfig, VectorConfig):
-    """The configuration of a vector of ``TTSWidthDepthRounds-v0``."""
+    """The configuration of a vector of ``TTSWidthDepthRounds-v1``."""
 
     max_episode_steps: int = argument(RoundsConfig.most_steps, "**int**", LIMIT)
-
-
-def config_of(env: str, arguments: Mapping[str, Any]) -> AtomicConfig | RoundsConfig:
-    """The configuration of a registered environment.
-
-    Args:
-        env: its id, one of this package.
-        arguments: those that differ from its defaults.
-
-    Raises:
-        ValueError: an argument has a wrong type or value.
-    """
-    kind: type[AtomicConfig | RoundsConfig] = RoundsConfig if env == RoundsConfig.env_id else AtomicConfig
-    return kind(**arguments)
 
 
 def _is_price(value: object) -> bool:

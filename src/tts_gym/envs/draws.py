@@ -132,7 +132,7 @@ ANY = Choice(DRAWN, DRAWN, np.empty(0, np.int64))
 
 
 def read_options(options: dict[str, Any], replays: Sequence[Replay]) -> Choice:
-    """Read the reset options "store", "question" and "order", as ``TTSWidthDepth-v0`` describes them.
+    """Read the reset options "store", "question" and "order", as ``TTSWidthDepth-v1`` describes them.
 
     Args:
         options: what ``reset`` was given.

@@ -73,7 +73,7 @@ def summary_size(show_price: bool) -> int:
 
 
 def observation_space(max_branches: int, observation: str = "dict", show_price: bool = False) -> spaces.Space[Any]:
-    """The observation space of ``TTSWidthDepth-v0``.
+    """The observation space of ``TTSWidthDepth-v1``.
 
     Args:
         max_branches: branches that an episode may open.

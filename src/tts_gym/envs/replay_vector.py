@@ -154,7 +154,7 @@ class ReplayVectorEnv(PlainSpec, VectorEnv[Any, NDArray[np.int64], NDArray[Any]]
 
         Args:
             seed: a seed for each environment, or one from which they count up; None goes on with the draws.
-            options: "reset_mask" (bool [num_envs]), and those of ``TTSWidthDepth-v0``.
+            options: "reset_mask" (bool [num_envs]), and those of ``TTSWidthDepth-v1``.
 
         Raises:
             ValueError: a wrong number of seeds, a wrong mask, or an option that does not fit.

@@ -1,4 +1,4 @@
-"""The actions of ``TTSWidthDepthRounds-v0``: each is a round of atomic actions on several branches at once."""
+"""The actions of ``TTSWidthDepthRounds-v1``: each is a round of atomic actions on several branches at once."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _deepen_to_next(e: Any) -> None:
 
 
 @kernel
-def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
+def round_mask(e: Any, pool: int, rounds: NDArray[np.int64], mask: NDArray[Any]) -> None:
     """Tell which rounds are admissible: STOP, and those that change the episode.
 
     ``widen_n`` also needs n branches that are not opened yet.
@@ -156,8 +156,17 @@ def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     Args:
         e: the episode.
         pool: whose votes count.
-        mask: where to write, [len(ROUNDS)].
+        rounds: int64 [actions], the rounds that are asked about, by their places in ``ROUNDS``.
+        mask: where to write, [actions].
     """
+    every = np.empty(len(ROUNDS), np.bool_)
+    _mask_every_round(e, pool, every)
+    for place in range(len(rounds)):
+        mask[place] = every[rounds[place]]
+
+
+@kernel
+def _mask_every_round(e: Any, pool: int, mask: NDArray[np.bool_]) -> None:
     leader = votes.leader(e, pool)
     fits = costs.interval_fits(e)
     agreeing, dissenting = False, False

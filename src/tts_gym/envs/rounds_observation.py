@@ -1,4 +1,4 @@
-"""What a policy of ``TTSWidthDepthRounds-v0`` sees: a fixed number of figures in [0, 1], of revealed information only.
+"""What a policy of ``TTSWidthDepthRounds-v1`` sees: a fixed number of figures in [0, 1], of revealed information only.
 
 ``s(x, h)`` in the descriptions stands for ``x / (x + h)``. "Reading" branches are active and unfinished.
 """

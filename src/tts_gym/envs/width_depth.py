@@ -1,4 +1,4 @@
-"""``TTSWidthDepth-v0``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
+"""``TTSWidthDepth-v1``: the atomic decision process of arXiv 2605.08083 as a Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -133,9 +133,9 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ```python
     >>> import gymnasium as gym
-    >>> env = gym.make("tts_gym:TTSWidthDepth-v0", max_branches=8, cost_weight=0.05)
+    >>> env = gym.make("tts_gym:TTSWidthDepth-v1", max_branches=8, cost_weight=0.05)
     >>> env
-    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthEnv<TTSWidthDepth-v0>>>>>
+    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthEnv<TTSWidthDepth-v1>>>>>
 
     ```
 
@@ -146,9 +146,9 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     `gym.make_vec` makes a `TTSWidthDepthVectorEnv`, which steps all environments in one compiled call.
 
     ```python
-    >>> envs = gym.make_vec("tts_gym:TTSWidthDepth-v0", num_envs=3, max_branches=8)
+    >>> envs = gym.make_vec("tts_gym:TTSWidthDepth-v1", num_envs=3, max_branches=8)
     >>> envs
-    TTSWidthDepthVectorEnv(TTSWidthDepth-v0, num_envs=3)
+    TTSWidthDepthVectorEnv(TTSWidthDepth-v1, num_envs=3)
 
     ```
 
@@ -162,6 +162,9 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Version History
 
+    * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=8` (16), `stride=4` (1),
+      `reveal="advance"` (`"probe"`), `reward_shaping=True` (False), `invalid_reward=0.0` (-0.01), `patience=8` (None),
+      `show_price=True` (False), `steady_info=True` (False).
     * v0: Initial version.
     """  # noqa: E501
 

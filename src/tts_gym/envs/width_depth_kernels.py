@@ -1,4 +1,4 @@
-"""What one ``TTSWidthDepth-v0`` does in compiled code: begin an episode, take an action, tell what is admissible."""
+"""What one ``TTSWidthDepth-v1`` does in compiled code: begin an episode, take an action, tell what is admissible."""
 
 from __future__ import annotations
 

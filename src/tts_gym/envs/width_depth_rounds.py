@@ -1,4 +1,4 @@
-"""``TTSWidthDepthRounds-v0``: the width-depth process decided once a round, for learning."""
+"""``TTSWidthDepthRounds-v1``: the width-depth process decided once a round, for learning."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from tts_gym.episode.aggregation import POOLS
     vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
 )
 class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
-    """The process of ``TTSWidthDepth-v0`` with one decision a round, in which many branches advance.
+    """The process of ``TTSWidthDepth-v1`` with one decision a round, in which many branches advance.
 
     ## Description
 
     The atomic environment takes hundreds of decisions an episode. Here each action is a *round*: a fixed composition of
     the atomic actions BRANCH, CONTINUE and PRUNE, so that an episode takes tens of decisions, whatever the number of
-    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth-v0`), as for the published controllers.
+    branches. Every interval shows its answer (`reveal="advance"` of `TTSWidthDepth-v1`), as for the published controllers.
 
     ## Action Space
 
     The action is an integer in `Discrete({actions})`. A branch *can continue* if it is opened, unfinished and un-pruned and an
-    interval fits the budget, as in `TTSWidthDepth-v0`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
+    interval fits the budget, as in `TTSWidthDepth-v1`. It *agrees* if its latest answer leads the vote of the aggregator's pool when the round begins; it
     is a *persistent dissenter* if it is unfinished and has shown another answer at least three intervals in a row.
 
     {rounds}
@@ -61,11 +61,11 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {features}
 
-    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v0`.
+    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v1`.
 
     ## Rewards
 
-    Those of `TTSWidthDepth-v0`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
+    Those of `TTSWidthDepth-v1`: a round costs γ times the tokens it spent, in units of the store's mean branch length; STOP adds
     1 if the answer is right; an inadmissible round does nothing and is rewarded with `invalid_reward`, and after `patience` of them
     in a row the episode ends as with STOP.
 
@@ -78,7 +78,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Starting State
 
-    As in `TTSWidthDepth-v0`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
+    As in `TTSWidthDepth-v1`, with the same reset options. Where `cost_weight` is a range, the price of the episode is drawn too.
 
     ## Episode End
 
@@ -89,9 +89,9 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ```python
     >>> import gymnasium as gym
-    >>> env = gym.make("tts_gym:TTSWidthDepthRounds-v0", cost_weight=(0.001, 0.1), reward_shaping=True)
+    >>> env = gym.make("tts_gym:TTSWidthDepthRounds-v1", cost_weight=(0.001, 0.1), reward_shaping=True)
     >>> env
-    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthRoundsEnv<TTSWidthDepthRounds-v0>>>>>
+    <TimeLimit<OrderEnforcing<PassiveEnvChecker<TTSWidthDepthRoundsEnv<TTSWidthDepthRounds-v1>>>>>
 
     ```
 
@@ -102,9 +102,9 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     `gym.make_vec` makes a `TTSWidthDepthRoundsVectorEnv`, which steps all environments in one compiled call.
 
     ```python
-    >>> envs = gym.make_vec("tts_gym:TTSWidthDepthRounds-v0", num_envs=3)
+    >>> envs = gym.make_vec("tts_gym:TTSWidthDepthRounds-v1", num_envs=3)
     >>> envs
-    TTSWidthDepthRoundsVectorEnv(TTSWidthDepthRounds-v0, num_envs=3)
+    TTSWidthDepthRoundsVectorEnv(TTSWidthDepthRounds-v1, num_envs=3)
 
     ```
 
@@ -114,6 +114,9 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     ## Version History
 
+    * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=16` (64),
+      `reward_shaping=True` (False), `invalid_reward=0.0` (-0.01), `patience=8` (None), `steady_info=True` (False). Arguments
+      `rounds` and `features`, by which v0 keeps its own.
     * v0: Initial version.
     """  # noqa: E501
 
@@ -133,6 +136,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         self._config = config
         arguments = vars(config) | {"render_mode": None}
         self._row = TTSWidthDepthRoundsVectorEnv(1, -1, AutoresetMode.DISABLED, **arguments)
+        self._actions = len(ROUNDS if config.rounds is None else config.rounds)
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
         self._running = False
@@ -146,7 +150,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
         Args:
             seed: seeds the draws of this and the following episodes.
-            options: fixes "store", "question" or "order", as in ``TTSWidthDepth-v0``.
+            options: fixes "store", "question" or "order", as in ``TTSWidthDepth-v1``.
 
         Raises:
             ValueError: an option is unknown or does not fit the stores.
@@ -172,8 +176,8 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         number = index(action)
         if not self._running:
             raise ResetNeeded("Call reset before the first step and after STOP.")
-        if not 0 <= number < len(ROUNDS):
-            raise ValueError(f"An action is an integer from 0 to {len(ROUNDS) - 1}, but got {number}.")
+        if not 0 <= number < self._actions:
+            raise ValueError(f"An action is an integer from 0 to {self._actions - 1}, but got {number}.")
         observation, reward, terminated, info = self._row.step_only(number)
         self._running = not terminated
         self._screen.look(self._row.state_of(0))

@@ -1,4 +1,4 @@
-"""Many ``TTSWidthDepthRounds-v0`` environments in one, over the same kernels as the programs."""
+"""Many ``TTSWidthDepthRounds-v1`` environments in one, over the same kernels as the programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.config import RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
-from tts_gym.envs.features import feature_space, with_mask
+from tts_gym.envs.features import feature_space, places_of, with_mask
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.reward import Terms
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
@@ -32,6 +32,7 @@ def _begin_rows(
     choice: Choice,
     terms: Terms,
     pool: int,
+    rounds: NDArray[np.int64],
     memories: NDArray[np.float64],
     features: NDArray[np.float32],
 ) -> None:
@@ -46,7 +47,7 @@ def _begin_rows(
             forget(memories[n])
             unit, longest = stores.branch_tokens[number], stores.longest[number]
             observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-            round_mask(e, pool, rows.masks[n])
+            round_mask(e, pool, rounds, rows.masks[n])
 
 
 def _act_rows(
@@ -57,6 +58,7 @@ def _act_rows(
     actions: NDArray[np.int64],
     terms: Terms,
     pool: int,
+    rounds: NDArray[np.int64],
     rewards: NDArray[np.float64],
     answers: NDArray[np.int64],
     memories: NDArray[np.float64],
@@ -74,12 +76,12 @@ def _act_rows(
         if action == STOP:
             answers[n] = settle(e, stores, rows, n, terms, rewards)
             continue
-        take_round(e, action, votes.leader(e, pool))
+        take_round(e, rounds[action], votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
         charge(e, stores, rows, n, terms, rewards)
         remember_round(e, pool, memories[n])
         observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-        round_mask(e, pool, rows.masks[n])
+        round_mask(e, pool, rounds, rows.masks[n])
 
 
 _begin_rows_compiled = compile_cached(_begin_rows)
@@ -88,7 +90,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(RoundsVectorConfig))
 class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepthRounds-v0``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepthRounds-v1``, which describes actions, observations and rewards.
 
     ## Arguments
 
@@ -105,15 +107,17 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        masked = config.observation == "flat_mask"
-        shown = len(ROUND_FEATURES) + (len(ROUNDS) if masked else 0)
-        super().__init__(config, feature_space(range(shown)), len(ROUNDS))
-        self._masked = masked
+        self._masked = config.observation == "flat_mask"
+        self._rounds = places_of(config.rounds, ROUNDS)
+        self._shown = places_of(config.features, ROUND_FEATURES)
+        actions = len(self._rounds)
+        numbers = len(self._shown) + (actions if self._masked else 0)
+        super().__init__(config, feature_space(range(numbers)), actions)
         self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
         self._memories = np.zeros((self.num_envs, MEMORY_SIZE))
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
-        arrays = self._memories, self._features
+        arrays = self._rounds, self._memories, self._features
         _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._terms, self._pool, *arrays)
 
     def _act(
@@ -128,6 +132,7 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             actions,
             self._terms,
             self._pool,
+            self._rounds,
             rewards,
             answers,
             self._memories,
@@ -136,7 +141,11 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         return rewards, answers
 
     def _observation(self) -> NDArray[np.float32]:
-        return with_mask(self._features, self._rows.masks) if self._masked else self._features.copy()
+        return self._look(self._features, self._rows.masks)
 
     def _observation_of(self, n: int) -> NDArray[np.float32]:
-        return with_mask(self._features[n], self._rows.masks[n]) if self._masked else self._features[n].copy()
+        return self._look(self._features[n], self._rows.masks[n])
+
+    def _look(self, features: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.float32]:
+        shown = features[..., self._shown]
+        return with_mask(shown, masks) if self._masked else shown

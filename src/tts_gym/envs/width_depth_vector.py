@@ -1,4 +1,4 @@
-"""Many ``TTSWidthDepth-v0`` environments in one, over the same kernels."""
+"""Many ``TTSWidthDepth-v1`` environments in one, over the same kernels."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _act_rows_compiled = compile_cached(_act_rows)
 
 @documented(arguments=argument_table(AtomicVectorConfig))
 class TTSWidthDepthVectorEnv(ReplayVectorEnv):
-    """``num_envs`` environments ``TTSWidthDepth-v0``, which describes actions, observations and rewards.
+    """``num_envs`` environments ``TTSWidthDepth-v1``, which describes actions, observations and rewards.
 
     ## Arguments
 

@@ -12,9 +12,10 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 
 from tts_gym.agents.controller import ProgramController
 from tts_gym.agents.rl.algorithms import is_masked, is_on_policy, is_recurrent
-from tts_gym.agents.rl.demonstrations import DEMONSTRATORS, Demonstrations, Example, demonstrate
+from tts_gym.agents.rl.demonstrations import Demonstrations, Example, demonstrate
 from tts_gym.agents.specs import FileController, parse_spec
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.versions import VERSIONS
 from tts_gym.errors import ControllerError
 from tts_gym.registry import ALGORITHMS
 
@@ -42,8 +43,8 @@ def clonable(spec: str, algorithm: str, env: str) -> ProgramController:
     """
     if not is_on_policy(ALGORITHMS.load(algorithm)):
         raise ControllerError(f"{algorithm} learns values, and cannot begin as {spec}: use an actor-critic algorithm.")
-    if env not in DEMONSTRATORS:
-        raise ControllerError(f"No policy of {env} can begin as {spec}: use {' or '.join(DEMONSTRATORS)}.")
+    if env not in VERSIONS:
+        raise ControllerError(f"No policy of {env} can begin as {spec}: use {' or '.join(VERSIONS)}.")
     controllers = [each.loaded if isinstance(each, FileController) else each for each in parse_spec(spec)]
     if len(controllers) > 1 or not isinstance(controllers[0], ProgramController):
         raise ControllerError(f"A policy cannot begin as {spec}: it is not one program.")

@@ -1,9 +1,9 @@
 """What a program does, in the actions of an environment: examples for a policy to imitate.
 
-On ``TTSWidthDepth-v0`` they are the program's own atomic actions, up to the first that the environment does not admit.
+On ``TTSWidthDepth-v1`` they are the program's own atomic actions, up to the first that the environment does not admit.
 STOP then answers as the environment does, however the program answers.
 
-On ``TTSWidthDepthRounds-v0`` a round is coarser than an atomic action, and no rounds make up a given program. What is
+On ``TTSWidthDepthRounds-v1`` a round is coarser than an atomic action, and no rounds make up a given program. What is
 shown is its schedule: how wide it is when it has spent so many tokens, and when it stops. This is an approximation:
 which branches it deepens, and what it prunes, are lost.
 """
@@ -21,9 +21,10 @@ from tts_gym.agents.replay import branch_order, replay_episode
 from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.atomic import take
-from tts_gym.envs.config import ReplayConfig
+from tts_gym.envs.config import ReplayConfig, RoundsConfig
+from tts_gym.envs.features import places_of
 from tts_gym.envs.replays import episode_rules
-from tts_gym.envs.rounds import ACTION
+from tts_gym.envs.rounds import ACTION, ROUNDS
 from tts_gym.episode.actions import STOP, atomic_actions
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
@@ -70,14 +71,14 @@ def demonstrate(
 
     Args:
         controller: the program with its parameters.
-        env: id of the environment, one of ``DEMONSTRATORS``.
+        env: id of the environment, one of ``VERSIONS``.
         arguments: its arguments, without the store.
         stores: what is replayed.
         examples: which episodes.
 
     Raises:
         ControllerError: the program needs a signal or probes that a store lacks, or the environment shows less than it
-            sees.
+            sees or does more in an action than it.
     """
     for store in stores:
         check_recorded(controller, store)
@@ -85,9 +86,11 @@ def demonstrate(
     envs = make_vector(env, number, store=list(stores), **arguments)
     if not episode_rules(envs.config).eager:
         raise ControllerError(f"Programs see the answer wherever a branch gets to: make {env} with reveal=advance.")
-    demonstrators = [
-        DEMONSTRATORS[env](controller, stores[example.store], example, envs.config) for example in examples
-    ]
+    rounds = isinstance(envs.config, RoundsConfig)
+    if not rounds and (envs.config.stride > 1 or envs.config.initial_width > 0):
+        raise ControllerError(f"Programs begin with no branch: make {env} with stride=1 and initial_width=0.")
+    show = _schedule if rounds else _atomic
+    demonstrators = [show(controller, stores[example.store], example, envs.config) for example in examples]
     observations, _ = envs.reset(seed=0)
     for n, example in enumerate(examples):
         store = stores[example.store]
@@ -121,7 +124,7 @@ def _atomic(controller: ProgramController, store: ReplayStore, example: Example,
 
 
 def _schedule(
-    controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig
+    controller: ProgramController, store: ReplayStore, example: Example, config: RoundsConfig
 ) -> Demonstrator:
     """Be as wide as the program was when it had spent as much, and stop when it did."""
     episode: Any = ReplayEpisode(episode_fields(store, episode_rules(config), _most_branches(store, config)))
@@ -133,7 +136,7 @@ def _schedule(
         spent_by.append(int(episode.count[TOKENS]))
         width_by.append(int(episode.count[WIDTH]))
 
-    def choose(spent: int, width: int) -> Iterator[int]:
+    def wanted(spent: int, width: int) -> Iterator[int]:
         if spent < spent_by[-1]:
             for action, opened in ((ACTION.widen_4, 4), (ACTION.widen_2, 2), (ACTION.widen_1, 1)):
                 then = int(np.searchsorted(spent_by, spent + opened * store.interval, side="right")) - 1
@@ -142,11 +145,8 @@ def _schedule(
             yield ACTION.deepen_all
         yield STOP
 
-    return choose
-
-
-DEMONSTRATORS = {"TTSWidthDepth-v0": _atomic, "TTSWidthDepthRounds-v0": _schedule}
-"""How programs are shown, for each environment that they can be shown in."""
+    offered = places_of(config.rounds, ROUNDS).tolist()
+    return lambda spent, width: (offered.index(each) for each in wanted(spent, width) if each in offered)
 
 
 def _log(controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig) -> list[int]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.envs.atomic import action_mask, answer_at, open_first, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
-from tts_gym.envs.features import with_mask
+from tts_gym.envs.features import places_of, with_mask
 from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
 from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
@@ -73,7 +73,7 @@ def _set_up(episode: Any, config: Config) -> None:
 
 
 class _Atomic:
-    """Decisions of ``TTSWidthDepth-v0``."""
+    """Decisions of ``TTSWidthDepth-v1``."""
 
     def __init__(self, config: AtomicConfig, cost_weight: float, scale: Scale) -> None:
         self._config, self._cost_weight, self._scale = config, cost_weight, scale
@@ -94,20 +94,22 @@ class _Atomic:
 
 
 class _Rounds:
-    """Decisions of ``TTSWidthDepthRounds-v0``."""
+    """Decisions of ``TTSWidthDepthRounds-v1``."""
 
     def __init__(self, config: RoundsConfig, cost_weight: float, scale: Scale) -> None:
         self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
         self._masked = config.observation == "flat_mask"
+        self._rounds, self._shown = places_of(config.rounds, ROUNDS), places_of(config.features, ROUND_FEATURES)
         self._memory = np.zeros(MEMORY_SIZE)
         forget(self._memory)
 
     def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
-        features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(ROUNDS), np.bool_)
+        features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(self._rounds), np.bool_)
         observe_round(episode, self._pool, *self._scale, self._memory, self._cost_weight, features)
-        round_mask(episode, self._pool, mask)
-        return (with_mask(features, mask) if self._masked else features)[np.newaxis], mask
+        round_mask(episode, self._pool, self._rounds, mask)
+        shown = features[self._shown]
+        return (with_mask(shown, mask) if self._masked else shown)[np.newaxis], mask
 
     def act(self, episode: Any, action: int) -> None:
-        episode.take(take_round, action, votes.leader(episode, self._pool))
+        episode.take(take_round, int(self._rounds[action]), votes.leader(episode, self._pool))
         remember_round(episode, self._pool, self._memory)

@@ -26,7 +26,8 @@ from tts_gym.agents.rl.one_episode import Scale, play_one
 from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.config import DEFAULT_COST_WEIGHT, config_of
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT
+from tts_gym.envs.versions import config_of
 from tts_gym.episode.episode import ReplayEpisode
 from tts_gym.episode.loop import COUNTED
 from tts_gym.episode.rules import EpisodeRules

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def save(model: Any, path: str | Path) -> None:
 
     Args:
         model: an algorithm of Stable-Baselines3 or sb3-contrib with an environment of this package, such as
-            ``PPO("MlpPolicy", "TTSWidthDepthRounds-v0")``, or one on ``make_sb3_env``.
+            ``PPO("MlpPolicy", "TTSWidthDepthRounds-v1")``, or one on ``make_sb3_env``.
         path: the file, ``.zip``.
 
     Raises:
@@ -44,12 +43,12 @@ def save(model: Any, path: str | Path) -> None:
         raise ControllerError("The model sees normalised observations, which no evaluation gives: use norm_obs=False.")
     config = envs.get_attr("config", 0)[0]
     kind = RoundsConfig if isinstance(config, RoundsConfig) else AtomicConfig
-    names = [each.name for each in fields(kind) if each.name not in _NOT_ARGUMENTS]
+    given = {name: getattr(config, name) for name, default in vars(kind()).items() if getattr(config, name) != default}
     stores = [store if isinstance(store, ReplayStore) else load_store(store) for store in config.stores]
     Training(
         algorithm,
         kind.env_id,
-        {name: getattr(config, name) for name in names},
+        {name: value for name, value in given.items() if name not in _NOT_ARGUMENTS},
         sorted({question_digest(text) for store in stores for text in store.questions}),
     ).attach(model)
     content = io.BytesIO()

@@ -19,7 +19,7 @@ def make_sb3_env(id: str, n_envs: int = 1, seed: int | None = None, **arguments:
     statistics.
 
     Args:
-        id: id of an environment of this package, such as "TTSWidthDepthRounds-v0".
+        id: id of an environment of this package, such as "TTSWidthDepthRounds-v1".
         n_envs: number of environments.
         seed: seed of the first environment; the others count up from it.
         **arguments: those of the environment, and ``max_episode_steps``.

@@ -1,4 +1,4 @@
-"""Policies for ``TTSWidthDepth-v0`` that see the branches as a set: Deep Sets (arXiv 1703.06114), equivariant heads.
+"""Policies for ``TTSWidthDepth-v1`` that see the branches as a set: Deep Sets (arXiv 1703.06114), equivariant heads.
 
 A branch is embedded by itself, ``h_i = phi(branch_i)``. The embeddings of the opened branches are pooled and joined
 with the summary, ``c = rho([mean_i h_i, max_i h_i, summary])``. The logits of CONTINUE(i), PROBE(i) and PRUNE(i) come
@@ -49,7 +49,7 @@ class SetEncoder(BaseFeaturesExtractor):
         """Make an encoder.
 
         Args:
-            observation_space: that of ``TTSWidthDepth-v0``.
+            observation_space: that of ``TTSWidthDepth-v1``.
             width: size of an embedding and of the context.
 
         Raises:
@@ -57,7 +57,7 @@ class SetEncoder(BaseFeaturesExtractor):
         """
         if not isinstance(observation_space, spaces.Dict) or set(observation_space) != {"branches", "summary"}:
             raise ValueError(
-                "A set policy needs the observations of TTSWidthDepth-v0, 'branches' and 'summary', "
+                "A set policy needs the observations of TTSWidthDepth-v1, 'branches' and 'summary', "
                 f"but got {observation_space}."
             )
         super().__init__(observation_space, 2 * width)
