@@ -35,7 +35,12 @@ def moments(controller: ProgramController, name: str, question: int, seed: int) 
     arguments = controller.program.arguments(controller.parameters)
     played, _ = replay_episode(controller.program, arguments, store, question, seed, EpisodeRules())
     env = gym.make(
-        "TTSWidthDepth-v1", store=name, max_branches=played.width, reveal="advance", render_mode="rgb_array"
+        "TTSWidthDepth-v1",
+        store=name,
+        max_branches=played.width,
+        initial_width=0,
+        stride=1,
+        render_mode="rgb_array",
     ).unwrapped
     order = branch_order(int(store.branch_counts[question]), seed)
     env.reset(options={"question": store.question_ids[question], "order": order})

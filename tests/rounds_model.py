@@ -1,4 +1,4 @@
-"""A slow, obvious model of ``TTSWidthDepthRounds-v0``: its rounds, masks and features, from their descriptions."""
+"""A slow, obvious model of ``TTSWidthDepthRounds-v1``: its rounds, masks and features, from their descriptions."""
 
 from collections import Counter
 from dataclasses import dataclass

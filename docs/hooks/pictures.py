@@ -43,7 +43,8 @@ def path_of(name: str, store: str) -> bytes:
 @cache
 def episode_of_rounds(store: str) -> bytes:
     """An episode of the environment that decides by rounds, as an animated GIF file."""
-    env = gym.make("TTSWidthDepthRounds-v1", store=store, max_branches=10, render_mode="rgb_array").unwrapped
+    arguments = {"store": store, "max_branches": 10, "initial_width": 0, "render_mode": "rgb_array"}
+    env = gym.make("TTSWidthDepthRounds-v1", **arguments).unwrapped
     question = tts_gym.load_store(store).question_ids[QUESTION]
     env.reset(seed=SEED, options={"question": question})
     frames = [env.render()]

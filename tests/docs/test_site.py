@@ -146,7 +146,7 @@ def test_the_search_finds_pages(site, served):
         asked = []
         page.on("request", lambda request: asked.append(urlsplit(request.url).netloc))
         page.goto(f"http://{served}/index.html")
-        page.fill("[name=query]", "TTSWidthDepthRounds-v0")
+        page.fill("[name=query]", "TTSWidthDepthRounds-v1")
         page.wait_for_selector(".md-search-result__item")
         assert "environments/rounds.html" in page.locator(".md-search-result__list").inner_html()
         assert set(asked) == {served}

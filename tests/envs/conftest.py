@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import first_version
 from tts_gym.datasets import RecordedBranch, RecordedQuestion, synthetic_metadata, write_store
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 
@@ -65,4 +66,4 @@ def small(write: StoreWriter) -> str:
 @pytest.fixture
 def env(small: str) -> TTSWidthDepthEnv:
     """An environment on the small store, 4 branches wide."""
-    return TTSWidthDepthEnv(store=small, max_branches=4)
+    return first_version.atomic(store=small, max_branches=4)

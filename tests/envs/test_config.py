@@ -30,7 +30,7 @@ from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
 
 SINGLE = [(AtomicConfig, TTSWidthDepthEnv), (RoundsConfig, TTSWidthDepthRoundsEnv)]
 VECTOR = [(AtomicVectorConfig, TTSWidthDepthVectorEnv), (RoundsVectorConfig, TTSWidthDepthRoundsVectorEnv)]
-IDS = ["TTSWidthDepth-v0", "TTSWidthDepthRounds-v0"]
+LATEST = ["TTSWidthDepth-v1", "TTSWidthDepthRounds-v1"]
 
 atomic = st.fixed_dictionaries(
     {},
@@ -69,7 +69,7 @@ def test_a_vector_takes_three_more_arguments_first(single, vector):
     assert accepted(vector[1]) == own + accepted(single[1])
 
 
-@pytest.mark.parametrize(("name", "single", "vector"), list(zip(IDS, SINGLE, VECTOR, strict=True)))
+@pytest.mark.parametrize(("name", "single", "vector"), list(zip(LATEST, SINGLE, VECTOR, strict=True)))
 def test_the_registration_is_that_of_the_configuration(name, single, vector):
     spec = gym.spec(name)
     assert load_env_creator(spec.entry_point) is single[1]
@@ -81,7 +81,7 @@ def test_the_registration_is_that_of_the_configuration(name, single, vector):
 @pytest.mark.parametrize(("config", "environment"), SINGLE + VECTOR)
 def test_the_table_of_arguments_has_each_with_its_default(config, environment):
     rows = re.findall(r"^\| `(\w+)` +\| \S.*? +\| `(.*?)` +\| \S.* \|$", page(environment, "Arguments"), re.MULTILINE)
-    shown = {"None": None, "False": False, '"NextStep"': AutoresetMode.NEXT_STEP}
+    shown = {"None": None, "False": False, "True": True, '"NextStep"': AutoresetMode.NEXT_STEP}
     assert [(name, shown[text] if text in shown else json.loads(text)) for name, text in rows] == accepted(config)
 
 
@@ -101,7 +101,8 @@ def test_the_numbered_tables_are_the_lists(environment, section, names):
 def test_the_documentation_tells_the_sizes_of_the_spaces():
     atomic_space, rounds = TTSWidthDepthEnv().observation_space, TTSWidthDepthRoundsEnv()
     assert f"(max_branches, {atomic_space['branches'].shape[1]})`" in page(TTSWidthDepthEnv, "Observation Space")
-    assert f"`{atomic_space['summary'].shape}`" in page(TTSWidthDepthEnv, "Observation Space")
+    without_price = TTSWidthDepthEnv(show_price=False).observation_space["summary"].shape
+    assert f"`{without_price}`" in page(TTSWidthDepthEnv, "Observation Space")
     assert f"Box(0, 1, {rounds.observation_space.shape}, float32)" in page(TTSWidthDepthRoundsEnv, "Observation Space")
     assert f"Discrete({rounds.action_space.n})" in page(TTSWidthDepthRoundsEnv, "Action Space")
 

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import alike_stores, still_alike
 
+import first_version
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
-from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
 from tts_gym.episode.actions import STOP
 from tts_gym.episode.compiled import borrow_row
 
@@ -40,10 +39,10 @@ def action_for(env, met, rng):
 @pytest.mark.parametrize("vector", [False, True], ids=["single", "vector"])
 def test_an_environment_knows_nothing_of_what_comes_later(rounds, vector):
     make = {
-        (False, False): TTSWidthDepthEnv,
-        (False, True): TTSWidthDepthVectorEnv,
-        (True, False): TTSWidthDepthRoundsEnv,
-        (True, True): TTSWidthDepthRoundsVectorEnv,
+        (False, False): first_version.atomic,
+        (False, True): first_version.atomic_vector,
+        (True, False): first_version.rounds,
+        (True, True): first_version.rounds_vector,
     }[rounds, vector]
 
     @settings(max_examples=150, deadline=None, derandomize=True)

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollouts import rollout
 
+import first_version
 from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode.actions import encode_action
@@ -58,13 +59,13 @@ def test_by_hand(env: TTSWidthDepthEnv) -> None:
 
 @pytest.mark.parametrize(("aggregator", "voters"), [("active", 1), ("finished", 1), ("all", 2)])
 def test_the_pool_votes(small: str, aggregator: str, voters: int) -> None:
-    env = TTSWidthDepthEnv(store=small, max_branches=4, aggregator=aggregator)
+    env = first_version.atomic(store=small, max_branches=4, aggregator=aggregator)
     _, summary = play(env, "sum", [3, 0, 1, 2], "branch", "branch", "probe 1", "prune 0")
     assert summary["voters"] * 4 == voters
 
 
 def test_invalid_answers_vote_under_the_published_rules(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, max_branches=4, rules="published")
+    env = first_version.atomic(store=small, max_branches=4, rules="published")
     branches, summary = play(env, "sum", [2, 0, 1, 3], "branch", "probe 0")
     assert (branches[0]["valid"], branches[0]["leading"], summary["top1"], summary["invalid"]) == (0, 1, 1, 1)
 
@@ -78,9 +79,9 @@ def test_streak_and_age(env: TTSWidthDepthEnv) -> None:
 
 
 def test_remaining_budget(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, budget=400)
+    env = first_version.atomic(store=small, budget=400)
     assert play(env, "sum", [0, 1, 2, 3], "branch")[1]["remaining"] == pytest.approx(3 / 4)
-    env = TTSWidthDepthEnv(store=small, budget=0)
+    env = first_version.atomic(store=small, budget=0)
     assert play(env, "sum", [0, 1, 2, 3])[1]["remaining"] == 0
 
 
@@ -96,7 +97,7 @@ def test_remaining_budget(small: str) -> None:
     masked=st.booleans(),
 )
 def test_bounds(small: str, seed: int, masked: bool, **arguments: object) -> None:
-    env = TTSWidthDepthEnv(store=small, **arguments)
+    env = first_version.atomic(store=small, **arguments)
     for observation, *_ in rollout(env, 60, seed, masked):
         assert env.observation_space.contains(observation)
 
@@ -104,7 +105,14 @@ def test_bounds(small: str, seed: int, masked: bool, **arguments: object) -> Non
 def test_hidden_answers_change_nothing(write: Callable[..., str]) -> None:
     seen = [
         play(
-            TTSWidthDepthEnv(store=path), "sum", [0, 1, 2, 3], "branch", "branch", "continue 0", "continue 0", "probe 1"
+            first_version.atomic(store=path),
+            "sum",
+            [0, 1, 2, 3],
+            "branch",
+            "branch",
+            "continue 0",
+            "continue 0",
+            "probe 1",
         )
         for path in (write("one"), write("two", probes=("7", None)))
     ]

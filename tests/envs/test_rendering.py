@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from rollouts import rollout
 
+import first_version
 from tts_gym.envs import image, page, rendering
 from tts_gym.envs.rendering import HIDDEN, Picture
 from tts_gym.envs.rounds import ACTION
@@ -26,7 +27,7 @@ MOVES = ("branch", "probe 0", "continue 0", "branch", "continue 1", "branch", "p
 
 
 def played(small: str, mode: str | None, *actions: str) -> TTSWidthDepthEnv:
-    env = TTSWidthDepthEnv(store=small, max_branches=5, render_mode=mode)
+    env = first_version.atomic(store=small, max_branches=5, render_mode=mode)
     env.reset(options={"question": "sum", "order": [0, 1, 2, 3]})
     for action in actions:
         kind, *branch = action.split()
@@ -62,7 +63,7 @@ def test_letters(small: str) -> None:
 
 
 def test_letters_at_the_start(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, budget=1000, render_mode="ansi")
+    env = first_version.atomic(store=small, budget=1000, render_mode="ansi")
     env.reset(options={"question": "sum"})
     assert letters(env)[1:] == ["0 of 1,000 tokens, no votes", "     1"]
 
@@ -158,7 +159,7 @@ def test_every_cell_has_its_letter_where_there_is_room() -> None:
 
 @pytest.mark.parametrize("max_branches", [1, 16, 700])
 def test_the_size_never_changes(small: str, max_branches: int) -> None:
-    env = TTSWidthDepthEnv(store=[small, "synthetic-small"], max_branches=max_branches, render_mode="rgb_array")
+    env = first_version.atomic(store=[small, "synthetic-small"], max_branches=max_branches, render_mode="rgb_array")
     shapes = set()
     for seed in range(6):
         rollout(env, 15, seed)
@@ -208,11 +209,11 @@ def test_no_picture_without_a_mode(small: str) -> None:
     assert env.step(STOP)[2]
 
 
-ROUNDS = "TTSWidthDepthRounds-v0"
+ROUNDS = "TTSWidthDepthRounds-v1"
 
 
 def test_rounds_show_every_interval(small: str) -> None:
-    env = gym.make(ROUNDS, store=small, render_mode="ansi")
+    env = gym.make(ROUNDS, store=small, initial_width=0, render_mode="ansi")
     env.reset(options={"question": "sum", "order": [0, 1, 2, 3]})
     assert letters(env)[1] == "0 tokens, no votes"
     for action in ("widen_4", "deepen_all", "prune_advanced"):
@@ -228,7 +229,7 @@ def test_rounds_show_every_interval(small: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v1", ROUNDS])
 def test_every_mode_renders(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for mode in gym.spec(name).make().unwrapped.metadata["render_modes"]:
         env = gym.make(name, render_mode=mode)
@@ -238,7 +239,7 @@ def test_every_mode_renders(name: str, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.count("question") >= 4
 
 
-@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v1", ROUNDS])
 def test_frames_of_a_video_are_alike(name: str) -> None:
     env = gym.wrappers.RenderCollection(gym.make(name, render_mode="rgb_array", store="synthetic-small"))
     rollout(env, 30)
@@ -247,7 +248,7 @@ def test_frames_of_a_video_are_alike(name: str) -> None:
     assert any((frame != frames[0]).any() for frame in frames)
 
 
-@pytest.mark.parametrize("name", ["TTSWidthDepth-v0", ROUNDS])
+@pytest.mark.parametrize("name", ["TTSWidthDepth-v1", ROUNDS])
 def test_videos_are_recorded(name: str, tmp_path: Path) -> None:
     pytest.importorskip("moviepy")
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()

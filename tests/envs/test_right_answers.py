@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
+import first_version
 from agents.strategies import store_of
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.rounds import ACTION
-from tts_gym.envs.width_depth import TTSWidthDepthEnv
-from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
-from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
 from tts_gym.episode.actions import BRANCH, STOP
 
 ANSWERS = ("gold", "other", "wrong", None)
@@ -42,8 +39,8 @@ def options(question, first):
 def test_single_environments_pay_for_each_right_answer(stores, question, first, right):
     widen = ACTION.widen_1
     for env, open_one in (
-        (TTSWidthDepthEnv(stores, cost_weight=0), BRANCH),
-        (TTSWidthDepthRoundsEnv(stores, cost_weight=0), widen),
+        (first_version.atomic(stores, cost_weight=0), BRANCH),
+        (first_version.rounds(stores, cost_weight=0), widen),
     ):
         env.reset(options=options(question, first))
         env.step(open_one)
@@ -55,7 +52,7 @@ def test_single_environments_pay_for_each_right_answer(stores, question, first, 
 @pytest.mark.parametrize("question", ["sum", "queens"])
 def test_vector_environments_pay_for_each_right_answer(stores, question):
     widen = ACTION.widen_1
-    for kind, open_one in ((TTSWidthDepthVectorEnv, BRANCH), (TTSWidthDepthRoundsVectorEnv, widen)):
+    for kind, open_one in ((first_version.atomic_vector, BRANCH), (first_version.rounds_vector, widen)):
         for first in range(len(ANSWERS)):
             right = (question, first, True) in CASES
             envs = kind(3, store=stores, cost_weight=0, autoreset_mode="Disabled")
@@ -66,7 +63,7 @@ def test_vector_environments_pay_for_each_right_answer(stores, question):
 
 
 def test_shaped_rewards_follow_each_right_answer(stores):
-    envs = TTSWidthDepthRoundsVectorEnv(1, store=stores, cost_weight=0, reward_shaping=True, autoreset_mode="Disabled")
+    envs = first_version.rounds_vector(1, store=stores, cost_weight=0, reward_shaping=True, autoreset_mode="Disabled")
     for question, first, right in CASES:
         envs.reset(options=options(question, first))
         _, earned, _, _, _ = envs.step(np.array([ACTION.widen_1]))

@@ -1,4 +1,4 @@
-"""Rounds are compositions of atomic actions, and ``TTSWidthDepthRounds-v0`` is a good environment."""
+"""Rounds are compositions of atomic actions, and ``TTSWidthDepthRounds-v1`` is a good environment."""
 
 import doctest
 
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollouts import with_running
 
+from first_version import MEANT
 from tts_gym.datasets import load_store
 from tts_gym.envs import width_depth_rounds
 from tts_gym.envs.atomic import act, admissible
@@ -26,6 +27,7 @@ from tts_gym.episode.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 
 STORE = load_store("synthetic-small")
 ID = "TTSWidthDepthRounds-v0"
+pytestmark = MEANT
 ARGUMENTS = [
     {},
     {"rules": "published", "aggregator": "finished", "cost_weight": (0.001, 0.3)},

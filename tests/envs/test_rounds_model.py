@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import model_of, random_questions, store_of
 
+import first_version
 from rounds_model import RoundsModel
 from tts_gym.agents.replay import branch_order
 from tts_gym.envs.rounds import ACTION, ROUNDS
 from tts_gym.envs.rounds_observation import ROUND_FEATURES
-from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
-from tts_gym.episode.aggregation import AGGREGATORS, POOLS
+from tts_gym.episode.aggregation import AGGREGATORS, pool_of
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, STEPS
 
@@ -38,7 +38,7 @@ def test_every_round_does_and_shows_what_the_model_says(
     rng = random.Random(seed)
     store = store_of(100, random_questions(rng, 100, most_branches=12, most_probes=rng.choice([3, 12])))
     budget = None if intervals is None else int(100 * intervals)
-    envs = TTSWidthDepthRoundsVectorEnv(
+    envs = first_version.rounds_vector(
         store=store,
         max_branches=max_branches,
         budget=budget,

@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollouts import STEPS, assert_same, choose, rollout
 
-import kind_envs  # noqa: F401
+import first_version
 import tts_gym  # noqa: F401
+from first_version import ATOMIC, MEANT
 from tts_gym.envs import width_depth, width_depth_kernels
-from tts_gym.envs.config import INVALID_ACTION_REWARD
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.episode import transitions
 from tts_gym.episode.actions import STOP, decode_action, encode_action
@@ -32,6 +32,7 @@ from tts_gym.episode.state import WIDTH
 from tts_gym.errors import StoreError
 
 BRANCH = encode_action("branch")
+pytestmark = MEANT
 IDS = [name for name, spec in gym.registry.items() if str(spec.entry_point).startswith("tts_gym.")]
 FLAT = ({"observation": "flat"}, {"observation": "flat_mask"})
 
@@ -95,7 +96,7 @@ def test_long_rollout(masked: bool) -> None:
     env = gym.make("TTSWidthDepth-v0", cost_weight=0.1)
     met = rollout(env, STEPS, masked=masked)
     assert all(env.observation_space.contains(observation) for observation, *_ in met[:: STEPS // 500])
-    punished = sum(reward == INVALID_ACTION_REWARD for _, reward, *_ in met)
+    punished = sum(reward == ATOMIC["invalid_reward"] for _, reward, *_ in met)
     assert (punished == 0) == masked
 
 
@@ -129,7 +130,7 @@ def test_nothing_returned_is_shared(env: TTSWidthDepthEnv) -> None:
 def test_the_spec_survives_json(small: str) -> None:
     env = gym.make("tts_gym:TTSWidthDepth-v0", store=[small], max_branches=3, budget=500, reveal="advance")
     spec = EnvSpec.from_json(env.spec.to_json())
-    assert spec.kwargs == dict(store=[small], max_branches=3, budget=500, reveal="advance")
+    assert spec.kwargs == ATOMIC | dict(store=[small], max_branches=3, budget=500, reveal="advance")
     assert_same(rollout(env, 100), rollout(gym.make(spec), 100))
 
 
@@ -231,7 +232,7 @@ def test_compiled_steps_equal_interpreted_ones(
     rules: str, reveal: str, aggregator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def met() -> list[Any]:
-        env = TTSWidthDepthEnv(
+        env = first_version.atomic(
             max_branches=6,
             budget=9000,
             probe_cost=11,
@@ -257,7 +258,7 @@ def test_compiled_steps_equal_interpreted_ones(
 
 
 def test_reward_by_hand(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, cost_weight=0.5)
+    env = first_version.atomic(store=small, cost_weight=0.5)
     begin(env)
     returned = moves(env, "branch", "probe 0", "continue 0", "continue 0", "prune 0", "branch", "continue 1", "stop")
     assert rewards(returned) == pytest.approx([-0.25, 0, -0.25, -0.125, 0, -0.25, -0.125, 1])
@@ -282,7 +283,7 @@ def test_no_answer(env: TTSWidthDepthEnv) -> None:
 
 @pytest.mark.parametrize(("rules", "answer"), [("exact", ""), ("published", "ERR")])
 def test_invalid_answers_vote_by_the_published_rules_only(small: str, rules: str, answer: str) -> None:
-    env = TTSWidthDepthEnv(store=small, rules=rules)
+    env = first_version.atomic(store=small, rules=rules)
     begin(env, "hard", (1, 0, 2))
     *_, last = moves(env, "branch", "continue 0", "continue 0", "stop")
     assert (last[4]["answer"], last[4]["correct"], last[4]["tokens"]) == (answer, False, 200)
@@ -290,7 +291,7 @@ def test_invalid_answers_vote_by_the_published_rules_only(small: str, rules: str
 
 @pytest.mark.parametrize(("rules", "tokens"), [("exact", [90, 190, 290, 350]), ("published", [90, 190, 290, 350])])
 def test_tokens_by_either_rule(small: str, rules: str, tokens: list[int]) -> None:
-    env = TTSWidthDepthEnv(store=small, rules=rules)
+    env = first_version.atomic(store=small, rules=rules)
     begin(env, order=(3, 2, 0, 1))
     returned = moves(env, "branch", "branch", "continue 1", "continue 1")
     assert [step[4]["tokens"] for step in returned] == tokens
@@ -300,7 +301,7 @@ def test_tokens_by_either_rule(small: str, rules: str, tokens: list[int]) -> Non
     ("aggregator", "answer"), [("active", "3"), ("finished", "2"), ("all", "3")], ids=lambda value: str(value)
 )
 def test_aggregators(small: str, aggregator: str, answer: str) -> None:
-    env = TTSWidthDepthEnv(store=small, aggregator=aggregator)
+    env = first_version.atomic(store=small, aggregator=aggregator)
     begin(env, order=(0, 3, 2, 1))
     *_, last = moves(env, "branch", "probe 0", "branch", "stop")
     assert last[4]["answer"] == answer
@@ -322,7 +323,7 @@ def test_what_probing_reveals(env: TTSWidthDepthEnv) -> None:
 
 
 def test_what_advancing_reveals(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, max_branches=2, reveal="advance")
+    env = first_version.atomic(store=small, max_branches=2, reveal="advance")
     begin(env)
     returned = moves(env, "branch", "branch", "stop")
     assert admitted(returned[0][4]) == {"stop", "branch", "continue 0", "prune 0"}
@@ -331,7 +332,7 @@ def test_what_advancing_reveals(small: str) -> None:
 
 
 def test_budget(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, budget=195, probe_cost=5)
+    env = first_version.atomic(store=small, budget=195, probe_cost=5)
     begin(env, order=(3, 0, 1, 2))
     opened, second, probed = moves(env, "branch", "branch", "probe 1")
     assert admitted(opened[4]) == {"stop", "branch", "prune 0"}
@@ -340,20 +341,20 @@ def test_budget(small: str) -> None:
 
 
 def test_a_short_interval_fits_no_sooner(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, budget=195)
+    env = first_version.atomic(store=small, budget=195)
     begin(env, order=(0, 3, 1, 2))
     [opened] = moves(env, "branch")
     assert admitted(opened[4]) == {"stop", "probe 0", "prune 0"}  # The next branch would need 90 of the 95 left.
 
 
 def test_probe_cost(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, probe_cost=20, cost_weight=1)
+    env = first_version.atomic(store=small, probe_cost=20, cost_weight=1)
     begin(env)
     assert rewards(moves(env, "branch", "probe 0")) == pytest.approx([-0.5, -0.1])
 
 
 def test_fewer_branches_than_allowed(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, max_branches=9)
+    env = first_version.atomic(store=small, max_branches=9)
     begin(env, "hard", (0, 1, 2))
     *_, last = moves(env, "branch", "branch", "branch")
     assert "branch" not in admitted(last[4])
@@ -366,7 +367,7 @@ def test_inadmissible_actions_are_ignored(env: TTSWidthDepthEnv, action: str) ->
     [after] = moves(env, action)
     np.testing.assert_equal(after[0], before[0])
     np.testing.assert_equal(after[4], before[1])
-    assert after[1:4] == (INVALID_ACTION_REWARD, False, False)
+    assert after[1:4] == (ATOMIC["invalid_reward"], False, False)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_inadmissible_actions_are_ignored(env: TTSWidthDepthEnv, action: str) ->
 def test_inadmissible_actions_raise(small: str, played: tuple[str, ...], action: str, message: str) -> None:
     cost, order = {"the probe": (150, (0, 1, 2, 3))}.get(message[:9], (0, (0, 3, 1, 2)))
     budget = 120 if "budget" in message else None
-    env = TTSWidthDepthEnv(store=small, max_branches=2, budget=budget, probe_cost=cost, invalid_action="raise")
+    env = first_version.atomic(store=small, max_branches=2, budget=budget, probe_cost=cost, invalid_action="raise")
     begin(env, order=order)
     moves(env, *played)
     before = env.action_masks()
@@ -397,14 +398,14 @@ def test_inadmissible_actions_raise(small: str, played: tuple[str, ...], action:
 @pytest.mark.parametrize("mode", ["ignore", "raise"])
 @pytest.mark.parametrize("action", [-1, 14])
 def test_no_action_at_all(small: str, mode: str, action: int) -> None:
-    env = TTSWidthDepthEnv(store=small, max_branches=4, invalid_action=mode)
+    env = first_version.atomic(store=small, max_branches=4, invalid_action=mode)
     env.reset()
     with pytest.raises(ValueError, match="from 0 to 13"):
         env.step(action)
 
 
 def test_needs_reset(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, render_mode="ansi")
+    env = first_version.atomic(store=small, render_mode="ansi")
     for call in (lambda: env.step(STOP), env.action_masks, env.render):
         with pytest.raises(ResetNeeded):
             call()
@@ -440,7 +441,7 @@ def force(e: Any, action: int) -> None:
     seed=st.integers(0, 1000),
 )
 def test_the_mask_is_exact(small: str, seed: int, **arguments: Any) -> None:
-    env = TTSWidthDepthEnv(store=small, **arguments)
+    env = first_version.atomic(store=small, **arguments)
     rng = np.random.default_rng(seed)
     _, info = env.reset(seed=seed)
     while True:
@@ -464,7 +465,7 @@ def test_the_mask_is_exact(small: str, seed: int, **arguments: Any) -> None:
 
 def test_gold_changes_nothing_before_the_end(write: Callable[..., str]) -> None:
     met = [
-        rollout(TTSWidthDepthEnv(store=path, render_mode="ansi"), 300, seed=1)
+        rollout(first_version.atomic(store=path, render_mode="ansi"), 300, seed=1)
         for path in (write("right"), write("wrong", gold="3"))
     ]
     differences = 0
@@ -522,16 +523,16 @@ def test_gold_is_nowhere_to_be_read(write: Callable[..., str]) -> None:
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        TTSWidthDepthEnv(**arguments)
+        first_version.atomic(**arguments)
 
 
 def test_missing_store() -> None:
     with pytest.raises(StoreError, match="no-such-store"):
-        TTSWidthDepthEnv(store=["synthetic-small", "no-such-store"])
+        first_version.atomic(store=["synthetic-small", "no-such-store"])
 
 
 def test_every_store_and_question_is_drawn(write: Callable[..., str]) -> None:
-    env = TTSWidthDepthEnv(store=[write("one", gold="2"), write("two", gold="3")])
+    env = first_version.atomic(store=[write("one", gold="2"), write("two", gold="3")])
     env.reset(seed=0)
     drawn = set()
     for _ in range(60):
@@ -543,7 +544,7 @@ def test_every_store_and_question_is_drawn(write: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize(("store", "correct"), [(None, True), (0, True), (1, False)])
 def test_options_choose_the_store(write: Callable[..., str], store: int | None, correct: bool) -> None:
-    env = TTSWidthDepthEnv(store=[write("one", gold="2"), write("two", gold="3")])
+    env = first_version.atomic(store=[write("one", gold="2"), write("two", gold="3")])
     env.reset(options={"store": store, "question": "sum", "order": np.array([3, 2, 1, 0])})
     assert moves(env, "branch", "stop")[-1][4]["correct"] is correct
 
@@ -572,7 +573,7 @@ def test_options_are_checked(env: TTSWidthDepthEnv, options: dict[str, Any], mes
 
 
 def test_all_of_it_by_hand(small: str) -> None:
-    env = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=0.5).unwrapped
+    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.5, initial_width=3).unwrapped
     info = begin(env, order=(0, 3, 1, 2))
     assert (info["tokens"], info["answer"], info["correct"]) == (290, "", False)
     assert admitted(info) == {"stop", "branch", "continue 0", "prune 0", "prune 1", "continue 2", "prune 2"}
@@ -585,20 +586,20 @@ def test_all_of_it_by_hand(small: str) -> None:
 
 @pytest.mark.parametrize("reward_shaping", [False, True])
 def test_stopping_at_once_pays_for_what_was_open(small: str, reward_shaping: bool) -> None:
-    env = TTSWidthDepthEnv(store=small, cost_weight=0.5, initial_width=2, reward_shaping=reward_shaping)
+    env = first_version.atomic(store=small, cost_weight=0.5, initial_width=2, reward_shaping=reward_shaping)
     begin(env, order=(3, 0, 1, 2))
     assert rewards(moves(env, "stop")) == pytest.approx([1 - 0.475])
 
 
 @pytest.mark.parametrize(("budget", "tokens"), [(None, [100, 250]), (250, [100, 200])])
 def test_a_stride_goes_as_far_as_there_is_to_go(small: str, budget: int | None, tokens: list[int]) -> None:
-    env = TTSWidthDepthEnv(store=small, stride=9, budget=budget)
+    env = first_version.atomic(store=small, stride=9, budget=budget)
     begin(env)
     assert [step[4]["tokens"] for step in moves(env, "branch", "continue 0")] == tokens
 
 
 def test_inadmissible_actions_in_a_row_end_as_stop(small: str) -> None:
-    env = TTSWidthDepthEnv(store=small, initial_width=1, patience=2, invalid_reward=-0.25, cost_weight=0.5)
+    env = first_version.atomic(store=small, initial_width=1, patience=2, invalid_reward=-0.25, cost_weight=0.5)
     begin(env, order=(3, 0, 1, 2))
     returned = moves(env, "continue 0", "branch", "probe 0", "continue 0")
     assert rewards(returned) == pytest.approx([-0.25, -0.475, -0.25, 1 - 0.25])
@@ -614,7 +615,7 @@ def test_no_more_is_open_than_recorded_or_paid_for(small: str) -> None:
         ({"initial_width": 4, "max_branches": 2}, 200),
         ({"initial_width": 2, "budget": 199}, 100),
     ):
-        env = TTSWidthDepthEnv(store=small, **arguments)
+        env = first_version.atomic(store=small, **arguments)
         assert begin(env, "hard", (0, 1, 2))["tokens"] == tokens
 
 
@@ -634,7 +635,7 @@ def test_the_flat_observation_holds_the_same_numbers(name: str, small: str) -> N
 
 
 def test_a_price_is_drawn_shown_and_charged(small: str) -> None:
-    env = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=(0.001, 0.1), initial_width=1)
+    env = gym.make("TTSWidthDepth-v1", store=small, cost_weight=(0.001, 0.1), initial_width=1)
     shown = set()
     for _ in range(50):
         observation, info = env.reset(seed=None if shown else 0)
@@ -645,6 +646,6 @@ def test_a_price_is_drawn_shown_and_charged(small: str) -> None:
         assert reward - right == pytest.approx(-price * told["tokens"] / 200, rel=1e-3)
         shown.add(price)
     assert len(shown) > 20
-    fixed = gym.make("kind/TTSWidthDepth-v0", store=small, cost_weight=0.01)
+    fixed = gym.make("TTSWidthDepth-v1", store=small, cost_weight=0.01)
     assert fixed.reset(seed=0)[0]["summary"][-1] == pytest.approx(0.5)
     assert info["answer"] == ""

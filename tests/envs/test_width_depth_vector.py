@@ -7,6 +7,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rollouts import with_running
 
+import first_version
 from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
 
 MODES = list(AutoresetMode)
@@ -27,12 +28,12 @@ ARGUMENTS = [
 
 def pair(number, limit, mode, **arguments):
     vector = gym.make_vec(
-        "TTSWidthDepth-v0", num_envs=number, max_episode_steps=limit, autoreset_mode=mode, **arguments
+        "TTSWidthDepth-v1", num_envs=number, max_episode_steps=limit, autoreset_mode=mode, **arguments
     )
     assert isinstance(vector.unwrapped, TTSWidthDepthVectorEnv)
 
     def single():
-        return gym.make("TTSWidthDepth-v0", max_episode_steps=limit, **arguments)
+        return gym.make("TTSWidthDepth-v1", max_episode_steps=limit, **arguments)
 
     return vector, SyncVectorEnv([single] * number, autoreset_mode=mode)
 
@@ -73,7 +74,7 @@ def test_reset_options_reach_every_environment():
 
 
 def test_nothing_returned_is_returned_again():
-    envs = TTSWidthDepthVectorEnv(num_envs=3)
+    envs = first_version.atomic_vector(num_envs=3)
     first, info = envs.reset(seed=0)
     kept = {name: array.copy() for name, array in first.items()}, info["action_mask"].copy()
     envs.step(np.ones(3, np.int64))
@@ -82,7 +83,7 @@ def test_nothing_returned_is_returned_again():
 
 
 def test_episode_statistics_are_recorded():
-    envs = gym.wrappers.vector.RecordEpisodeStatistics(TTSWidthDepthVectorEnv(num_envs=2))
+    envs = gym.wrappers.vector.RecordEpisodeStatistics(first_version.atomic_vector(num_envs=2))
     envs.reset(seed=0)
     envs.step(np.array([1, 1]))
     *_, infos = envs.step(np.array([0, 1]))
@@ -99,11 +100,11 @@ def test_episode_statistics_are_recorded():
 )
 def test_wrong_arguments_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
-        TTSWidthDepthVectorEnv(**arguments)
+        first_version.atomic_vector(**arguments)
 
 
 def test_wrong_calls_are_refused():
-    envs = TTSWidthDepthVectorEnv(num_envs=2, autoreset_mode="Disabled", invalid_action="raise")
+    envs = first_version.atomic_vector(num_envs=2, autoreset_mode="Disabled", invalid_action="raise")
     with pytest.raises(gym.error.ResetNeeded):
         envs.step(np.zeros(2, np.int64))
     for mask in (np.zeros(2, bool), np.ones(3, bool), np.ones(2)):

@@ -54,7 +54,7 @@ def test_its_facts_and_its_card_say_so(run, store):
 
 
 def test_environments_replay_it(store):
-    env = gym.make("tts_gym:TTSWidthDepth-v0", store=str(store))
+    env = gym.make("tts_gym:TTSWidthDepth-v1", store=str(store))
     env.reset(seed=0)
     steps, ended = 0, False
     while not ended:

@@ -78,9 +78,9 @@ def test_files_of_ones_own(spec, tmp_path):
 @pytest.mark.parametrize(
     ("env", "policy", "arguments"),
     [
-        ("TTSWidthDepthRounds-v0", "MlpPolicy", {}),
-        ("TTSWidthDepthRounds-v0", "MlpPolicy", {"aggregator": "finished", "budget": None}),
-        ("TTSWidthDepth-v0", "MultiInputPolicy", {"reveal": "probe", "probe_cost": 2}),
+        ("TTSWidthDepthRounds-v1", "MlpPolicy", {}),
+        ("TTSWidthDepthRounds-v1", "MlpPolicy", {"aggregator": "finished", "budget": None}),
+        ("TTSWidthDepth-v1", "MultiInputPolicy", {"reveal": "probe", "probe_cost": 2}),
     ],
 )
 def test_policies(env, policy, arguments, tmp_path):

@@ -17,7 +17,7 @@ from tts_gym.report.cases import Replays, choose  # noqa: E402
 from tts_gym.report.contents import contents  # noqa: E402
 from tts_gym.report.trainings import is_training, read_training_run  # noqa: E402
 
-ENV = "TTSWidthDepthRounds-v0"
+ENV = "TTSWidthDepthRounds-v1"
 SETTINGS = f"""
 {ENV}:
   n_envs: 4

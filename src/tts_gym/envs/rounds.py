@@ -148,7 +148,7 @@ def _deepen_to_next(e: Any) -> None:
 
 
 @kernel
-def round_mask(e: Any, pool: int, rounds: NDArray[np.int64], mask: NDArray[Any]) -> None:
+def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     """Tell which rounds are admissible: STOP, and those that change the episode.
 
     ``widen_n`` also needs n branches that are not opened yet.
@@ -156,17 +156,8 @@ def round_mask(e: Any, pool: int, rounds: NDArray[np.int64], mask: NDArray[Any])
     Args:
         e: the episode.
         pool: whose votes count.
-        rounds: int64 [actions], the rounds that are asked about, by their places in ``ROUNDS``.
-        mask: where to write, [actions].
+        mask: where to write, [len(ROUNDS)].
     """
-    every = np.empty(len(ROUNDS), np.bool_)
-    _mask_every_round(e, pool, every)
-    for place in range(len(rounds)):
-        mask[place] = every[rounds[place]]
-
-
-@kernel
-def _mask_every_round(e: Any, pool: int, mask: NDArray[np.bool_]) -> None:
     leader = votes.leader(e, pool)
     fits = costs.interval_fits(e)
     agreeing, dissenting = False, False
@@ -187,3 +178,19 @@ def _mask_every_round(e: Any, pool: int, mask: NDArray[np.bool_]) -> None:
         mask[action] = fits and left >= _branches_opened(action)
     mask[ACTION.prune_dissenters] = dissenting
     mask[ACTION.prune_advanced] = unfinished > 0
+
+
+@kernel
+def mask_among(e: Any, pool: int, rounds: NDArray[np.int64], mask: NDArray[Any]) -> None:
+    """Tell which of some rounds are admissible.
+
+    Args:
+        e: the episode.
+        pool: whose votes count.
+        rounds: int64 [actions], their places in ``ROUNDS``.
+        mask: where to write, [actions].
+    """
+    every = np.empty(len(ACTION), np.bool_)
+    round_mask(e, pool, every)
+    for place in range(len(rounds)):
+        mask[place] = every[rounds[place]]

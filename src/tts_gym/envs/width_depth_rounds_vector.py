@@ -15,7 +15,7 @@ from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.features import feature_space, places_of, with_mask
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.reward import Terms
-from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds import ROUNDS, mask_among, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode import votes
@@ -47,7 +47,7 @@ def _begin_rows(
             forget(memories[n])
             unit, longest = stores.branch_tokens[number], stores.longest[number]
             observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-            round_mask(e, pool, rounds, rows.masks[n])
+            mask_among(e, pool, rounds, rows.masks[n])
 
 
 def _act_rows(
@@ -81,7 +81,7 @@ def _act_rows(
         charge(e, stores, rows, n, terms, rewards)
         remember_round(e, pool, memories[n])
         observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-        round_mask(e, pool, rounds, rows.masks[n])
+        mask_among(e, pool, rounds, rows.masks[n])
 
 
 _begin_rows_compiled = compile_cached(_begin_rows)

@@ -23,7 +23,7 @@ HYPERPARAMETERS = {
 def tiny(tmp_path):
     """Write settings with which an algorithm takes its few steps fast; returns the file."""
 
-    def write(algorithm="maskable-ppo", env="TTSWidthDepthRounds-v0", every=128):
+    def write(algorithm="maskable-ppo", env="TTSWidthDepthRounds-v1", every=128):
         file = tmp_path / f"{algorithm}-{every}.yaml"
         file.write_text(TINY.format(env=env, hyperparameters=HYPERPARAMETERS[algorithm], every=every))
         return file

@@ -14,7 +14,7 @@ from tts_gym.agents.rl.chooser import Chooser  # noqa: E402
 
 
 def test_questions_at_once_do_not_disturb_each_other():
-    envs = make_sb3_env("TTSWidthDepthRounds-v0", 1, seed=0)
+    envs = make_sb3_env("TTSWidthDepthRounds-v1", 1, seed=0)
     model = MaskablePPO("MlpPolicy", envs, seed=1, device="cpu")
     choose, everything = Chooser(model), np.ones((1, envs.action_space.n), np.bool_)
     rng = np.random.default_rng(0)

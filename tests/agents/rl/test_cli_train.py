@@ -45,8 +45,8 @@ def test_every_algorithm_trains_and_its_model_evaluates_as_it_was_validated(run,
 
 def test_another_environment_and_a_program_to_begin_with(run, tiny, tmp_path):
     out = tmp_path / "run"
-    settings = tiny(env="TTSWidthDepth-v0")
-    call = ("train", *STORE, "--algo", "maskable-ppo", "--env", "TTSWidthDepth-v0", "--config", settings)
+    settings = tiny(env="TTSWidthDepth-v1")
+    call = ("train", *STORE, "--algo", "maskable-ppo", "--env", "TTSWidthDepth-v1", "--config", settings)
     status, _, err = run(
         *call, "--out", out, "--timesteps", 128, "--init-from", "sc:n=2", "-a", "max_branches=2", "--rules", "published"
     )
@@ -76,7 +76,7 @@ def refuses(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-a", "max_branch=3"], "TTSWidthDepthRounds-v0 has no argument 'max_branch': use "),
+        (["-a", "max_branch=3"], "TTSWidthDepthRounds-v1 has no argument 'max_branch': use "),
         (["-a", "max_branches=0"], "max_branches is an integer from 1"),
         (["--env", "CartPole-v1"], "There are no settings for ppo on CartPole-v1"),
         (["--fold", "1/5", "--all-questions"], "exclude each other"),
@@ -85,7 +85,7 @@ def refuses(run, tmp_path):
         (["--eval-store", "nowhere"], "there is no store 'nowhere'"),
         (["--init-from", "nonsense"], "Unknown controller 'nonsense'"),
         (["--init-from", "oops.py:f"], "There is no file oops.py"),
-        (["--init-from", "cmc", "--env", "TTSWidthDepth-v0", "-a", "reveal=probe"], "reveal=advance"),
+        (["--init-from", "cmc", "--env", "TTSWidthDepth-v1", "-a", "reveal=probe"], "reveal=advance"),
     ],
 )
 def test_a_wrong_call_is_refused(refuses, arguments, words):
@@ -103,7 +103,7 @@ def test_a_value_based_algorithm_does_not_begin_as_a_program(refuses):
         ("{n_envs: 0}", "n_envs is an integer, 1 or more, but got 0"),
         ("{n_envs: true}", "n_envs is an integer, 1 or more, but got True"),
         ("{policy: 3}", "policy is text"),
-        ("{policy: Nonsense}", "Cannot make ppo on TTSWidthDepthRounds-v0"),
+        ("{policy: Nonsense}", "Cannot make ppo on TTSWidthDepthRounds-v1"),
         ("{policy: no.such.Policy}", "No module named 'no'"),
         ("{arguments: [1]}", "arguments maps names to values"),
         ("{hyperparameters: {learning_rat: 1}}", "ppo has no hyperparameter 'learning_rat': use "),
@@ -115,7 +115,7 @@ def test_a_value_based_algorithm_does_not_begin_as_a_program(refuses):
 )
 def test_wrong_settings_are_refused_by_name(refuses, tmp_path, text, words):
     file = tmp_path / "mine.yaml"
-    file.write_text(f"TTSWidthDepthRounds-v0: {text}\n")
+    file.write_text(f"TTSWidthDepthRounds-v1: {text}\n")
     refuses(*STORE, "--algo", "ppo", "--config", file, words=words)
 
 
@@ -124,8 +124,8 @@ def test_settings_for_no_environment_are_refused(refuses, tmp_path):
     file.write_text("n_envs: {a: 3}\n")
     refuses(*STORE, "--algo", "ppo", "--config", file, words="settings for 'n_envs', which is no environment")
     refuses(*STORE, "--algo", "ppo", "--config", tmp_path / "absent.yaml", words="Cannot read the settings")
-    file.write_text("TTSWidthDepth-v0: {n_envs: 3}\n")
-    refuses(*STORE, "--algo", "ppo", "--config", file, words="has no settings for TTSWidthDepthRounds-v0")
+    file.write_text("TTSWidthDepth-v1: {n_envs: 3}\n")
+    refuses(*STORE, "--algo", "ppo", "--config", file, words="has no settings for TTSWidthDepthRounds-v1")
 
 
 def test_a_directory_is_not_overwritten_and_a_difference_is_shown(run, tiny, tmp_path):
@@ -145,7 +145,7 @@ def test_a_fresh_training_keeps_the_old_one_until_it_can_begin(run, tiny, tmp_pa
     call = ("train", *STORE, "--algo", "ppo", "--config", tiny("ppo"), "--out", tmp_path / "run", "--timesteps", 128)
     assert run(*call)[0] == 0
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*")}
-    (tmp_path / "wrong.yaml").write_text("TTSWidthDepthRounds-v0: {hyperparameters: {batch_size: 1}}\n")
+    (tmp_path / "wrong.yaml").write_text("TTSWidthDepthRounds-v1: {hyperparameters: {batch_size: 1}}\n")
     status, _, err = run(*call, "--config", tmp_path / "wrong.yaml", "--fresh")
     assert status == 2 and "Cannot make ppo" in err
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "run").rglob("*")} == before

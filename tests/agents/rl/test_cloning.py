@@ -19,7 +19,7 @@ from tts_gym.episode.state import TOKENS  # noqa: E402
 from tts_gym.errors import ControllerError  # noqa: E402
 from tts_gym.registry import ALGORITHMS  # noqa: E402
 
-ATOMIC, ROUNDS = "TTSWidthDepth-v0", "TTSWidthDepthRounds-v0"
+ATOMIC, ROUNDS = "TTSWidthDepth-v1", "TTSWidthDepthRounds-v1"
 FOLD = "synthetic-small?except=1/5"
 TRAINED, HELD_OUT = load_store(FOLD), load_store("synthetic-small?only=1/5")
 EXAMPLES = [Example(0, question, seed) for question in range(len(HELD_OUT)) for seed in (0, 1)]

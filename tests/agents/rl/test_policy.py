@@ -23,7 +23,7 @@ from tts_gym.errors import ControllerError  # noqa: E402
 from tts_gym.evaluation import evaluate  # noqa: E402
 
 STORE = "smollm2-arithmetic?only=1/8"
-ROUNDS, ATOMIC = "TTSWidthDepthRounds-v0", "TTSWidthDepth-v0"
+ROUNDS, ATOMIC = "TTSWidthDepthRounds-v1", "TTSWidthDepth-v1"
 CLASSES = {
     "ppo": PPO,
     "maskable-ppo": MaskablePPO,

@@ -9,7 +9,6 @@ from stable_baselines3 import DQN, PPO  # noqa: E402
 from stable_baselines3.common.vec_env import VecNormalize  # noqa: E402
 
 import tts_gym  # noqa: E402
-from kind_envs import KIND_ROUNDS  # noqa: E402
 from tts_gym.agents.rl import make_sb3_env, save  # noqa: E402
 from tts_gym.agents.rl.policy import question_digest, read_training  # noqa: E402
 from tts_gym.datasets import load_store  # noqa: E402
@@ -18,13 +17,13 @@ from tts_gym.errors import ControllerError  # noqa: E402
 STORE = "smollm2-arithmetic?only=1/8"
 
 MADE = [
-    ("MultiInputPolicy", lambda: gym.make("kind/TTSWidthDepth-v0", store=STORE)),
+    ("MultiInputPolicy", lambda: gym.make("TTSWidthDepth-v1", store=STORE)),
     (
         "MlpPolicy",
-        lambda: gym.make("kind/TTSWidthDepth-v0", store=STORE, observation="flat_mask", cost_weight=(0.01, 0.1)),
+        lambda: gym.make("TTSWidthDepth-v1", store=STORE, observation="flat_mask", cost_weight=(0.01, 0.1)),
     ),
-    ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v0", 2, store=STORE, **KIND_ROUNDS, cost_weight=0.02)),
-    ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v0", 2, store=STORE, observation="flat_mask")),
+    ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v1", 2, store=STORE, cost_weight=0.02)),
+    ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v1", 2, store=STORE, observation="flat_mask")),
 ]
 
 
@@ -42,7 +41,7 @@ def test_what_is_saved_is_evaluated(tmp_path, policy, make):
 
 
 def test_a_model_begins_as_it_was_trained(tmp_path):
-    env = gym.make("kind/TTSWidthDepth-v0", store=STORE)
+    env = gym.make("TTSWidthDepth-v1", store=STORE)
     width = env.unwrapped.config.initial_width
     save(PPO("MultiInputPolicy", env, device="cpu"), tmp_path / "mine.zip")
     with pytest.warns(RuntimeWarning):
@@ -55,10 +54,10 @@ def test_a_model_begins_as_it_was_trained(tmp_path):
     [
         (lambda: PPO("MlpPolicy", "CartPole-v1", device="cpu"), "no environment of tts_gym"),
         (
-            lambda: PPO("MlpPolicy", VecNormalize(make_sb3_env("TTSWidthDepthRounds-v0")), device="cpu"),
+            lambda: PPO("MlpPolicy", VecNormalize(make_sb3_env("TTSWidthDepthRounds-v1")), device="cpu"),
             "norm_obs=False",
         ),
-        (lambda: type("Mine", (DQN,), {})("MlpPolicy", "TTSWidthDepthRounds-v0", device="cpu"), "No controller plays"),
+        (lambda: type("Mine", (DQN,), {})("MlpPolicy", "TTSWidthDepthRounds-v1", device="cpu"), "No controller plays"),
     ],
 )
 def test_what_no_controller_plays_is_not_saved(tmp_path, make, words):

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor  # noqa: E4
 
 from tts_gym.agents.rl import SB3VecEnv, make_sb3_env  # noqa: E402
 
-IDS = ["TTSWidthDepth-v0", "TTSWidthDepthRounds-v0"]
+IDS = ["TTSWidthDepth-v1", "TTSWidthDepthRounds-v1"]
 
 
 def same(one, two):

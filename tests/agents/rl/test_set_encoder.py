@@ -131,7 +131,7 @@ def test_unopened_branches_do_not_count():
 
 @pytest.mark.parametrize(("algorithm", "policy", "arguments"), ALGORITHMS, ids=[row[0].__name__ for row in ALGORITHMS])
 def test_it_trains_and_comes_back_from_a_file(algorithm, policy, arguments, tmp_path):
-    envs = make_sb3_env("TTSWidthDepth-v0", 4, seed=0, max_branches=6)
+    envs = make_sb3_env("TTSWidthDepth-v1", 4, seed=0, max_branches=6)
     model = algorithm(policy, envs, policy_kwargs=SMALL, seed=0, device="cpu", **arguments)
     before = {name: weights.clone() for name, weights in model.policy.state_dict().items()}
     model.learn(256)
@@ -150,7 +150,7 @@ def test_it_trains_and_comes_back_from_a_file(algorithm, policy, arguments, tmp_
 
 
 def test_masks_leave_inadmissible_actions_out():
-    envs = make_sb3_env("TTSWidthDepth-v0", 4, seed=0, max_branches=6, invalid_action="raise")
+    envs = make_sb3_env("TTSWidthDepth-v1", 4, seed=0, max_branches=6, invalid_action="raise")
     model = MaskablePPO(
         MaskableSetPolicy, envs, policy_kwargs=SMALL, n_steps=32, batch_size=32, n_epochs=1, device="cpu"
     )
@@ -162,7 +162,7 @@ def test_masks_leave_inadmissible_actions_out():
 
 
 def test_separate_encoders_for_actor_and_critic():
-    envs = make_sb3_env("TTSWidthDepth-v0", 2, seed=0, max_branches=4)
+    envs = make_sb3_env("TTSWidthDepth-v1", 2, seed=0, max_branches=4)
     model = PPO(
         SetPolicy,
         envs,
@@ -177,5 +177,5 @@ def test_separate_encoders_for_actor_and_critic():
 
 
 def test_other_environments_are_refused():
-    with pytest.raises(ValueError, match="TTSWidthDepth-v0"):
-        PPO(SetPolicy, make_sb3_env("TTSWidthDepthRounds-v0", 2), device="cpu")
+    with pytest.raises(ValueError, match="TTSWidthDepth-v1"):
+        PPO(SetPolicy, make_sb3_env("TTSWidthDepthRounds-v1", 2), device="cpu")

@@ -28,7 +28,7 @@ from tts_gym.evaluation import evaluate  # noqa: E402
 from tts_gym.evaluation.statistics import bootstrap  # noqa: E402
 from tts_gym.registry import ALGORITHMS  # noqa: E402
 
-ROUNDS = "TTSWidthDepthRounds-v0"
+ROUNDS = "TTSWidthDepthRounds-v1"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tts_gym.envs.atomic import action_mask, answer_at, open_first, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
 from tts_gym.envs.features import places_of, with_mask
 from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
-from tts_gym.envs.rounds import ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds import ROUNDS, mask_among, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP, action_count
@@ -106,7 +106,7 @@ class _Rounds:
     def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
         features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(self._rounds), np.bool_)
         observe_round(episode, self._pool, *self._scale, self._memory, self._cost_weight, features)
-        round_mask(episode, self._pool, self._rounds, mask)
+        mask_among(episode, self._pool, self._rounds, mask)
         shown = features[self._shown]
         return (with_mask(shown, mask) if self._masked else shown)[np.newaxis], mask
 
