@@ -10,7 +10,7 @@ questions, on the bundled store and, if given, on the published AIME24 stores (D
 Each policy is judged on the fold that it was not trained on, beside every shipped program. ``frontier`` trains
 MaskablePPO with its shipped settings, changed by those of a file if one is given, in five folds and on all questions,
 sweeps the price of tokens, and compares with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their
-libraries' defaults on both environments with arguments that are kind to them, on the bundled store. Everything lands
+libraries' defaults on both environments as they are, on the bundled store. Everything lands
 in ``benchmarks/results/rl``; trainings are kept in ``runs/rl``, so that an interrupted benchmark goes on.
 """
 
@@ -58,15 +58,8 @@ SHORT = Path(__file__).with_name("rl_short.yaml")
 """Settings for so few steps, where the shipped ones are for millions."""
 
 NEWCOMERS = ("ppo", "a2c", "dqn", "maskable-ppo")
-KIND = {"initial_width": 3, "reward_shaping": True, "invalid_reward": 0.0, "patience": 8, "steady_info": True}
-NEW: dict[str, tuple[str, dict[str, Any]]] = {
-    "TTSWidthDepth-v0": (
-        "MultiInputPolicy",
-        {**KIND, "max_branches": 8, "reveal": "advance", "stride": 4, "show_price": True},
-    ),
-    "TTSWidthDepthRounds-v0": ("MlpPolicy", {**KIND, "max_branches": 16}),
-}
-"""What newcomers learn on: policies, and arguments that make an environment kind to them."""
+NEW = {"TTSWidthDepth-v1": "MultiInputPolicy", "TTSWidthDepthRounds-v1": "MlpPolicy"}
+"""What newcomers learn on, with policies that take its observations."""
 
 NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
 RULES_OF_THUMB = ("single", "sc:n=3", "sc:n=6", "asc", "asc:threshold=0.8", "esc:window=2", "crew", "short-m@k:m=3,k=6")
@@ -160,7 +153,7 @@ def baselines(data: str | None = None) -> None:
 
 
 def newcomer() -> None:
-    """Algorithms at their defaults on environments that are kind to them; writes ``newcomer.csv``, prints its means.
+    """Algorithms at their defaults on the environments as they are; writes ``newcomer.csv``, prints its means.
 
     Each is judged twice on every question of the store, in 20 branch orders: ``return`` as it was trained, taking its
     preferred action whether or not it is admissible, and ``masked_return`` as ``tts-gym evaluate`` reads it, taking the
@@ -183,12 +176,11 @@ def newcomer() -> None:
 
 def untouched(env: str, algorithm: str, seed: int, store: ReplayStore) -> dict[str, Any]:
     """Train as the README of a library says, and judge."""
-    policy, arguments = NEW[env]
-    envs = gym.make(env, store=NEWCOMER_STORE, **arguments)
-    model = ALGORITHMS.load(algorithm)(policy, envs, seed=seed, device="cpu").learn(NEWCOMER_STEPS)
-    rows = play_masked(model, env, arguments, store, range(ORDERS)).assign(store=store.label)
+    envs = gym.make(env, store=NEWCOMER_STORE)
+    model = ALGORITHMS.load(algorithm)(NEW[env], envs, seed=seed, device="cpu").learn(NEWCOMER_STEPS)
+    rows = play_masked(model, env, {}, store, range(ORDERS)).assign(store=store.label)
     masked = scored(rows, units_of([store]))
-    right, tokens = play_greedily(model, env, arguments, store)
+    right, tokens = play_greedily(model, env, store)
     price = COST_WEIGHT * tokens / store.mean_branch_tokens
     return {
         "environment": env,
@@ -201,10 +193,10 @@ def untouched(env: str, algorithm: str, seed: int, store: ReplayStore) -> dict[s
     }
 
 
-def play_greedily(model: Any, env: str, arguments: Mapping[str, Any], store: ReplayStore) -> tuple[float, float]:
+def play_greedily(model: Any, env: str, store: ReplayStore) -> tuple[float, float]:
     """Share of right answers and mean tokens of the preferred actions, admissible or not."""
     episodes = [(question, order) for question in range(len(store)) for order in range(ORDERS)]
-    envs = make_vector(env, len(episodes), store=store, **arguments)
+    envs = make_vector(env, len(episodes), store=store)
     observations, _ = envs.reset(seed=0)
     for n, (question, order) in enumerate(episodes):
         options = {

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from math import log10
+from math import exp, inf, isnan, log10, sqrt
 
 from model import ACTIVE, FINISHED, ModelEpisode
+from tts_gym.episode.aggregation import WEIGHTED
 
 WIDENING = {"widen_1": 1, "widen_2": 2, "widen_4": 4}
+OPENING = {**WIDENING, "open_1": 1, "open_4": 4, "read_1": 1, "replace_1": 1}
+STANDING = ("open_1", "open_4", "read_1", "give_up", "give_up_dissenter")
+TOGETHER = ("deepen_to_next", "deepen_to_limit", "replace_1")
 
 
 def s(x, h):
@@ -16,6 +20,12 @@ def s(x, h):
 def mean(values):
     values = list(values)
     return sum(values) / len(values) if values else 0.0
+
+
+def probability(branch):
+    """Geometric mean of the probabilities of a branch's tokens, None where that is not recorded."""
+    told = [value for value in branch.recorded.signals.get("mean_logprob", []) if not isnan(value)]
+    return exp(min(mean(told), 0)) if told else None
 
 
 def few(confidence):
@@ -33,6 +43,7 @@ class RoundsModel:
         unit: mean branch length of the store, tokens.
         longest: intervals of the store's longest branch.
         cost_weight: price of ``unit`` tokens.
+        recorded: whether the store records ``mean_logprob``.
     """
 
     episode: ModelEpisode
@@ -41,6 +52,7 @@ class RoundsModel:
     unit: float
     longest: int
     cost_weight: float
+    recorded: bool
     average: float = 0.0
     stable: int = 0
     last_leader: int = -1
@@ -83,7 +95,24 @@ class RoundsModel:
             **{name: fits and left >= n for name, n in WIDENING.items()},
             "prune_dissenters": any(map(self.dissents, reading)),
             "prune_advanced": bool(reading),
+            "open_1": fits and left >= 1,
+            "open_4": fits and left >= 4,
+            "read_1": fits and left >= 1,
+            "deepen_to_limit": deepen,
+            "replace_1": fits and left >= 1,
+            "give_up": bool(reading),
+            "give_up_dissenter": any(map(self.dissents, reading)),
         }
+
+    def given_up(self, name, reading):
+        """The branches that a round prunes."""
+        dissenters = [branch for branch in self.episode.branches if branch in reading and self.dissents(branch)]
+        return {
+            "prune_dissenters": dissenters,
+            "prune_advanced": reading[:1],
+            "give_up": [branch for branch in reading if branch.advances == reading[0].advances],
+            "give_up_dissenter": sorted(dissenters, key=lambda branch: -branch.streak)[:1],
+        }.get(name, [])
 
     def plan(self, name, reading):
         """The branches that move in a round, and how many intervals each."""
@@ -96,15 +125,15 @@ class RoundsModel:
 
     def take(self, name):
         episode, reading = self.episode, self.by_depth()
-        dropped = {
-            "prune_dissenters": [branch for branch in reading if self.dissents(branch)],
-            "prune_advanced": reading[:1],
-        }.get(name, [])
-        plan = self.plan(name, [branch for branch in reading if branch not in dropped])
+        dropped = self.given_up(name, reading)
+        plan = [] if name in STANDING else self.plan(name, [branch for branch in reading if branch not in dropped])
         for branch in dropped:
             episode.prune(self.index(branch))
-        if name in WIDENING:
-            episode.open_many(WIDENING[name], whole=False)
+        if name in OPENING:
+            episode.open_many(OPENING[name], whole=name == "read_1")
+        if name == "replace_1":
+            plan = [(branch, 1) for branch in self.by_depth()]
+        limit = inf if name == "deepen_to_next" else self.limit()
         paid, moves, finished = {self.index(branch): branch.paid for branch, _ in plan}, 0, episode.completed
         going = True
         while going:
@@ -112,11 +141,17 @@ class RoundsModel:
             for branch, steps in plan:
                 while steps and episode.walk(branch, 1)[0]:
                     steps, moves = steps - 1, moves + 1
-            going = name == "deepen_to_next" and episode.completed == finished and moves > before
+            short = max((branch.advances for branch, _ in plan), default=0) < limit
+            going = name in TOGETHER and episode.completed == finished and moves > before and short
         costs = [episode.branches[i].paid - earlier for i, earlier in paid.items()]
         if moves or any(costs):
             episode.close_call(costs)
         self.remember()
+
+    def limit(self):
+        """Depth at which a branch is long beside the finished ones."""
+        depths = [branch.advances for branch in self.episode.branches if branch.finished]
+        return 0.4 * mean(depths) + 0.65 * self.unit / self.episode.interval if depths else inf
 
     def remember(self):
         leader, confidence = self.episode.leader(self.pool), self.episode.confidence(self.pool)
@@ -177,4 +212,29 @@ class RoundsModel:
             "remaining": unspent if budgeted else 1.0,
             "cost_weight": (log10(price) + 4) / 4,
             "stake": s((1 - confidence) / price, 10),
+            **self.beyond(reading),
+        }
+
+    def weighted(self, finished):
+        """How far the weightiest answer is ahead."""
+        weights = self.episode.weighted_votes(WEIGHTED, max(1.0, self.unit / self.episode.interval))
+        first, second = (*sorted(weights, reverse=True), 0.0, 0.0)[:2]
+        one = sum(weights) / finished if first > 0 else 1.0
+        lead = (first - second) / one / sqrt((first + second) / one + 1)
+        return {"weighted_top1": first / sum(weights) if first > 0 else 0.0, "weighted_lead": s(lead, 1)}
+
+    def beyond(self, reading):
+        """How long branches are, and how sure the model was."""
+        finished = [branch for branch in self.episode.branches if branch.finished]
+        lengths = [branch.recorded.tokens for branch in finished]
+        deepest = max((branch.advances for branch in reading), default=0)
+        return {
+            "deepest_length": s(deepest * self.episode.interval, self.unit),
+            "beyond": s(deepest, self.limit()),
+            "shortest": s(min(lengths, default=0), self.unit),
+            "dissent": s(max((branch.streak for branch in reading if self.dissents(branch)), default=0), 8),
+            **self.weighted(len(finished)),
+            "recorded": float(self.recorded),
+            "finished_probability": mean(filter(None, map(probability, finished))),
+            "leader_probability": mean(filter(None, map(probability, filter(self.agrees, finished)))),
         }

@@ -15,6 +15,7 @@ from tts_gym.episode.state import WIDTH
 ANSWERS = st.sampled_from(["a", "b", "c", "d", None])
 ALSO_RIGHT = [[], ["b"], ["c", "a"], ["also never given"]]
 SIGNAL_VALUES = {
+    "mean_logprob": [-2.0, -0.5, -0.25, 0.0],
     "topk_confidence": [0.5, 1.0, 2.0, 2.25, 8.0],
     "answer_logprob": [-2.0, -0.5, -0.0625, -0.03125, 0.0],
     "self_certainty": [0.25, 1.0, 3.0, 3.5, 16.0],

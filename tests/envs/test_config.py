@@ -21,8 +21,8 @@ from tts_gym.envs.config import AtomicConfig, AtomicVectorConfig, RoundsConfig, 
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import places
 from tts_gym.envs.observation import BRANCH_AT, BRANCH_FEATURES, SUMMARY_AT, SUMMARY_FEATURES
-from tts_gym.envs.rounds import ACTION, ROUNDS
-from tts_gym.envs.rounds_observation import AT, ROUND_FEATURES
+from tts_gym.envs.rounds import ACTION, ALL_ROUNDS
+from tts_gym.envs.rounds_observation import ALL_FEATURES, AT
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
 from tts_gym.envs.width_depth_rounds import TTSWidthDepthRoundsEnv
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
@@ -89,8 +89,8 @@ def test_the_table_of_arguments_has_each_with_its_default(config, environment):
     ("environment", "section", "names"),
     [
         (TTSWidthDepthEnv, "Observation Space", [BRANCH_FEATURES, SUMMARY_FEATURES]),
-        (TTSWidthDepthRoundsEnv, "Action Space", [ROUNDS]),
-        (TTSWidthDepthRoundsEnv, "Observation Space", [ROUND_FEATURES]),
+        (TTSWidthDepthRoundsEnv, "Action Space", [ALL_ROUNDS]),
+        (TTSWidthDepthRoundsEnv, "Observation Space", [ALL_FEATURES]),
     ],
 )
 def test_the_numbered_tables_are_the_lists(environment, section, names):
@@ -114,7 +114,7 @@ def test_nothing_is_left_to_fill_in(environment):
 
 @pytest.mark.parametrize(
     ("at", "names"),
-    [(BRANCH_AT, BRANCH_FEATURES), (SUMMARY_AT, SUMMARY_FEATURES), (AT, ROUND_FEATURES), (ACTION, ROUNDS)],
+    [(BRANCH_AT, BRANCH_FEATURES), (SUMMARY_AT, SUMMARY_FEATURES), (AT, ALL_FEATURES), (ACTION, ALL_ROUNDS)],
 )
 def test_places_count_up(at, names):
     assert at._asdict() == {name: place for place, name in enumerate(names)}

@@ -15,7 +15,7 @@ from first_version import MEANT
 from tts_gym.datasets import load_store
 from tts_gym.envs import width_depth_rounds
 from tts_gym.envs.atomic import act, admissible
-from tts_gym.envs.rounds import ACTION, ROUNDS, round_mask, take_round
+from tts_gym.envs.rounds import ACTION, ALL_ROUNDS, ROUNDS, limit_of, round_mask, take_round
 from tts_gym.envs.rounds_observation import AT
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
 from tts_gym.episode import costs, transitions, votes
@@ -26,6 +26,7 @@ from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import COUNT_SIZE, LOGGED, STEPS, TOKENS
 
 STORE = load_store("synthetic-small")
+UNIT = STORE.mean_branch_tokens
 ID = "TTSWidthDepthRounds-v0"
 pytestmark = MEANT
 ARGUMENTS = [
@@ -35,6 +36,7 @@ ARGUMENTS = [
     {"budget": 20000, "max_branches": 7, "aggregator": "all", "cost_weight": 0.2},
     {"initial_width": 3, "reward_shaping": True, "invalid_reward": 0.0, "patience": 2, "steady_info": True},
     {"initial_width": 1, "observation": "flat_mask", "cost_weight": (0.001, 0.3)},
+    {"extended": True, "observation": "flat_mask"},
 ]
 
 
@@ -66,18 +68,22 @@ def test_a_round_is_its_atomic_actions(published, budget, question, pool, choice
     by_rounds = begin(published, budget, question)
     atomically = begin(published, budget, question)
     for choice in choices:
-        mask = [False] * len(ROUNDS)
+        mask = [False] * len(ALL_ROUNDS)
         round_mask(by_rounds, pool, mask)
-        admitted = [action for action in range(1, len(ROUNDS)) if mask[action]]
+        admitted = [action for action in range(1, len(ALL_ROUNDS)) if mask[action]]
         if not admitted:
             break
         before, spent = by_rounds.count[LOGGED], by_rounds.count[TOKENS]
-        take_round(by_rounds, admitted[choice % len(admitted)], votes.leader(by_rounds, pool))
+        action = admitted[choice % len(admitted)]
+        take_round(by_rounds, action, votes.leader(by_rounds, pool), UNIT)
         assert by_rounds.count[LOGGED] > before
         assert by_rounds.count[TOKENS] >= spent
-        for action in atomic_actions(log_of(by_rounds)[before:]):
-            assert admissible(atomically, action)
-            act(atomically, action)
+        if action == ACTION.read_1:
+            transitions.read(atomically, 1)
+        else:
+            for each in list(atomic_actions(log_of(by_rounds)))[len(list(atomic_actions(log_of(atomically)))) :]:
+                assert admissible(atomically, each)
+                act(atomically, each)
         assert atomic_state(by_rounds) == atomic_state(atomically)
         assert votes.leader(by_rounds, pool) == votes.leader(atomically, pool)
 
@@ -86,7 +92,7 @@ def test_rounds_do_what_their_names_say():
     episode = begin(False, 2**62, 0)
 
     def take(name):
-        take_round(episode, getattr(ACTION, name), votes.leader(episode, votes.ACTIVE))
+        take_round(episode, getattr(ACTION, name), votes.leader(episode, votes.ACTIVE), UNIT)
 
     take("widen_4")
     assert episode.depths[:4] == [1, 1, 1, 1]
@@ -122,11 +128,40 @@ def test_rounds_do_what_their_names_say():
     assert all(episode.depths[i] == depths[i] for i in others)
 
 
+def test_long_branches_are_decided_on_interval_by_interval():
+    given_up = 0
+    for question in range(len(STORE)):
+        episode = begin(False, 2**62, question)
+
+        def take(name, episode=episode):
+            take_round(episode, getattr(ACTION, name), votes.leader(episode, votes.FINISHED), UNIT)
+
+        take("open_4")
+        assert episode.depths[:4] == [1, 1, 1, 1]
+        take("open_1")
+        assert episode.depths[:5] == [1, 1, 1, 1, 1]
+        take("deepen_to_limit")
+        assert sum(episode.finished[:5]) >= 1
+        while not all(episode.finished[:5]) and not any(episode.pruned[:5]):
+            completed, depths = sum(episode.finished[:5]), list(episode.depths[:5])
+            limit = limit_of(episode, UNIT)
+            take("deepen_to_limit")
+            reading = [i for i in range(5) if not episode.finished[i]]
+            if sum(episode.finished[:5]) == completed:
+                deepest = max(episode.depths[i] for i in reading)
+                assert deepest >= limit > deepest - 1 or deepest == max(depths) + 1
+                take("give_up")
+                pruned = [i for i in range(5) if episode.pruned[i]]
+                assert pruned == [i for i in reading if episode.depths[i] == deepest]
+                given_up += 1
+    assert given_up > 0
+
+
 def test_only_persistent_dissenters_are_pruned():
     pruned = 0
     for question in range(len(STORE)):
         episode = begin(False, 2**62, question)
-        take_round(episode, ACTION.widen_4, -1)
+        take_round(episode, ACTION.widen_4, -1, UNIT)
         for _ in range(12):
             leader = votes.leader(episode, votes.ACTIVE)
             unfinished = [i for i in range(4) if not episode.finished[i] and not episode.pruned[i]]
@@ -137,7 +172,7 @@ def test_only_persistent_dissenters_are_pruned():
             round_mask(episode, votes.ACTIVE, mask)
             assert mask[ACTION.prune_dissenters] == bool(dissenters)
             was = list(episode.pruned)
-            take_round(episode, ACTION.prune_dissenters, leader)
+            take_round(episode, ACTION.prune_dissenters, leader, UNIT)
             assert [i for i in range(4) if episode.pruned[i] and not was[i]] == dissenters
             pruned += len(dissenters)
     assert pruned > 0
@@ -155,7 +190,7 @@ def test_the_vector_environment_equals_single_ones(mode, arguments, small):
     for step in range(120):
         assert data_equivalence(*met, exact=True)
         assert one.observation_space.contains(met[0][0])
-        masks = met[0][-1]["action_mask"] if rng.random() < 0.9 else np.ones((4, len(ROUNDS)))
+        masks = met[0][-1]["action_mask"] if rng.random() < 0.9 else np.ones((4, one.single_action_space.n))
         actions = np.array([rng.choice(np.flatnonzero(m)) if m.any() else 0 for m in masks])
         before = met = one.step(actions), two.step(actions)
         ended = met[0][2] | met[0][3]

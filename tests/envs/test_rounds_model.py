@@ -11,9 +11,9 @@ from strategies import model_of, random_questions, store_of
 import first_version
 from rounds_model import RoundsModel
 from tts_gym.agents.replay import branch_order
-from tts_gym.envs.rounds import ACTION, ROUNDS
-from tts_gym.envs.rounds_observation import ROUND_FEATURES
-from tts_gym.episode.aggregation import AGGREGATORS, pool_of
+from tts_gym.envs.rounds import ACTION, rounds_of
+from tts_gym.envs.rounds_observation import features_of
+from tts_gym.episode.aggregation import AGGREGATORS, POOLS
 from tts_gym.episode.rules import EpisodeRules
 from tts_gym.episode.state import SEQUENTIAL, STEPS
 
@@ -31,9 +31,10 @@ UNLIMITED = 2**62
     initial_width=st.sampled_from([0, 1, 2]),
     shaped=st.booleans(),
     patience=st.none() | st.integers(1, 3),
+    extended=st.booleans(),
 )
 def test_every_round_does_and_shows_what_the_model_says(
-    seed, published, intervals, aggregator, max_branches, cost_weight, initial_width, shaped, patience
+    seed, published, intervals, aggregator, max_branches, cost_weight, initial_width, shaped, patience, extended
 ):
     rng = random.Random(seed)
     store = store_of(100, random_questions(rng, 100, most_branches=12, most_probes=rng.choice([3, 12])))
@@ -48,6 +49,7 @@ def test_every_round_does_and_shows_what_the_model_says(
         initial_width=initial_width,
         reward_shaping=shaped,
         patience=patience,
+        extended=extended,
         steady_info=True,
         autoreset_mode="Disabled",
     )
@@ -61,21 +63,22 @@ def test_every_round_does_and_shows_what_the_model_says(
         store.mean_branch_tokens,
         int(np.diff(store.tables.answer_start).max()),
         cost_weight,
+        "mean_logprob" in store.signals,
     )
     model.begin(initial_width)
     observations, infos = envs.reset(options={"question": question, "order": order})
     charged, earned, misses = 0, 0.0, 0
     for _ in range(25):
-        expected = model.features()
-        assert tuple(expected) == tuple(ROUND_FEATURES)
-        shown = dict(zip(ROUND_FEATURES, observations[0].tolist(), strict=True))
+        expected = dict(list(model.features().items())[: len(features_of(extended))])
+        assert tuple(expected) == tuple(features_of(extended))
+        shown = dict(zip(expected, observations[0].tolist(), strict=True))
         assert shown == pytest.approx(expected, abs=1e-5)
-        mask = model.mask()
-        assert tuple(mask) == tuple(ROUNDS)
-        assert dict(zip(ROUNDS, infos["action_mask"][0].tolist(), strict=True)) == mask
+        mask = dict(list(model.mask().items())[: len(rounds_of(extended))])
+        assert tuple(mask) == tuple(rounds_of(extended))
+        assert dict(zip(mask, infos["action_mask"][0].tolist(), strict=True)) == mask
         assert infos["tokens"][0] == episode.tokens
         wanted = not (misses == 0 and rng.random() < 0.2)
-        action = rng.choice([name for name in ROUNDS if mask[name] == wanted and name != "stop"] or ["stop"])
+        action = rng.choice([name for name in mask if mask[name] == wanted and name != "stop"] or ["stop"])
         misses = 0 if mask[action] else misses + 1
         observations, rewards, terminated, _, infos = envs.step(np.array([getattr(ACTION, action)]))
         stops = action == "stop" or misses == patience

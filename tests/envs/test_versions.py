@@ -12,9 +12,6 @@ from gymnasium.utils.env_checker import check_env
 
 import tts_gym  # noqa: F401
 from first_version import MEANT
-from tts_gym.envs.config import RoundsConfig
-from tts_gym.envs.rounds import ROUNDS
-from tts_gym.envs.rounds_observation import ROUND_FEATURES
 from tts_gym.envs.versions import VERSIONS, config_of
 
 
@@ -78,33 +75,3 @@ def test_the_second_version_keeps_a_newcomer_from_being_stuck(name):
     steps = [env.step(useless) for _ in range(env.unwrapped.config.patience)]
     assert [step[2] for step in steps] == [False] * (len(steps) - 1) + [True]
     assert set(steps[-1][4]) == set(info)
-
-
-def test_some_rounds_and_features_are_those_of_all_of_them():
-    chosen = {"rounds": ["stop", "widen_2", "deepen_to_next"], "features": ["stake", "width"]}
-    every, some = (gym.make("TTSWidthDepthRounds-v1", **arguments).unwrapped for arguments in ({}, chosen))
-    rounds, features = ([*ROUNDS].index(name) for name in chosen["rounds"]), [*ROUND_FEATURES]
-    shown, asked = [features.index(name) for name in chosen["features"]], [*rounds]
-    whole, part = every.reset(seed=3), some.reset(seed=3)
-    for action in (1, 2, 1, 2, 0):
-        np.testing.assert_array_equal(part[0], whole[0][shown])
-        np.testing.assert_array_equal(part[-1]["action_mask"], whole[-1]["action_mask"][asked])
-        whole, part = every.step(asked[action]), some.step(action)
-        assert part[1:4] == whole[1:4] and part[-1]["tokens"] == whole[-1]["tokens"]
-    assert part[2]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"rounds": ["widen_1", "stop"]}, "begins with stop"),
-        ({"rounds": []}, "rounds is a list of different names"),
-        ({"rounds": ["stop", "think"]}, "among stop, deepen_all"),
-        ({"rounds": "stop"}, "rounds is a list"),
-        ({"features": ["width", "width"]}, "features is a list of different names"),
-        ({"features": [["width"]]}, "features is a list"),
-    ],
-)
-def test_wrong_names_are_refused(arguments, words):
-    with pytest.raises(ValueError, match=words):
-        RoundsConfig(**arguments)

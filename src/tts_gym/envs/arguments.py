@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, fields
 from functools import wraps
 from numbers import Integral
@@ -58,22 +58,6 @@ def check_integer(name: str, value: object, least: int, most: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         raise ValueError(f"{name} is an integer from {least} to {most}, but got {value!r}.")
-
-
-def check_names(name: str, value: object, known: Collection[str]) -> None:
-    """Refuse a value that is not a list of known names.
-
-    Args:
-        name: the argument that has it.
-        value: what was given.
-        known: the names.
-
-    Raises:
-        ValueError: it is empty, or not of them, or has one twice.
-    """
-    fitting = isinstance(value, list) and value and all(isinstance(each, str) and each in known for each in value)
-    if not fitting or len(set(value)) < len(value):  # type: ignore[arg-type,call-overload]
-        raise ValueError(f"{name} is a list of different names among {', '.join(known)}, but got {value!r}.")
 
 
 def argument_table(config: Any, beyond: Any = None) -> str:

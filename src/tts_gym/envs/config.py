@@ -17,7 +17,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from tts_gym.envs.arguments import argument, check_integer, check_names, make_plain
+from tts_gym.envs.arguments import argument, check_integer, make_plain
 
 if TYPE_CHECKING:
     from tts_gym.datasets.store import ReplayStore
@@ -224,27 +224,11 @@ class RoundsConfig(ReplayConfig):
     observation: str = argument(
         "flat", "**str**", '`"flat"`: the features. `"flat_mask"`: followed by the action mask', OBSERVATIONS[1:]
     )
-    rounds: Sequence[str] | None = argument(
-        None, "**list** of names or `None`", "The actions, `stop` first; `None` for all rounds"
-    )
-    features: Sequence[str] | None = argument(
-        None, "**list** of names or `None`", "What the observation shows; `None` for all features"
+    extended: bool = argument(
+        True, "**bool**", "Whether there are further rounds and features, with which `crew` and others can be imitated"
     )
     steady_info: bool = argument(True, "**bool**", STEADY)
     render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v1`", RENDER_MODES)
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        from tts_gym.envs.rounds import ROUNDS  # heavy
-        from tts_gym.envs.rounds_observation import ROUND_FEATURES
-
-        super().__post_init__()
-        if self.rounds is not None:
-            check_names("rounds", self.rounds, ROUNDS)
-            if self.rounds[0] != "stop":
-                raise ValueError(f"rounds begins with stop, but got {self.rounds!r}.")
-        if self.features is not None:
-            check_names("features", self.features, ROUND_FEATURES)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ A list maps each name to what it stands for, in order. Every feature is a number
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -22,17 +22,6 @@ LOWEST, HIGHEST = 0, 1
 def places(names: Mapping[str, str]) -> Any:
     """The place of each name in its list, as ``places(names).width``, for kernels too."""
     return namedtuple("Places", names)(*range(len(names)))
-
-
-def places_of(names: Sequence[str] | None, known: Mapping[str, str]) -> NDArray[np.int64]:
-    """The places of some names in their list, int64.
-
-    Args:
-        names: which ones; None for all.
-        known: the list.
-    """
-    listed = list(known)
-    return np.array([listed.index(name) for name in (known if names is None else names)], np.int64)
 
 
 def feature_space(features: Sized, *rows: int) -> spaces.Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from tts_gym.envs.features import places
 from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import STOP
-from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+from tts_gym.episode.state import COMPLETED, INTERVAL, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUNDS = {
     "stop": "STOP",
@@ -28,16 +29,39 @@ ROUNDS = {
 }
 """What each action is composed of, in their order. Branches that can continue are opened, unfinished, un-pruned, and an
 interval fits the budget; within a round the deepest go first, ties by index, each with all of its intervals but in
-``deepen_to_next``, where all take one interval after the other together."""
+``deepen_to_next`` and ``deepen_to_limit``, where all take one interval after the other together."""
 
-ACTION = places(ROUNDS)
+MORE_ROUNDS = {
+    "open_1": "BRANCH",
+    "open_4": "BRANCH four times",
+    "read_1": "BRANCH, and the new one is read to its end without a look on the way",
+    "deepen_to_limit": "deepen_to_next, or until the deepest comes to the limit if one had finished before",
+    "replace_1": "BRANCH, then deepen_to_limit",
+    "give_up": "PRUNE(i) for the deepest unfinished one, and for those that are as deep",
+    "give_up_dissenter": "PRUNE(i) for the most persistent dissenter",
+}
+"""What follows them with ``extended=True``. The limit is that of ``limit_of``; beyond it ``deepen_to_limit`` goes
+interval by interval, so that a policy decides when to give up."""
+
+ALL_ROUNDS = {**ROUNDS, **MORE_ROUNDS}
+
+ACTION = places(ALL_ROUNDS)
 """Each action by its name, as ``ACTION.widen_1``."""
 
 TO_THE_END = 2**31
 """More intervals than any branch has."""
 
+FINISHED_SHARE, MEAN_SHARE = 0.4, 0.65
+"""What the limit takes of the mean depth of the finished branches and of the store's mean branch: at or a little below
+the depths at which ``crew`` and ``relay`` give up."""
+
 PERSISTENCE = 3
 """Intervals in a row that a dissenter has to show the same answer before it counts as persistent."""
+
+
+def rounds_of(extended: bool) -> Mapping[str, str]:
+    """The rounds of an environment, with the further ones if it is ``extended``."""
+    return ALL_ROUNDS if extended else ROUNDS
 
 
 @kernel
@@ -67,7 +91,11 @@ def is_dissenter(e: Any, i: int, leader: int) -> bool:
 
 @kernel
 def _branches_opened(action: int) -> int:
-    return 1 << (action - ACTION.widen_1) if ACTION.widen_1 <= action <= ACTION.widen_4 else 0
+    if ACTION.widen_1 <= action <= ACTION.widen_4:
+        return int(1 << (action - ACTION.widen_1))
+    if action == ACTION.open_4:
+        return 4
+    return 1 if action == ACTION.open_1 or action == ACTION.replace_1 else 0
 
 
 @kernel
@@ -92,26 +120,69 @@ def _prune(e: Any, action: int, leader: int) -> None:
                 transitions.prune(e, i)
     elif action == ACTION.prune_advanced and transitions.line_up(e) > 0:
         transitions.prune(e, int(e.scratch[0]))
+    elif action == ACTION.give_up and transitions.line_up(e) > 0:
+        deepest = e.depths[e.scratch[0]]
+        for i in range(e.count[WIDTH]):
+            if transitions.can_continue(e, i) and e.depths[i] == deepest:
+                transitions.prune(e, i)
+    elif action == ACTION.give_up_dissenter:
+        transitions.prune(e, most_persistent(e, leader))
 
 
 @kernel
-def take_round(e: Any, action: int, leader: int) -> None:
+def most_persistent(e: Any, leader: int) -> int:
+    """The persistent dissenter with the longest streak, ties by index; -1 for none.
+
+    Args:
+        e: the episode.
+        leader: code of the answer that leads the vote, -1 for none.
+    """
+    longest = -1
+    for i in range(e.count[WIDTH]):
+        if is_dissenter(e, i, leader) and (longest < 0 or e.streaks[i] > e.streaks[longest]):
+            longest = i
+    return longest
+
+
+@kernel
+def take_round(e: Any, action: int, leader: int, branch_tokens: float) -> None:
     """Take a round.
 
     Args:
         e: the episode.
         action: the round, which is admissible and not STOP.
         leader: code of the answer that leads the vote, -1 for none.
+        branch_tokens: the store's mean branch length in tokens.
     """
     earlier = int(e.count[WIDTH])
     _prune(e, action, leader)
     opened = _branches_opened(action)
     if opened > 0:
         transitions.branch(e, opened)
-    if action == ACTION.deepen_to_next:
-        _deepen_to_next(e)
-    else:
+    if action == ACTION.read_1:
+        transitions.read(e, 1)
+    elif action == ACTION.deepen_to_next:
+        _deepen_together(e, np.inf)
+    elif action in (ACTION.deepen_to_limit, ACTION.replace_1):
+        _deepen_together(e, limit_of(e, branch_tokens))
+    elif action not in (ACTION.open_1, ACTION.open_4, ACTION.give_up, ACTION.give_up_dissenter):
         _deepen(e, action, earlier, leader)
+
+
+@kernel
+def limit_of(e: Any, branch_tokens: float) -> float:
+    """The depth from which on a branch is long beside the finished ones, in intervals; infinite while none is finished.
+
+    Args:
+        e: the episode.
+        branch_tokens: the store's mean branch length in tokens.
+    """
+    total = 0
+    for k in range(e.count[COMPLETED]):
+        total += e.depths[e.completions[k]]
+    if e.count[COMPLETED] == 0:
+        return np.inf
+    return float(FINISHED_SHARE * total / e.count[COMPLETED] + MEAN_SHARE * branch_tokens / e.setup[INTERVAL])
 
 
 @kernel
@@ -133,30 +204,34 @@ def _deepen(e: Any, action: int, earlier: int, leader: int) -> None:
 
 
 @kernel
-def _deepen_to_next(e: Any) -> None:
-    """Advance all branches interval by interval until one of them finishes or none can continue."""
-    completed, reading = e.count[COMPLETED], transitions.line_up(e)
+def _deepen_together(e: Any, limit: float) -> None:
+    """Advance all branches interval by interval until one finishes or comes to the depth ``limit``, or none can."""
+    began, completed, reading = e.count[TOKENS], e.count[COMPLETED], transitions.line_up(e)
     spent = np.zeros(reading, np.int64)
-    moved = 1
-    while moved > 0 and e.count[COMPLETED] == completed:
+    advanced, moved, deepest = 0, reading, 0
+    while moved > 0 and e.count[COMPLETED] == completed and deepest < limit:
         moved = 0
         for place in range(reading):
+            i = int(e.scratch[place])
             before = e.count[TOKENS]
-            moved += transitions.extend(e, int(e.scratch[place]), 1)
+            moved += transitions.extend(e, i, 1)
             spent[place] += e.count[TOKENS] - before
-    transitions.end_step(e, spent.max())
+            deepest = max(deepest, int(e.depths[i]))
+        advanced += moved
+    if advanced > 0 or e.count[TOKENS] > began:
+        transitions.end_step(e, spent.max())
 
 
 @kernel
 def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
     """Tell which rounds are admissible: STOP, and those that change the episode.
 
-    ``widen_n`` also needs n branches that are not opened yet.
+    Those that open n branches also need n that are not opened yet.
 
     Args:
         e: the episode.
         pool: whose votes count.
-        mask: where to write, [len(ROUNDS)].
+        mask: where to write, [len(ROUNDS)], or [len(ALL_ROUNDS)] with the further ones.
     """
     leader = votes.leader(e, pool)
     fits = costs.interval_fits(e)
@@ -178,19 +253,10 @@ def round_mask(e: Any, pool: int, mask: NDArray[Any]) -> None:
         mask[action] = fits and left >= _branches_opened(action)
     mask[ACTION.prune_dissenters] = dissenting
     mask[ACTION.prune_advanced] = unfinished > 0
-
-
-@kernel
-def mask_among(e: Any, pool: int, rounds: NDArray[np.int64], mask: NDArray[Any]) -> None:
-    """Tell which of some rounds are admissible.
-
-    Args:
-        e: the episode.
-        pool: whose votes count.
-        rounds: int64 [actions], their places in ``ROUNDS``.
-        mask: where to write, [actions].
-    """
-    every = np.empty(len(ACTION), np.bool_)
-    round_mask(e, pool, every)
-    for place in range(len(rounds)):
-        mask[place] = every[rounds[place]]
+    if len(mask) <= ACTION.open_1:
+        return
+    mask[ACTION.open_1] = mask[ACTION.read_1] = mask[ACTION.replace_1] = fits and left >= 1
+    mask[ACTION.open_4] = fits and left >= 4
+    mask[ACTION.deepen_to_limit] = fits and unfinished > 0
+    mask[ACTION.give_up] = unfinished > 0
+    mask[ACTION.give_up_dissenter] = dissenting

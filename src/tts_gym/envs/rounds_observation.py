@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts_gym.datasets.signals import SIGNALS
 from tts_gym.envs.features import places
 from tts_gym.envs.observation import PRICE_FEATURE, remaining_share, saturate, shown_price
-from tts_gym.envs.rounds import agrees, is_dissenter
+from tts_gym.envs.rounds import agrees, is_dissenter, limit_of, most_persistent
 from tts_gym.episode import costs, votes
-from tts_gym.episode.state import COMPLETED, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
+from tts_gym.episode.aggregation import WEIGHTED, weighted_votes
+from tts_gym.episode.state import COMPLETED, INTERVAL, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUND_FEATURES = {
     "width": "opened branches / max_branches",
@@ -55,13 +58,37 @@ ROUND_FEATURES = {
 }
 """What each feature is, in the order of the observation."""
 
-AT = places(ROUND_FEATURES)
+MORE_FEATURES = {
+    "deepest_length": "s(tokens of the deepest reading branch, mean branch length of the store)",
+    "beyond": "s(depth of the deepest reading branch, the limit); 0 while none has finished",
+    "shortest": "s(tokens of the shortest finished branch, mean branch length of the store)",
+    "dissent": "s(longest streak of a persistent dissenter, 8)",
+    "weighted_top1": "share of the finished branches' weights, those of the aggregator weighted, behind their leader",
+    "weighted_lead": "s(its lead over the runner-up in deviations of as many votes, 1)",
+    "recorded": "1 if the store records mean_logprob",
+    "finished_probability": "mean of the finished branches' exp(mean log-probability of a token); 0 if not recorded",
+    "leader_probability": "the same over those that give the pool's leader",
+}
+"""What follows them with ``extended=True``."""
+
+ALL_FEATURES = {**ROUND_FEATURES, **MORE_FEATURES}
+
+AT = places(ALL_FEATURES)
 """Place of each feature, as ``AT.width``."""
+
+
+def features_of(extended: bool) -> Mapping[str, str]:
+    """The features of an environment, with the further ones if it is ``extended``."""
+    return ALL_FEATURES if extended else ROUND_FEATURES
+
 
 AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
 """Places in the memory of an episode, float64: average confidence, leader, rounds it has led, rounds."""
 
 AVERAGE_WEIGHT = 0.3
+
+LOG_PROBABILITY = SIGNALS.index("mean_logprob")
+"""Place of the signal that tells how sure the model was of its tokens."""
 
 
 @kernel
@@ -106,12 +133,16 @@ def observe_round(
         longest: intervals of the store's longest branch, the finishing one included.
         memory: float64 [MEMORY_SIZE], see ``remember_round``.
         cost_weight: price of a mean branch length of tokens.
-        features: where ``ROUND_FEATURES`` go, [features].
+        features: where ``ROUND_FEATURES`` go, or ``ALL_FEATURES`` if there is room, [features].
     """
     features[AT.width] = e.count[WIDTH] / e.setup[MAX_WIDTH]
     features[AT.unopened] = (min(e.setup[RECORDED], e.setup[MAX_WIDTH]) - e.count[WIDTH]) / e.setup[MAX_WIDTH]
     leader = _observe_votes(e, pool, memory, features)
     _observe_branches(e, leader, branch_tokens, longest, features)
+    if len(features) > AT.deepest_length:
+        _observe_lengths(e, leader, branch_tokens, features)
+        _observe_weights(e, branch_tokens, features)
+        _observe_probabilities(e, leader, features)
     features[AT.rounds] = saturate(memory[ROUND], 32)
     features[AT.spent] = saturate(e.count[TOKENS], 4 * branch_tokens)
     features[AT.spent_early] = saturate(e.count[TOKENS], branch_tokens / 2)
@@ -191,3 +222,64 @@ def _observe_branches(e: Any, leader: int, branch_tokens: float, longest: int, f
     features[AT.dissenting] = dissenting / some
     features[AT.silent] = silent / opened
     features[AT.streak] = saturate(streaks / some, 8)
+
+
+@kernel
+def _observe_lengths(e: Any, leader: int, branch_tokens: float, features: NDArray[np.float32]) -> None:
+    """How long the longest branches are, beside those that have finished, and how long they have dissented."""
+    deepest, shortest = 0, 0
+    for i in range(e.count[WIDTH]):
+        if e.finished[i]:
+            tokens = int(e.tables.tokens[costs.row_of(e, i)])
+            shortest = tokens if shortest == 0 else min(shortest, tokens)
+        elif not e.pruned[i]:
+            deepest = max(deepest, int(e.depths[i]))
+    worst = most_persistent(e, leader)
+    features[AT.deepest_length] = saturate(deepest * e.setup[INTERVAL], branch_tokens)
+    features[AT.beyond] = saturate(deepest, limit_of(e, branch_tokens))
+    features[AT.shortest] = saturate(shortest, branch_tokens)
+    features[AT.dissent] = saturate(e.streaks[worst], 8) if worst >= 0 else 0.0
+
+
+@kernel
+def _observe_weights(e: Any, branch_tokens: float, features: NDArray[np.float32]) -> None:
+    """How far the weightiest answer of the finished branches is ahead, with weights of one a branch."""
+    weights = weighted_votes(e, WEIGHTED, max(1.0, branch_tokens / e.setup[INTERVAL]))
+    weights.sort()
+    total = weights.sum()
+    features[AT.weighted_top1] = features[AT.weighted_lead] = 0.0
+    if total > 0:
+        scale = e.count[COMPLETED] / total
+        first = weights[-1] * scale
+        second = weights[-2] * scale if len(weights) > 1 else 0.0
+        features[AT.weighted_top1] = weights[-1] / total
+        features[AT.weighted_lead] = saturate((first - second) / math.sqrt(first + second + 1), 1)
+
+
+@kernel
+def _observe_probabilities(e: Any, leader: int, features: NDArray[np.float32]) -> None:
+    """How sure the model was of the finished branches, where that is recorded."""
+    column = e.tables.signal_column[LOG_PROBABILITY]
+    features[AT.recorded] = column >= 0
+    total, voters, behind, backers = 0.0, 0, 0.0, 0
+    for k in range(e.count[COMPLETED] if column >= 0 else 0):
+        i = int(e.completions[k])
+        probability = _token_probability(e, i, column)
+        if not math.isnan(probability):
+            total, voters = total + probability, voters + 1
+            if agrees(e, i, leader):
+                behind, backers = behind + probability, backers + 1
+    features[AT.finished_probability] = total / max(voters, 1)
+    features[AT.leader_probability] = behind / max(backers, 1)
+
+
+@kernel
+def _token_probability(e: Any, i: int, column: int) -> float:
+    """The geometric mean of the probabilities of a finished branch's tokens, NaN if none of its intervals tells."""
+    row = costs.row_of(e, i)
+    first, total, told = e.tables.answer_start[row] - row, 0.0, 0
+    for k in range(e.depths[i] - 1):
+        value = float(e.tables.signals[first + k, column])
+        if not math.isnan(value):
+            total, told = total + value, told + 1
+    return math.exp(min(total / told, 0.0)) if told > 0 else math.nan

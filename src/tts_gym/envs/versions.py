@@ -34,27 +34,12 @@ _FIRST = {
 }
 """Arguments of both environments in their first version."""
 
-_FIRST_ROUNDS = (
-    *("stop", "deepen_all", "deepen_all_4", "deepen_to_next", "deepen_agreeing", "finish_advanced"),
-    *("finish_agreeing", "widen_1", "widen_2", "widen_4", "prune_dissenters", "prune_advanced"),
-)
-
-_FIRST_FEATURES = (
-    *("width", "unopened", "reading", "finished", "pruned", "depth", "deepest", "youngest", "finished_length"),
-    *("voters", "top1", "top2", "confidence", "few", "average", "trend", "stability", "finished_top1"),
-    *("finished_confidence", "finished_agree", "active_top1", "active_confidence", "active_few", "active_agree"),
-    *("agreeing", "dissenting", "silent", "streak", "rounds", "spent", "spent_early", "remaining", "cost_weight"),
-    "stake",
-)
-
 VERSIONS = {
     "TTSWidthDepth-v0": Version(
         AtomicConfig, {**_FIRST, "max_branches": 16, "reveal": "probe", "stride": 1, "show_price": False}
     ),
     AtomicConfig.env_id: Version(AtomicConfig, {}),
-    "TTSWidthDepthRounds-v0": Version(
-        RoundsConfig, {**_FIRST, "max_branches": 64, "rounds": _FIRST_ROUNDS, "features": _FIRST_FEATURES}
-    ),
+    "TTSWidthDepthRounds-v0": Version(RoundsConfig, {**_FIRST, "max_branches": 64, "extended": False}),
     RoundsConfig.env_id: Version(RoundsConfig, {}),
 }
 """Each environment of this package by its id."""

@@ -15,8 +15,8 @@ from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.config import RENDER_MODES, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import HIGHEST, LOWEST, numbered_table
-from tts_gym.envs.rounds import ROUNDS
-from tts_gym.envs.rounds_observation import ROUND_FEATURES
+from tts_gym.envs.rounds import ALL_ROUNDS, ROUNDS, rounds_of
+from tts_gym.envs.rounds_observation import ALL_FEATURES, ROUND_FEATURES
 from tts_gym.envs.screen import FRAMES_A_SECOND, Screen, warn_without_mode
 from tts_gym.envs.spec import PlainSpec
 from tts_gym.envs.width_depth_rounds_vector import TTSWidthDepthRoundsVectorEnv
@@ -25,11 +25,12 @@ from tts_gym.episode.aggregation import POOLS
 
 @documented(
     actions=len(ROUNDS),
-    rounds=numbered_table(("Action", "Name", "Composition of atomic actions"), ROUNDS),
+    rounds=numbered_table(("Action", "Name", "Composition of atomic actions"), ALL_ROUNDS),
+    first_more=len(ROUNDS),
     lowest=LOWEST,
     highest=HIGHEST,
     feature_count=len(ROUND_FEATURES),
-    features=numbered_table(("Num", "Feature", "Value"), ROUND_FEATURES),
+    features=numbered_table(("Num", "Feature", "Value"), ALL_FEATURES),
     most_steps=RoundsConfig.most_steps,
     arguments=argument_table(RoundsConfig),
     vector_arguments=argument_table(RoundsVectorConfig, beyond=RoundsConfig),
@@ -51,8 +52,11 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {rounds}
 
+    Those from {first_more} on are there with `extended=True`. Their limit is two fifths of the mean depth of the finished branches and 13/20 of the
+    store's mean branch, in intervals; from there on `deepen_to_limit` goes interval by interval, so that the policy decides when to give up.
+
     Within a round the deepest branches go first, ties by index, each with all of its intervals. A round is admissible if it is STOP or changes the episode;
-    `widen_n` also needs n branches left. `info["action_mask"]` (int8) and the method `action_masks()` (bool) tell.
+    those that open n branches also need n left. `info["action_mask"]` (int8) and the method `action_masks()` (bool) tell.
 
     ## Observation Space
 
@@ -61,7 +65,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {features}
 
-    With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v1`.
+    Those from {feature_count} on are there with `extended=True`. With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v1`.
 
     ## Rewards
 
@@ -115,8 +119,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
     ## Version History
 
     * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=16` (64),
-      `reward_shaping=True` (False), `invalid_reward=0.0` (-0.01), `patience=8` (None), `steady_info=True` (False). Arguments
-      `rounds` and `features`, by which v0 keeps its own.
+      `reward_shaping=True` (False), `invalid_reward=0.0` (-0.01), `patience=8` (None), `steady_info=True` (False), `extended=True` (False).
     * v0: Initial version.
     """  # noqa: E501
 
@@ -136,9 +139,9 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
         self._config = config
         arguments = vars(config) | {"render_mode": None}
         self._row = TTSWidthDepthRoundsVectorEnv(1, -1, AutoresetMode.DISABLED, **arguments)
-        self._actions = len(ROUNDS if config.rounds is None else config.rounds)
         self.action_space = self._row.single_action_space
         self.observation_space = self._row.single_observation_space
+        self._actions = len(rounds_of(config.extended))
         self._running = False
         pool = POOLS[config.aggregator]
         self._screen = Screen(config.render_mode, config.max_branches, self._row.longest, pool, every_interval=True)

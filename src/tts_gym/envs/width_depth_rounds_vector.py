@@ -12,11 +12,11 @@ from tts_gym.envs.arguments import argument_table, takes
 from tts_gym.envs.config import RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
-from tts_gym.envs.features import feature_space, places_of, with_mask
+from tts_gym.envs.features import feature_space, with_mask
 from tts_gym.envs.replay_vector import ReplayVectorEnv
 from tts_gym.envs.reward import Terms
-from tts_gym.envs.rounds import ROUNDS, mask_among, take_round
-from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
+from tts_gym.envs.rounds import round_mask, rounds_of, take_round
+from tts_gym.envs.rounds_observation import MEMORY_SIZE, features_of, forget, observe_round, remember_round
 from tts_gym.envs.rows import Rows, Stores
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP
@@ -32,7 +32,6 @@ def _begin_rows(
     choice: Choice,
     terms: Terms,
     pool: int,
-    rounds: NDArray[np.int64],
     memories: NDArray[np.float64],
     features: NDArray[np.float32],
 ) -> None:
@@ -47,7 +46,7 @@ def _begin_rows(
             forget(memories[n])
             unit, longest = stores.branch_tokens[number], stores.longest[number]
             observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-            mask_among(e, pool, rounds, rows.masks[n])
+            round_mask(e, pool, rows.masks[n])
 
 
 def _act_rows(
@@ -58,7 +57,6 @@ def _act_rows(
     actions: NDArray[np.int64],
     terms: Terms,
     pool: int,
-    rounds: NDArray[np.int64],
     rewards: NDArray[np.float64],
     answers: NDArray[np.int64],
     memories: NDArray[np.float64],
@@ -76,12 +74,12 @@ def _act_rows(
         if action == STOP:
             answers[n] = settle(e, stores, rows, n, terms, rewards)
             continue
-        take_round(e, rounds[action], votes.leader(e, pool))
         unit, longest = stores.branch_tokens[number], stores.longest[number]
+        take_round(e, action, votes.leader(e, pool), unit)
         charge(e, stores, rows, n, terms, rewards)
         remember_round(e, pool, memories[n])
         observe_round(e, pool, unit, longest, memories[n], rows.weights[n], features[n])
-        mask_among(e, pool, rounds, rows.masks[n])
+        round_mask(e, pool, rows.masks[n])
 
 
 _begin_rows_compiled = compile_cached(_begin_rows)
@@ -107,17 +105,15 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         Raises:
             ValueError: an argument has a wrong type or value, or a store is refused.
         """
-        self._masked = config.observation == "flat_mask"
-        self._rounds = places_of(config.rounds, ROUNDS)
-        self._shown = places_of(config.features, ROUND_FEATURES)
-        actions = len(self._rounds)
-        numbers = len(self._shown) + (actions if self._masked else 0)
-        super().__init__(config, feature_space(range(numbers)), actions)
-        self._features = np.zeros((self.num_envs, len(ROUND_FEATURES)), np.float32)
+        masked = config.observation == "flat_mask"
+        actions, features = len(rounds_of(config.extended)), len(features_of(config.extended))
+        super().__init__(config, feature_space(range(features + (actions if masked else 0))), actions)
+        self._masked = masked
+        self._features = np.zeros((self.num_envs, features), np.float32)
         self._memories = np.zeros((self.num_envs, MEMORY_SIZE))
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:
-        arrays = self._rounds, self._memories, self._features
+        arrays = self._memories, self._features
         _begin_rows_compiled(self._like, self._stores, self._rows, chosen, choice, self._terms, self._pool, *arrays)
 
     def _act(
@@ -132,7 +128,6 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
             actions,
             self._terms,
             self._pool,
-            self._rounds,
             rewards,
             answers,
             self._memories,
@@ -141,11 +136,7 @@ class TTSWidthDepthRoundsVectorEnv(ReplayVectorEnv):
         return rewards, answers
 
     def _observation(self) -> NDArray[np.float32]:
-        return self._look(self._features, self._rows.masks)
+        return with_mask(self._features, self._rows.masks) if self._masked else self._features.copy()
 
     def _observation_of(self, n: int) -> NDArray[np.float32]:
-        return self._look(self._features[n], self._rows.masks[n])
-
-    def _look(self, features: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.float32]:
-        shown = features[..., self._shown]
-        return with_mask(shown, masks) if self._masked else shown
+        return with_mask(self._features[n], self._rows.masks[n]) if self._masked else self._features[n].copy()

@@ -12,21 +12,30 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 
 from tts_gym.agents.controller import ProgramController
 from tts_gym.agents.rl.algorithms import is_masked, is_on_policy, is_recurrent
-from tts_gym.agents.rl.demonstrations import Demonstrations, Example, demonstrate
+from tts_gym.agents.rl.demonstrations import Demonstrations, Example, demonstrate, side_by_side
 from tts_gym.agents.specs import FileController, parse_spec
 from tts_gym.datasets.store import ReplayStore
+from tts_gym.envs.config import DEFAULT_COST_WEIGHT
 from tts_gym.envs.versions import VERSIONS
 from tts_gym.errors import ControllerError
 from tts_gym.registry import ALGORITHMS
 
 EPISODES = 256
-"""Episodes of the program that are imitated, spread evenly over the questions."""
+"""Episodes of the program that are imitated, spread evenly over the questions; with a knob, at each of its settings."""
 
-EPOCHS = 40
+KNOB = "beta"
+"""What programs call the knob from 0, which spends least, to 1."""
+
+SETTINGS = np.linspace(0, 1, 11)
+"""Settings of the knob that are imitated where the price of tokens is a range."""
+
+EPOCHS = 60
 BATCH = 16
 """Episodes of a minibatch."""
 
 LEARNING_RATE = 3e-3
+"""At the beginning; it falls linearly."""
+
 MOST_GRADIENT = 0.5
 
 
@@ -62,6 +71,9 @@ def clone(
 ) -> None:
     """Fit the policy of a model to what a program does, by cross-entropy.
 
+    Where the price of tokens is a range and the program has a knob, left at its default, the policy is shown what it
+    does at every setting, each at a price of its own (``faces``): the price then is the knob of the policy.
+
     Args:
         model: what learns.
         algorithm: its class, which is on-policy.
@@ -81,16 +93,53 @@ def clone(
     examples = [
         Example(store=questions[k][0], question=questions[k][1], seed=order) for order, k in enumerate(chosen.tolist())
     ]
-    shown = demonstrate(controller, env, arguments, stores, examples)
+    shown = side_by_side(
+        [demonstrate(face, env, told, stores, examples) for face, told in faces(controller, arguments)]
+    )
+    episodes = shown.actions.shape[1]
     optimizer = torch.optim.Adam(model.policy.parameters(), LEARNING_RATE)
     model.policy.set_training_mode(True)
-    for _ in range(EPOCHS):
-        for batch in np.array_split(rng.permutation(EPISODES), EPISODES // BATCH):
+    for epoch in range(EPOCHS):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - epoch / EPOCHS)
+        for batch in np.array_split(rng.permutation(episodes), episodes // BATCH):
             loss = -_log_likelihood(model.policy, algorithm, shown, batch)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.policy.parameters(), MOST_GRADIENT)
             optimizer.step()
+
+
+def faces(
+    controller: ProgramController, arguments: Mapping[str, Any]
+) -> list[tuple[ProgramController, Mapping[str, Any]]]:
+    """The settings of a program that are shown to a policy, each with the arguments of its environment.
+
+    Args:
+        controller: the program with its parameters.
+        arguments: arguments of the environment, without the store.
+    """
+    low, high = np.broadcast_to(arguments.get("cost_weight", DEFAULT_COST_WEIGHT), 2).tolist()
+    default = controller.defaults.get(KNOB)
+    if low == high or default is None or controller.parameters[KNOB] != default:
+        return [(controller, arguments)]
+    return [
+        (
+            ProgramController(controller.program, {**controller.parameters, KNOB: setting}),
+            {**arguments, "cost_weight": price_of(setting, low, high)},
+        )
+        for setting in SETTINGS.tolist()
+    ]
+
+
+def price_of(setting: float, low: float, high: float) -> float:
+    """The price of tokens that stands for a setting of the knob: the highest for 0, the lowest for 1, even between.
+
+    Args:
+        setting: of the knob, from 0 to 1.
+        low: the lowest price, above 0.
+        high: the highest.
+    """
+    return float(high * (low / high) ** setting)
 
 
 def _log_likelihood(policy: Any, algorithm: Any, shown: Demonstrations, batch: NDArray[np.int64]) -> torch.Tensor:

@@ -3,9 +3,10 @@
 On ``TTSWidthDepth-v1`` they are the program's own atomic actions, up to the first that the environment does not admit.
 STOP then answers as the environment does, however the program answers.
 
-On ``TTSWidthDepthRounds-v1`` a round is coarser than an atomic action, and no rounds make up a given program. What is
-shown is its schedule: how wide it is when it has spent so many tokens, and when it stops. This is an approximation:
-which branches it deepens, and what it prunes, are lost.
+On ``TTSWidthDepthRounds-v1`` they are the rounds that do the same (``translation``), where there are such, as there are
+for ``crew`` and ``relay`` where it is ``extended``. Elsewhere the program's schedule is shown: how wide it is when it
+has spent so many tokens, and when it stops. That is an approximation: which branches it deepens, and what it prunes,
+are lost.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from numpy.typing import NDArray
 
 from tts_gym.agents.controller import ProgramController, check_recorded
 from tts_gym.agents.replay import branch_order, replay_episode
+from tts_gym.agents.rl.translation import in_rounds
 from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets.store import ReplayStore
-from tts_gym.envs.atomic import take
+from tts_gym.envs.atomic import open_first, take
 from tts_gym.envs.config import ReplayConfig, RoundsConfig
-from tts_gym.envs.features import places_of
 from tts_gym.envs.replays import episode_rules
-from tts_gym.envs.rounds import ACTION, ROUNDS
+from tts_gym.envs.rounds import ACTION, rounds_of
 from tts_gym.episode.actions import STOP, atomic_actions
+from tts_gym.episode.aggregation import POOLS
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.recount import log_of
 from tts_gym.episode.state import TOKENS, WIDTH
@@ -89,7 +91,7 @@ def demonstrate(
     rounds = isinstance(envs.config, RoundsConfig)
     if not rounds and (envs.config.stride > 1 or envs.config.initial_width > 0):
         raise ControllerError(f"Programs begin with no branch: make {env} with stride=1 and initial_width=0.")
-    show = _schedule if rounds else _atomic
+    show = _rounds if rounds else _atomic
     demonstrators = [show(controller, stores[example.store], example, envs.config) for example in examples]
     observations, _ = envs.reset(seed=0)
     for n, example in enumerate(examples):
@@ -119,24 +121,33 @@ def demonstrate(
 
 def _atomic(controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig) -> Demonstrator:
     """The program's own actions, then STOP."""
-    actions = iter([*_log(controller, store, example, config), STOP])
+    actions = iter([*atomic_actions(_log(controller, store, example, config)), STOP])
     return lambda spent, width: iter([next(actions)])
 
 
-def _schedule(
-    controller: ProgramController, store: ReplayStore, example: Example, config: RoundsConfig
-) -> Demonstrator:
+def _rounds(controller: ProgramController, store: ReplayStore, example: Example, config: RoundsConfig) -> Demonstrator:
+    """The rounds that do what the program did, then STOP; where there are none, its schedule."""
+    log = _log(controller, store, example, config)
+    episode = _begun(store, example, config, log_size=len(log))
+    open_first(episode, config.initial_width)
+    number, pool = len(rounds_of(config.extended)), POOLS[config.aggregator]
+    rounds = in_rounds(episode, log, number, pool, store.mean_branch_tokens)
+    if rounds is None:
+        return _schedule(log, store, example, config)
+    actions = iter([*rounds, STOP])
+    return lambda spent, width: iter([next(actions)])
+
+
+def _schedule(log: Sequence[int], store: ReplayStore, example: Example, config: ReplayConfig) -> Demonstrator:
     """Be as wide as the program was when it had spent as much, and stop when it did."""
-    episode: Any = ReplayEpisode(episode_fields(store, episode_rules(config), _most_branches(store, config)))
-    episode.order = branch_order(int(store.branch_counts[example.question]), example.seed)
-    reset(episode, example.question)
+    episode = _begun(store, example, config)
     spent_by, width_by = [0], [0]
-    for action in _log(controller, store, example, config):
+    for action in atomic_actions(log):
         take(episode, action)
         spent_by.append(int(episode.count[TOKENS]))
         width_by.append(int(episode.count[WIDTH]))
 
-    def wanted(spent: int, width: int) -> Iterator[int]:
+    def choose(spent: int, width: int) -> Iterator[int]:
         if spent < spent_by[-1]:
             for action, opened in ((ACTION.widen_4, 4), (ACTION.widen_2, 2), (ACTION.widen_1, 1)):
                 then = int(np.searchsorted(spent_by, spent + opened * store.interval, side="right")) - 1
@@ -145,12 +156,11 @@ def _schedule(
             yield ACTION.deepen_all
         yield STOP
 
-    offered = places_of(config.rounds, ROUNDS).tolist()
-    return lambda spent, width: (offered.index(each) for each in wanted(spent, width) if each in offered)
+    return choose
 
 
 def _log(controller: ProgramController, store: ReplayStore, example: Example, config: ReplayConfig) -> list[int]:
-    """The atomic actions of the program in an episode, but for STOP."""
+    """What the program does in an episode, see ``episode.actions``."""
     episode, _ = replay_episode(
         controller.program,
         controller.program.arguments(controller.parameters),
@@ -160,11 +170,39 @@ def _log(controller: ProgramController, store: ReplayStore, example: Example, co
         episode_rules(config),
         max_width=_most_branches(store, config),
     )
-    return list(atomic_actions(log_of(episode)))
+    return log_of(episode)
+
+
+def _begun(store: ReplayStore, example: Example, config: ReplayConfig, log_size: int = 0) -> Any:
+    """An interpreted episode that has just begun, with room for a log of ``log_size`` words."""
+    rules = episode_rules(config)
+    episode: Any = ReplayEpisode(episode_fields(store, rules, _most_branches(store, config), log_size))
+    episode.order = branch_order(int(store.branch_counts[example.question]), example.seed)
+    reset(episode, example.question)
+    return episode
 
 
 def _most_branches(store: ReplayStore, config: ReplayConfig) -> int:
     return min(int(store.branch_counts.max()), config.max_branches)
+
+
+def side_by_side(parts: Sequence[Demonstrations]) -> Demonstrations:
+    """The episodes of several demonstrations beside each other.
+
+    Args:
+        parts: one or more, in the same environment.
+    """
+    steps = max(len(part.actions) for part in parts)
+
+    def joined(arrays: Sequence[Any]) -> Any:
+        """Arrays with all their steps, each gone on with its last one."""
+        if isinstance(arrays[0], dict):
+            return {name: joined([each[name] for each in arrays]) for name in arrays[0]}
+        return np.concatenate([each[np.minimum(np.arange(steps), len(each) - 1)] for each in arrays], 1)
+
+    observations, masks, actions, _ = (joined(each) for each in zip(*parts, strict=True))
+    real = [np.pad(part.real, ((0, steps - len(part.real)), (0, 0))) for part in parts]
+    return Demonstrations(observations, masks, actions, np.concatenate(real, 1))
 
 
 def _stack(observations: Sequence[Any]) -> Any:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.envs.atomic import action_mask, answer_at, open_first, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
-from tts_gym.envs.features import places_of, with_mask
+from tts_gym.envs.features import with_mask
 from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
-from tts_gym.envs.rounds import ROUNDS, mask_among, take_round
-from tts_gym.envs.rounds_observation import MEMORY_SIZE, ROUND_FEATURES, forget, observe_round, remember_round
+from tts_gym.envs.rounds import round_mask, rounds_of, take_round
+from tts_gym.envs.rounds_observation import MEMORY_SIZE, features_of, forget, observe_round, remember_round
 from tts_gym.episode import votes
 from tts_gym.episode.actions import STOP, action_count
 from tts_gym.episode.aggregation import AGGREGATORS, POOLS
@@ -99,17 +99,16 @@ class _Rounds:
     def __init__(self, config: RoundsConfig, cost_weight: float, scale: Scale) -> None:
         self._pool, self._scale, self._cost_weight = POOLS[config.aggregator], scale, cost_weight
         self._masked = config.observation == "flat_mask"
-        self._rounds, self._shown = places_of(config.rounds, ROUNDS), places_of(config.features, ROUND_FEATURES)
+        self._shown, self._actions = len(features_of(config.extended)), len(rounds_of(config.extended))
         self._memory = np.zeros(MEMORY_SIZE)
         forget(self._memory)
 
     def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
-        features, mask = np.zeros(len(ROUND_FEATURES), np.float32), np.zeros(len(self._rounds), np.bool_)
+        features, mask = np.zeros(self._shown, np.float32), np.zeros(self._actions, np.bool_)
         observe_round(episode, self._pool, *self._scale, self._memory, self._cost_weight, features)
-        mask_among(episode, self._pool, self._rounds, mask)
-        shown = features[self._shown]
-        return (with_mask(shown, mask) if self._masked else shown)[np.newaxis], mask
+        round_mask(episode, self._pool, mask)
+        return (with_mask(features, mask) if self._masked else features)[np.newaxis], mask
 
     def act(self, episode: Any, action: int) -> None:
-        episode.take(take_round, int(self._rounds[action]), votes.leader(episode, self._pool))
+        episode.take(take_round, action, votes.leader(episode, self._pool), self._scale.branch_tokens)
         remember_round(episode, self._pool, self._memory)
