@@ -40,7 +40,7 @@ MORE_ROUNDS = {
     "give_up": "PRUNE(i) for the deepest unfinished one, and for those that are as deep",
     "give_up_dissenter": "PRUNE(i) for the most persistent dissenter",
 }
-"""What follows them with ``extended=True``. The limit is that of ``limit_of``; beyond it ``deepen_to_limit`` goes
+"""What follows them unless ``extended=False``. The limit is that of ``limit_of``; beyond it ``deepen_to_limit`` goes
 interval by interval, so that a policy decides when to give up."""
 
 ALL_ROUNDS = {**ROUNDS, **MORE_ROUNDS}

@@ -69,7 +69,7 @@ MORE_FEATURES = {
     "finished_probability": "mean of the finished branches' exp(mean log-probability of a token); 0 if not recorded",
     "leader_probability": "the same over those that give the pool's leader",
 }
-"""What follows them with ``extended=True``."""
+"""What follows them unless ``extended=False``."""
 
 ALL_FEATURES = {**ROUND_FEATURES, **MORE_FEATURES}
 

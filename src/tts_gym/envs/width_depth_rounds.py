@@ -24,12 +24,13 @@ from tts_gym.episode.aggregation import POOLS
 
 
 @documented(
-    actions=len(ROUNDS),
+    actions=len(ALL_ROUNDS),
     rounds=numbered_table(("Action", "Name", "Composition of atomic actions"), ALL_ROUNDS),
     first_more=len(ROUNDS),
     lowest=LOWEST,
     highest=HIGHEST,
-    feature_count=len(ROUND_FEATURES),
+    feature_count=len(ALL_FEATURES),
+    first_more_feature=len(ROUND_FEATURES),
     features=numbered_table(("Num", "Feature", "Value"), ALL_FEATURES),
     most_steps=RoundsConfig.most_steps,
     arguments=argument_table(RoundsConfig),
@@ -52,7 +53,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {rounds}
 
-    Those from {first_more} on are there with `extended=True`. Their limit is two fifths of the mean depth of the finished branches and 13/20 of the
+    Those from {first_more} on are not there with `extended=False`. Their limit is two fifths of the mean depth of the finished branches and 13/20 of the
     store's mean branch, in intervals; from there on `deepen_to_limit` goes interval by interval, so that the policy decides when to give up.
 
     Within a round the deepest branches go first, ties by index, each with all of its intervals. A round is admissible if it is STOP or changes the episode;
@@ -65,7 +66,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     {features}
 
-    Those from {feature_count} on are there with `extended=True`. With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v1`.
+    Those from {first_more_feature} on are not there with `extended=False`. With `observation="flat_mask"` the action mask follows. `info` is that of `TTSWidthDepth-v1`.
 
     ## Rewards
 

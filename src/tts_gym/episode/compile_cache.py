@@ -36,7 +36,15 @@ class SharedCache(FunctionCache):  # type: ignore[misc]
         self._turn = FileLock(Path(self.cache_path) / f"{self._impl.filename_base}.lock")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was compiled for the signature ``sig``; None where it is the turn of this process to compile it."""
+        """What was compiled, if this process need not do it.
+
+        Args:
+            sig: types of the arguments.
+            target_context: what it is compiled for.
+
+        Returns:
+            What was compiled; None where it is the turn of this process to compile it.
+        """
         found = super().load_overload(sig, target_context)
         if found is None:
             # Where the file system has no locks, each process compiles for itself.

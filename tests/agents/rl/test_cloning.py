@@ -25,6 +25,9 @@ from tts_gym.errors import ControllerError  # noqa: E402
 from tts_gym.registry import ALGORITHMS  # noqa: E402
 
 ATOMIC, ROUNDS = "TTSWidthDepth-v1", "TTSWidthDepthRounds-v1"
+FROM_NOTHING = {"initial_width": 0, "stride": 1}
+"""How programs begin, and how they go on."""
+
 FOLD = "synthetic-small?except=1/5"
 TRAINED, HELD_OUT = load_store(FOLD), load_store("synthetic-small?only=1/5")
 EXAMPLES = [Example(0, question, seed) for question in range(len(HELD_OUT)) for seed in (0, 1)]
@@ -51,27 +54,27 @@ def spent(env, told, **arguments):
 
 @pytest.mark.parametrize("spec", ["sc:n=3", "cmc:beta=0.2", "asc", "parallel-probe:num_chains=8"])
 def test_the_demonstrated_actions_spend_what_the_program_spends(spec):
-    arguments = {"reveal": "advance", "max_branches": 64}
+    arguments = {**FROM_NOTHING, "max_branches": 64}
     rows = clonable(spec, "ppo", ATOMIC).run(HELD_OUT, (0, 1), EpisodeRules())
     assert spent(ATOMIC, shown(spec, ATOMIC, **arguments), **arguments) == rows["tokens"].tolist()
 
 
 @pytest.mark.parametrize("spec", ["crew:beta=0", "crew", "relay"])
 def test_the_demonstrated_rounds_spend_what_the_program_spends(spec):
-    arguments = {"extended": True, "aggregator": "finished"}
+    arguments = {"initial_width": 0, "max_branches": 64, "aggregator": "finished"}
     rows = clonable(spec, "ppo", ROUNDS).run(HELD_OUT, (0, 1), EpisodeRules())
     assert spent(ROUNDS, shown(spec, ROUNDS, **arguments), **arguments) == rows["tokens"].tolist()
 
 
 def test_the_knob_is_shown_as_a_price_where_the_price_is_a_range():
     crew, low, high = clonable("crew", "ppo", ROUNDS), 0.001, 0.1
-    shown = faces(crew, {"cost_weight": [low, high], "extended": True})
+    shown = faces(crew, {"cost_weight": [low, high], "aggregator": "finished"})
     settings = [face.parameters["beta"] for face, _ in shown]
     prices = [arguments["cost_weight"] for _, arguments in shown]
     assert (settings[0], settings[-1]) == (0, 1)
     assert (prices[0], prices[-1]) == pytest.approx((high, low))
     assert settings == sorted(settings) and prices == sorted(prices, reverse=True)
-    assert all(arguments["extended"] for _, arguments in shown)
+    assert all(arguments["aggregator"] == "finished" for _, arguments in shown)
     for spec, arguments in (
         ("crew", {"cost_weight": 0.01}),
         ("crew:beta=0.4", {"cost_weight": [low, high]}),
@@ -82,7 +85,7 @@ def test_the_knob_is_shown_as_a_price_where_the_price_is_a_range():
 
 
 def test_demonstrations_side_by_side_are_those_alone():
-    arguments = {"extended": True, "aggregator": "finished"}
+    arguments = {"aggregator": "finished"}
     parts = [shown(spec, ROUNDS, **arguments) for spec in ("crew:beta=0", "crew:beta=0.7")]
     told, number = side_by_side(parts), len(EXAMPLES)
     for n, part in enumerate(parts):
@@ -99,7 +102,7 @@ def test_the_demonstrated_schedule_spends_about_what_the_program_spends(spec):
 
 
 def test_a_demonstration_ends_where_the_environment_admits_no_more():
-    told = shown("sc:n=8", ATOMIC, reveal="advance", max_branches=3)
+    told = shown("sc:n=8", ATOMIC, **FROM_NOTHING, max_branches=3)
     assert told.masks[told.real][np.arange(told.real.sum()), told.actions[told.real]].all()
     assert (told.actions[told.real] == 1).sum() == 3 * len(EXAMPLES)
 
@@ -152,15 +155,13 @@ def test_what_cannot_be_cloned_is_refused_by_name(spec, algorithm, env, words):
 
 def test_programs_are_not_shown_where_answers_are_hidden():
     with pytest.raises(ControllerError, match="reveal=advance"):
-        shown("cmc", ATOMIC)
+        shown("cmc", ATOMIC, reveal="probe")
 
 
 @pytest.mark.slow
 def test_a_policy_cloned_from_crew_does_what_crew_does_over_the_knob(shared_data):
     stores = [load_store(file) for file in sorted(shared_data.glob("autotts/*/aime24.json"))]
-    tuned = read_settings(
-        "maskable-ppo", ROUNDS, arguments={"rules": "published", "aggregator": "finished", "extended": True}
-    )
+    tuned = read_settings("maskable-ppo", ROUNDS, arguments={"rules": "published", "aggregator": "finished"})
     model = new_model(Config("maskable-ppo", ROUNDS, (FOLD,), (), 0, None, tuned))
     clone(model, type(model), clonable("crew", "maskable-ppo", ROUNDS), ROUNDS, tuned.arguments, stores, 0)
     seeds, published = range(1000, 1010), EpisodeRules(published=True)

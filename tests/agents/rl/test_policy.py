@@ -13,6 +13,7 @@ import torch  # noqa: E402
 from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO  # noqa: E402
 from stable_baselines3 import A2C, DQN, PPO  # noqa: E402
 
+import first_version  # noqa: E402
 from tts_gym.agents.replay import branch_order  # noqa: E402
 from tts_gym.agents.rl import make_sb3_env, policy  # noqa: E402
 from tts_gym.agents.rl.policy import Training, question_digest  # noqa: E402
@@ -24,6 +25,7 @@ from tts_gym.evaluation import evaluate  # noqa: E402
 
 STORE = "smollm2-arithmetic?only=1/8"
 ROUNDS, ATOMIC = "TTSWidthDepthRounds-v1", "TTSWidthDepth-v1"
+FIRST = {**first_version.ATOMIC, "max_branches": 6}
 CLASSES = {
     "ppo": PPO,
     "maskable-ppo": MaskablePPO,
@@ -113,7 +115,7 @@ def test_results_do_not_depend_on_workers_and_are_kept(tmp_path):
 
 
 def test_policies_pay_for_probes_where_they_ask_and_where_they_are_shown(tmp_path):
-    for env, name, reveal in ((ROUNDS, "MlpPolicy", {}), (ATOMIC, MaskableSetPolicy, {"reveal": "probe"})):
+    for env, name, reveal in ((ROUNDS, "MlpPolicy", {}), (ATOMIC, MaskableSetPolicy, FIRST)):
         untrained(tmp_path / "model.zip", env=env, policy=name, **reveal)
         free, paid = (evaluate(f"rl:{tmp_path / 'model.zip'}", STORE, seeds=2, probe_cost=cost).rows for cost in (0, 7))
         if not reveal:
