@@ -5,13 +5,14 @@
     python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml]
     python benchmarks/rl_baselines.py newcomer
 
-``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of the
-questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds ``autotts/*/aime24.json``).
-Each policy is judged on the fold that it was not trained on, beside every shipped program. ``frontier`` trains
-MaskablePPO with its shipped settings, changed by those of a file if one is given, in five folds and on all questions,
-sweeps the price of tokens, and compares with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their
-libraries' defaults on both environments as they are, on the bundled store. Everything lands
-in ``benchmarks/results/rl``; trainings are kept in ``runs/rl``, so that an interrupted benchmark goes on.
+``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of
+the questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds
+``autotts/*/aime24.json``). Each policy is judged on the fold that it was not trained on, beside every shipped program.
+``frontier`` lets MaskablePPO imitate ``relay`` and go on from there with the settings of ``rl_frontier.yaml``, or begin
+from nothing with those of another file, in five folds and on all questions, sweeps the price of tokens, and compares
+with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their libraries' defaults on both environments as
+they are, on the bundled store. Everything lands in ``benchmarks/results/rl``; trainings are kept in ``runs/rl``, so
+that an interrupted benchmark goes on.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from tts_gym.registry import ALGORITHMS
 
 RESULTS = Path(__file__).parent / "results" / "rl"
 RUNS = Path("runs/rl")
-ENV = "TTSWidthDepthRounds-v0"
+BASELINE_ENV, FRONTIER_ENV = "TTSWidthDepthRounds-v0", "TTSWidthDepthRounds-v1"
 FOLDS, SEEDS, JOBS = 5, 3, 2
 
 STEPS, COST_WEIGHT, ORDERS = 100_000, 0.01, 20
@@ -65,6 +66,9 @@ NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
 RULES_OF_THUMB = ("single", "sc:n=3", "sc:n=6", "asc", "asc:threshold=0.8", "esc:window=2", "crew", "short-m@k:m=3,k=6")
 """Programs, some at settings for that price."""
 
+SHIPPED, IMITATED = Path(__file__).with_name("rl_frontier.yaml"), "relay"
+"""Settings of the policy that is shipped, and the program that it imitates first."""
+
 FRONTIER_ORDERS = 25
 BETAS = (0, 0.1, 0.2, 0.3, 0.5, 0.8, 1)
 SHARE = 0.6
@@ -75,11 +79,14 @@ def aime24(data: str) -> list[str]:
     return [str(file) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
 
 
-def fit(algorithm: str, stores: Sequence[str], fold: int, seed: int, out: Path, **changes: Any) -> Path:
-    """The model trained on all questions but those of ``fold``; on all for fold 0."""
-    chosen = [f"{store}?except={fold}/{FOLDS}" if fold else store for store in stores]
-    settings = read_settings(algorithm, ENV, **changes)
-    train(Config(algorithm, ENV, tuple(chosen), (), seed, None, settings), out)
+def without(fold: int, stores: Sequence[str]) -> tuple[str, ...]:
+    """All questions but those of ``fold``; all for fold 0."""
+    return tuple(f"{store}?except={fold}/{FOLDS}" if fold else store for store in stores)
+
+
+def fit(config: Config, out: Path) -> Path:
+    """The model that a training ends with."""
+    train(config, out)
     return out / "final.zip"
 
 
@@ -114,7 +121,8 @@ def baseline(benchmark: str, stores: Sequence[str], rules: str, algorithm: str, 
     parts, recorded = [], loaded(stores)
     for fold in range(1, FOLDS + 1):
         out = RUNS / benchmark / f"{algorithm}-{seed}-{fold}"
-        model = fit(algorithm, stores, fold, seed, out, file=file, timesteps=STEPS, arguments=arguments)
+        settings = read_settings(algorithm, BASELINE_ENV, file=file, timesteps=STEPS, arguments=arguments)
+        model = fit(Config(algorithm, BASELINE_ENV, without(fold, stores), (), seed, None, settings), out)
         parts.append(play(model, COST_WEIGHT, recorded, fold, rules, ORDERS))
     return {"benchmark": benchmark, "controller": algorithm, "seed": seed} | scored(
         pd.concat(parts), units_of(recorded)
@@ -227,11 +235,13 @@ def keep_newcomers(table: pd.DataFrame) -> None:
     print(means.sort_values(["environment", "return"], ascending=False).round(3).to_string(), flush=True)
 
 
-def learned(data: str, fold: int, file: Path | None) -> pd.DataFrame:
+def learned(data: str, fold: int, file: Path) -> pd.DataFrame:
     """Train without ``fold`` and play the frontier on it; on all questions for fold 0, which is what is shipped."""
     stores = aime24(data)
-    out = RUNS / f"{file.stem if file else 'frontier'}-{fold}"
-    model = fit("maskable-ppo", stores, fold, 0, out, file=file, arguments={"rules": "published"})
+    settings = read_settings("maskable-ppo", FRONTIER_ENV, file=file, arguments={"rules": "published"})
+    first = IMITATED if file == SHIPPED else None
+    config = Config("maskable-ppo", FRONTIER_ENV, without(fold, stores), (), 0, first, settings)
+    model = fit(config, RUNS / f"{file.stem}-{fold}")
     if fold == 0:
         keep_to_play(model, "maskable-ppo", results(file) / "rounds_aime24.zip")
         return pd.DataFrame()
@@ -250,14 +260,14 @@ def keep_to_play(model: Path, algorithm: str, file: Path) -> None:
     learned.save(file, exclude=["_last_obs", "_last_original_obs", "_last_episode_starts", "ep_info_buffer"])
 
 
-def results(file: Path | None) -> Path:
+def results(file: Path) -> Path:
     """Where the results of trainings with the settings of ``file`` go."""
-    return RESULTS / file.stem if file else RESULTS
+    return RESULTS if file == SHIPPED else RESULTS / file.stem
 
 
 def compare_frontiers(data: str, settings: str | None = None) -> None:
     """Policies of five folds against ``cmc``; writes ``frontier.csv``, ``against_cmc.csv`` and ``frontier.png``."""
-    file = None if settings is None else Path(settings)
+    file = SHIPPED if settings is None else Path(settings)
     out = results(file)
     out.mkdir(exist_ok=True)
     parts = joblib.Parallel(JOBS)(joblib.delayed(learned)(data, fold, file) for fold in range(FOLDS + 1))
