@@ -164,7 +164,7 @@ class AtomicConfig(ReplayConfig):
         "published results, where an interval always costs its full size and invalid answers vote",
         RULES,
     )
-    aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
+    aggregator: str = argument("finished", "**str**", ANSWERS, AGGREGATORS)
     reveal: str = argument(
         "advance",
         "**str**",
@@ -215,7 +215,7 @@ class RoundsConfig(ReplayConfig):
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
     rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
-    aggregator: str = argument("active", "**str**", ANSWERS, AGGREGATORS)
+    aggregator: str = argument("finished", "**str**", ANSWERS, AGGREGATORS)
     initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
     invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)

@@ -26,6 +26,7 @@ class Version(NamedTuple):
 
 
 _FIRST = {
+    "aggregator": "active",
     "initial_width": 0,
     "reward_shaping": False,
     "invalid_reward": -0.01,
