@@ -7,14 +7,14 @@ DATA holds ``autotts/*/aime24.json``. The accuracy of each aggregator is that of
 question, all of them read, in ``ORDERS`` drawn sets. The numbers of ``learned`` are fitted to such sets, those in which
 some branch is right and some is wrong: they maximise the log of the share of the weight, to a power that is fitted too,
 that is behind the right answer. It is judged on the fold of the questions that it was not fitted on; what is printed
-last, fitted on all questions, is what ``tts_gym.episode.aggregation`` holds. The table is
-``benchmarks/results/aggregators.csv``.
+last, fitted on all questions, is what ``tts_gym.episode.aggregation`` holds, and is judged on the bundled store too.
+The table is ``benchmarks/results/aggregators.csv``.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from tts_gym.episode.aggregation import LEAST_LEFT, LIMIT, SHARPNESS
 from tts_gym.evaluation.statistics import compare
 
 RESULTS = Path(__file__).parent / "results" / "aggregators.csv"
+BUNDLED = "smollm2-arithmetic"
 FOLDS, ORDERS = 5, 20
 SIZES = (4, 8, 16, 32, 64)
 """Branches that are read."""
@@ -129,13 +130,9 @@ def is_answered(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> 
     return bool(len(behind) and votes.right[behind.argmax()])
 
 
-def main(data: str) -> None:
-    torch.set_num_threads(1)
-    stores = [load_store(str(file)) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
-    recorded = [(store, histories(store)) for store in stores]
-    known = [votes for each in recorded for size in FITTED_SIZES for votes in drawn(*each, size, FITTED_ORDERS)]
-    of_fold = {fold: fitted([votes for votes in known if votes.fold != fold]) for fold in range(1, FOLDS + 1)}
-    rows = []
+def judged(benchmark: str, stores: Sequence[ReplayStore], of_fold: Mapping[int, NDArray[np.float64]]) -> pd.DataFrame:
+    """What each aggregator is worth on some stores, given the numbers of ``learned`` for the questions of each fold."""
+    recorded, rows = [(store, histories(store)) for store in stores], []
     for size in SIZES:
         tables: dict[str, list[pd.DataFrame]] = {}
         for store, branches in recorded:
@@ -149,14 +146,31 @@ def main(data: str) -> None:
         whole = {aggregator: pd.concat(parts) for aggregator, parts in tables.items()}
         for aggregator, table in whole.items():
             difference, low, high = compare(table, whole["finished"]).loc["accuracy"]
-            row = {"branches": size, "aggregator": aggregator, "accuracy": 100 * table["correct"].mean()}
+            row = {"benchmark": benchmark, "branches": size, "aggregator": aggregator}
+            row["accuracy"] = 100 * table["correct"].mean()
             rows.append(row | {"difference": difference, "low": low, "high": high})
-    table = pd.DataFrame(rows)
+    return pd.DataFrame(rows)
+
+
+def main(data: str) -> None:
+    torch.set_num_threads(1)
+    stores = [load_store(str(file)) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
+    known = [
+        votes
+        for store in stores
+        for size in FITTED_SIZES
+        for votes in drawn(store, histories(store), size, FITTED_ORDERS)
+    ]
+    folds = range(1, FOLDS + 1)
+    of_fold = {fold: fitted([votes for votes in known if votes.fold != fold]) for fold in folds}
+    on_all = fitted(known)
+    elsewhere = judged(BUNDLED, [load_store(BUNDLED)], dict.fromkeys(folds, on_all))
+    table = pd.concat([judged("aime24", stores, of_fold), elsewhere])
     table.to_csv(RESULTS, index=False, float_format="%.2f")
     print(table.round(2).to_string(index=False))
     for fold, numbers in of_fold.items():
         print(f"without fold {fold}", dict(zip(FEATURES, numbers.round(2).tolist(), strict=True)))
-    print("on all", dict(zip(FEATURES, fitted(known).round(2).tolist(), strict=True)))
+    print("on all", dict(zip(FEATURES, on_all.round(2).tolist(), strict=True)))
 
 
 if __name__ == "__main__":
