@@ -2,12 +2,14 @@
 
     pip install -e '.[rl,report]'
     python benchmarks/rl_baselines.py baselines [DATA]
+    python benchmarks/rl_baselines.py programs [DATA]
     python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml]
     python benchmarks/rl_baselines.py newcomer
 
 ``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of
 the questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds
-``autotts/*/aime24.json``). Each policy is judged on the fold that it was not trained on, beside every shipped program.
+``autotts/*/aime24.json``). Each policy is judged on the fold that it was not trained on, beside every shipped program
+at its defaults and some at settings for that price; ``programs`` judges these alone, and keeps what was trained.
 ``frontier`` lets MaskablePPO imitate ``relay`` and go on from there with the settings of ``rl_frontier.yaml``, or begin
 from nothing with those of another file, in five folds and on all questions, sweeps the price of tokens, and compares
 with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their libraries' defaults on both environments as
@@ -45,6 +47,7 @@ from tts_gym.files import write_whole
 from tts_gym.registry import ALGORITHMS
 
 RESULTS = Path(__file__).parent / "results" / "rl"
+BASELINES = RESULTS / "baselines.csv"
 RUNS = Path("runs/rl")
 BASELINE_ENV, FRONTIER_ENV = "TTSWidthDepthRounds-v0", "TTSWidthDepthRounds-v1"
 FOLDS, SEEDS, JOBS = 5, 3, 2
@@ -63,8 +66,8 @@ NEW = {"TTSWidthDepth-v1": "MultiInputPolicy", "TTSWidthDepthRounds-v1": "MlpPol
 """What newcomers learn on, with policies that take its observations."""
 
 NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
-RULES_OF_THUMB = ("single", "sc:n=3", "sc:n=6", "asc", "asc:threshold=0.8", "esc:window=2", "crew", "short-m@k:m=3,k=6")
-"""Programs, some at settings for that price."""
+TUNED = ("sc:n=3", "sc:n=6", "asc:threshold=0.8", "esc:window=2", "short-m@k:m=3,k=6")
+"""Programs at settings for that price."""
 
 SHIPPED, IMITATED = Path(__file__).with_name("rl_frontier.yaml"), "relay"
 """Settings of the policy that is shipped, and the program that it imitates first."""
@@ -133,29 +136,43 @@ def units_of(stores: Sequence[ReplayStore]) -> dict[str, float]:
     return {store.label: store.mean_branch_tokens for store in stores}
 
 
-def programs(benchmark: str, stores: Sequence[str], rules: str) -> Iterator[dict[str, Any]]:
-    recorded = loaded(stores)
-    signals = set.intersection(*(set(store.signals) for store in recorded))
-    for name, program in PROGRAMS.items():
-        if set(program.signals) <= signals and not program.upper_bound:
-            rows = pd.concat([evaluate(name, store, ORDERS, rules).rows for store in recorded])
-            yield {"benchmark": benchmark, "controller": name, "seed": None} | scored(rows, units_of(recorded))
+def benchmarks(data: str | None) -> dict[str, tuple[list[str], str]]:
+    """Stores and rules of each benchmark."""
+    bundled = {"smollm2-arithmetic": (["smollm2-arithmetic"], "exact")}
+    return bundled if data is None else {**bundled, "aime24": (aime24(data), "published")}
 
 
 def baselines(data: str | None = None) -> None:
     """Every algorithm at equal steps; writes ``baselines.csv`` and prints its means."""
-    benchmarks = {"smollm2-arithmetic": (["smollm2-arithmetic"], "exact")}
-    if data is not None:
-        benchmarks["aime24"] = (aime24(data), "published")
     trained = joblib.Parallel(JOBS)(
         joblib.delayed(baseline)(name, stores, rules, algorithm, seed)
-        for name, (stores, rules) in benchmarks.items()
+        for name, (stores, rules) in benchmarks(data).items()
         for algorithm in ALGORITHMS
         for seed in range(SEEDS)
     )
-    made = [row for name, (stores, rules) in benchmarks.items() for row in programs(name, stores, rules)]
-    table = pd.DataFrame([*trained, *made])
-    table.to_csv(RESULTS / "baselines.csv", index=False, float_format="%.4f")
+    keep_baselines(pd.DataFrame([*trained, *made(data)]))
+
+
+def programs(data: str | None = None) -> None:
+    """The programs of ``baselines.csv`` alone, in whose place they go."""
+    table = pd.read_csv(BASELINES)
+    keep_baselines(pd.concat([table[table["seed"].notna()], pd.DataFrame(made(data))]))
+
+
+def made(data: str | None) -> Iterator[dict[str, Any]]:
+    """The row of every program that the stores suffice for."""
+    for benchmark, (stores, rules) in benchmarks(data).items():
+        recorded = loaded(stores)
+        signals = set.intersection(*(set(store.signals) for store in recorded))
+        fitting = [name for name, each in PROGRAMS.items() if set(each.signals) <= signals and not each.upper_bound]
+        for spec in (*fitting, *TUNED):
+            rows = pd.concat([evaluate(spec, store, ORDERS, rules).rows for store in recorded])
+            yield {"benchmark": benchmark, "controller": spec, "seed": None} | scored(rows, units_of(recorded))
+
+
+def keep_baselines(table: pd.DataFrame) -> None:
+    """Write the table and print its means."""
+    table.to_csv(BASELINES, index=False, float_format="%.4f")
     means = table.groupby(["benchmark", "controller"], sort=False)[["accuracy", "tokens", "return"]].mean()
     print(means.sort_values(["benchmark", "return"], ascending=False).round(3).to_string())
 
@@ -170,7 +187,8 @@ def newcomer() -> None:
     """
     store = load_store(NEWCOMER_STORE)
     units = units_of([store])
-    rules = [{"controller": spec} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in RULES_OF_THUMB]
+    compared = ("single", "asc", "crew", *TUNED)
+    rules = [{"controller": spec} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in compared]
     runs: list[dict[str, Any]] = []
     for seed in range(SEEDS):
         for algorithm in NEWCOMERS:
@@ -309,4 +327,10 @@ def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, points: pd
 
 if __name__ == "__main__":
     RESULTS.mkdir(parents=True, exist_ok=True)
-    {"baselines": baselines, "frontier": compare_frontiers, "newcomer": newcomer}[sys.argv[1]](*sys.argv[2:])
+    commands: dict[str, Any] = {
+        "baselines": baselines,
+        "programs": programs,
+        "frontier": compare_frontiers,
+        "newcomer": newcomer,
+    }
+    commands[sys.argv[1]](*sys.argv[2:])
