@@ -3,18 +3,18 @@
     pip install -e '.[rl,report]'
     python benchmarks/rl_baselines.py baselines [DATA]
     python benchmarks/rl_baselines.py programs [DATA]
-    python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml]
+    python benchmarks/rl_baselines.py frontier DATA [SETTINGS.yaml [PROGRAM]]
     python benchmarks/rl_baselines.py newcomer
 
 ``baselines`` trains every algorithm for the same number of environment steps, with three seeds and in five folds of
 the questions, on the bundled store and, if given, on the published AIME24 stores (DATA holds
 ``autotts/*/aime24.json``). Each policy is judged on the fold that it was not trained on, beside every shipped program
 at its defaults and some at settings for that price; ``programs`` judges these alone, and keeps what was trained.
-``frontier`` lets MaskablePPO imitate ``relay`` and go on from there with the settings of ``rl_frontier.yaml``, or begin
-from nothing with those of another file, in five folds and on all questions, sweeps the price of tokens, and compares
-with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their libraries' defaults on both environments as
-they are, on the bundled store. Everything lands in ``benchmarks/results/rl``; trainings are kept in ``runs/rl``, so
-that an interrupted benchmark goes on.
+``frontier`` lets MaskablePPO imitate ``relay`` and go on from there with the settings of ``rl_frontier.yaml``, or with
+those of another file from a program or from nothing, in five folds and on all questions, sweeps the price of tokens,
+and compares with ``cmc``. ``newcomer`` trains what a newcomer would: algorithms at their libraries' defaults on both
+environments as they are, on the bundled store. Everything lands in ``benchmarks/results/rl``; trainings are kept in
+``runs/rl``, so that an interrupted benchmark goes on.
 """
 
 from __future__ import annotations
@@ -253,12 +253,11 @@ def keep_newcomers(table: pd.DataFrame) -> None:
     print(means.sort_values(["environment", "return"], ascending=False).round(3).to_string(), flush=True)
 
 
-def learned(data: str, fold: int, file: Path) -> pd.DataFrame:
+def learned(data: str, fold: int, file: Path, program: str | None) -> pd.DataFrame:
     """Train without ``fold`` and play the frontier on it; on all questions for fold 0, which is what is shipped."""
     stores = aime24(data)
     settings = read_settings("maskable-ppo", FRONTIER_ENV, file=file, arguments={"rules": "published"})
-    first = IMITATED if file == SHIPPED else None
-    config = Config("maskable-ppo", FRONTIER_ENV, without(fold, stores), (), 0, first, settings)
+    config = Config("maskable-ppo", FRONTIER_ENV, without(fold, stores), (), 0, program, settings)
     model = fit(config, RUNS / f"{file.stem}-{fold}")
     if fold == 0:
         keep_to_play(model, "maskable-ppo", results(file) / "rounds_aime24.zip")
@@ -283,12 +282,12 @@ def results(file: Path) -> Path:
     return RESULTS if file == SHIPPED else RESULTS / file.stem
 
 
-def compare_frontiers(data: str, settings: str | None = None) -> None:
+def compare_frontiers(data: str, settings: str | None = None, program: str | None = None) -> None:
     """Policies of five folds against ``cmc``; writes ``frontier.csv``, ``against_cmc.csv`` and ``frontier.png``."""
-    file = SHIPPED if settings is None else Path(settings)
+    file, first = (SHIPPED, IMITATED) if settings is None else (Path(settings), program)
     out = results(file)
     out.mkdir(exist_ok=True)
-    parts = joblib.Parallel(JOBS)(joblib.delayed(learned)(data, fold, file) for fold in range(FOLDS + 1))
+    parts = joblib.Parallel(JOBS)(joblib.delayed(learned)(data, fold, file, first) for fold in range(FOLDS + 1))
     policy = pd.concat(parts)
     policy["controller"] = "rl:cost_weight=" + policy["cost_weight"].astype(str)
     stores = loaded(aime24(data))

@@ -50,7 +50,7 @@ def test_what_answers_are_worth_is_what_is_committed():
             assert cells in PAGE.text
 
 
-@pytest.mark.parametrize("folder_of", ["", "rl_dear", "rl_narrow"])
+@pytest.mark.parametrize("folder_of", ["", "rl_fast", "rl_dear", "rl_narrow"])
 def test_the_tables_are_those_of_the_committed_results(folder_of):
     for row in pd.read_csv(RESULTS / folder_of / "against_cmc.csv").itertuples():
         if folder_of == "rl_dear" and row.beta > 0:
