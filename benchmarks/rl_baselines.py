@@ -40,7 +40,7 @@ from tts_gym.agents.rl.train import train
 from tts_gym.agents.rl.vector import make_vector
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.datasets.folds import fold_numbers
-from tts_gym.evaluation import compare, evaluate, frontier
+from tts_gym.evaluation import Frontier, compare, evaluate, frontier
 from tts_gym.evaluation.plots import plot_frontier
 from tts_gym.evaluation.statistics import question_means
 from tts_gym.files import write_whole
@@ -295,18 +295,22 @@ def compare_frontiers(data: str, settings: str | None = None, program: str | Non
         beta: pd.concat([evaluate(f"cmc:beta={beta}", store, FRONTIER_ORDERS, "published").rows for store in stores])
         for beta in BETAS
     }
-    points = frontier(policy).points
-    points[["controller", "tokens", "accuracy"]].to_csv(out / "frontier.csv", index=False, float_format="%.4f")
-    against = pd.DataFrame([against_cmc(beta, rows, policy, points) for beta, rows in cmc.items()])
+    found = frontier(policy)
+    found.points[["controller", "tokens", "accuracy"]].to_csv(out / "frontier.csv", index=False, float_format="%.4f")
+    against = pd.DataFrame([against_cmc(beta, rows, policy, found) for beta, rows in cmc.items()])
     against.to_csv(out / "against_cmc.csv", index=False, float_format="%.4f")
     title = "AIME24, questions not trained on, mean of Qwen3 0.6B, 1.7B, 4B and 8B"
     plot_frontier(frontier(pd.concat([policy, *cmc.values()])), out / "frontier.png", title)
     print(against.round(3).to_string(index=False))
 
 
-def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, points: pd.DataFrame) -> dict[str, float]:
-    """The policy that spends most within its share of the tokens of ``cmc``, and its paired difference in accuracy."""
+def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, found: Frontier) -> dict[str, float]:
+    """The policy that spends most within its share of the tokens of ``cmc``, and its paired difference in accuracy.
+
+    ``share_needed`` is what policies need of these tokens for the accuracy of ``cmc``, NaN if they do not reach it.
+    """
     right, tokens = question_means(cmc, ("correct", "tokens")).mean()
+    points = found.points
     affordable = points[points["tokens"] <= SHARE * tokens]
     chosen = (affordable if len(affordable) else points).sort_values("tokens").iloc[-1 if len(affordable) else 0]
     difference, low, high = compare(policy[policy["controller"] == chosen["controller"]], cmc).loc["accuracy"]
@@ -321,6 +325,7 @@ def against_cmc(beta: float, cmc: pd.DataFrame, policy: pd.DataFrame, points: pd
         "difference": difference,
         "low": low,
         "high": high,
+        "share_needed": found.tokens_to_reach("rl", 100 * right) / tokens,
     }
 
 
