@@ -58,3 +58,12 @@ def test_the_tables_are_those_of_the_committed_results(folder_of):
         cells = f"| {row.accuracy:.2f} | {row.tokens:,.0f} | {100 * row.share_of_tokens:.0f} % | {row.difference:+.2f}"
         needed = f" {100 * row.share_needed:.0f} % |" if "share_needed" in row._fields else ""
         assert f"{cells} ({row.low:.2f} to {row.high:.2f}) |{needed}" in PAGE.text
+
+
+def test_what_newcomers_learn_is_what_is_committed():
+    table = pd.read_csv(RESULTS / "newcomer.csv")
+    for _, row in table[table["environment"].notna()].iterrows():
+        figures = f"{row['accuracy']:.1f} | {row['tokens']:,.0f} | {row['return']:.3f} | {row['masked_return']:.3f}"
+        assert f"| `{row['environment']}` | {row['controller']} | {figures} |" in PAGE.text
+    for _, row in table[table["environment"].isna()].iterrows():
+        assert f"`{row['controller']}` {row['return']:.3f}" in PAGE.text
