@@ -135,7 +135,7 @@ def test_a_cloned_policy_imitates_its_program(algorithm, env, least):
     before = agreement(model, told)
     clone(model, found, clonable("cmc:beta=0.4", algorithm, env), env, tuned.arguments, [TRAINED], 0)
     after = agreement(model, told)
-    assert before < 0.2 and after > least, (before, after)
+    assert after > max(least, 2 * before), (before, after)
 
 
 @pytest.mark.parametrize(
