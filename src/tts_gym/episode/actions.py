@@ -24,6 +24,9 @@ CONTINUE, PROBE, PRUNE = 0, 1, 2
 END = STOP
 """The word that closes a call: the end of a log needs none."""
 
+WHOLE = -1
+"""What ``spelled_out`` tells of a branch that was to be read to its end without a look on the way."""
+
 _KINDS = ("continue", "probe", "prune")
 
 
@@ -84,16 +87,27 @@ def log_run(e: Any, action: int, times: int, whole: bool) -> None:
 
 def atomic_actions(log: Sequence[int]) -> Iterator[int]:
     """The atomic actions of a log that the kernels wrote, one by one, without the ends of calls."""
-    opened = 0
+    return (word for word in spelled_out(log) if word not in (END, WHOLE))
+
+
+def spelled_out(log: Sequence[int], opened: int = 0) -> Iterator[int]:
+    """What a log tells, one by one: atomic actions, ``END``, and ``WHOLE`` behind those of a branch read whole.
+
+    Args:
+        log: words that the kernels wrote.
+        opened: branches that were open before it.
+    """
     again = BRANCH
     for word in map(int, log):
         if word < 0:
-            yield from (again,) * (-word // 2 - 1)
+            times, whole = divmod(-word, 2)
+            yield from (again,) * (times - 1)
+            yield from (WHOLE,) * whole
         elif word == BRANCH:
             again = on_branch(CONTINUE, opened)
             opened += 1
             yield word
-        elif word != END:
+        else:
             again = word
             yield word
 

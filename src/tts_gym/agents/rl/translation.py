@@ -10,7 +10,7 @@ import numpy as np
 
 from tts_gym.envs.rounds import ACTION, ALL_ROUNDS, round_mask, take_round
 from tts_gym.episode import votes
-from tts_gym.episode.actions import BRANCH, CONTINUE, END, STOP, decode_action, on_branch
+from tts_gym.episode.actions import BRANCH, END, STOP, decode_action, spelled_out
 from tts_gym.episode.recount import log_of
 from tts_gym.episode.state import FIELDS, LOGGED, SHARED, WIDTH
 
@@ -19,9 +19,6 @@ FIRST = ("replace_1", "deepen_to_limit", "read_1", "open_4", "open_1", "give_up"
 
 ORDER = tuple(dict.fromkeys([*(getattr(ACTION, name) for name in FIRST), *range(STOP + 1, len(ALL_ROUNDS))]))
 """All rounds but STOP, as they are tried."""
-
-WHOLE = -1
-"""Follows the actions of a branch that was read whole."""
 
 CHANGED = sorted(set(FIELDS) - {"tables", "confidences", "setup", "order", *SHARED})
 """Fields that a round changes for good."""
@@ -66,27 +63,19 @@ def in_rounds(episode: Any, log: Sequence[int], number: int, pool: int, branch_t
 
 
 def _calls(log: Sequence[int], opened: int) -> tuple[list[int], set[int]]:
-    """The atomic actions of a log, ``WHOLE`` after those of a branch read whole, and after how many a round may end.
+    """What a log tells but for the ends of calls, see ``spelled_out``, and after how much of it a round may end.
 
     ``opened`` is the number of branches before it.
     """
     actions: list[int] = []
     ends: set[int] = set()
-    again = BRANCH
-    for word in log:
-        if word < 0:
-            times, whole = divmod(-word, 2)
-            actions += [again] * (times - 1) + [WHOLE] * whole
-        elif word == END:
+    for word in spelled_out(log, opened):
+        if word in (BRANCH, END):
             ends.add(len(actions))
-        else:
-            kind, again = decode_action(word)[0], word
-            if kind == "branch":
-                ends.add(len(actions))
-                opened, again = opened + 1, on_branch(CONTINUE, opened)
+        if word != END:
             actions.append(word)
-            if kind in ("probe", "prune"):
-                ends.add(len(actions))
+        if word >= 0 and decode_action(word)[0] in ("probe", "prune"):
+            ends.add(len(actions))
     return actions, ends
 
 
