@@ -276,10 +276,9 @@ def _observe_probabilities(e: Any, leader: int, features: NDArray[np.float32]) -
 @kernel
 def _token_probability(e: Any, i: int, column: int) -> float:
     """The geometric mean of the probabilities of a finished branch's tokens, NaN if none of its intervals tells."""
-    row = costs.row_of(e, i)
-    first, total, told = e.tables.answer_start[row] - row, 0.0, 0
-    for k in range(e.depths[i] - 1):
-        value = float(e.tables.signals[first + k, column])
+    row, total, told = costs.row_of(e, i), 0.0, 0
+    for interval in range(1, e.depths[i]):
+        value = float(e.tables.signals[costs.signal_place(e, row, interval), column])
         if not math.isnan(value):
             total, told = total + value, told + 1
     return math.exp(min(total / told, 0.0)) if told > 0 else math.nan

@@ -39,6 +39,18 @@ def last_depth(e: Any, row: int) -> int:
 
 
 @kernel
+def signal_place(e: Any, row: int, interval: int) -> int:
+    """Row of ``tables.signals`` that holds what was recorded for an interval of the branch in ``row``.
+
+    Args:
+        e: the episode.
+        row: of the branch in the tables, see ``row_of``.
+        interval: from 1, one that ends in a recorded probe.
+    """
+    return int(e.tables.answer_start[row] - row + interval - 1)
+
+
+@kernel
 def cost_at(e: Any, row: int, depth: int) -> int:
     """Tokens charged for the branch in ``row`` once it has received ``depth`` advances one by one.
 

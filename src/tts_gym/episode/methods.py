@@ -89,7 +89,7 @@ def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
         if SIGNALS[place] == name and column >= 0:
             if interval == 0 or (place == _OF_THE_PROBE and interval != e.shown[i]):
                 return np.nan
-            return float(e.tables.signals[e.tables.answer_start[row] - row + interval - 1, column])
+            return float(e.tables.signals[costs.signal_place(e, row, interval), column])
     raise KeyError("this store does not record that signal")
 
 
