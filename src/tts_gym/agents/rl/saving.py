@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ def save(model: Any, path: str | Path) -> None:
         raise ControllerError("The model sees normalised observations, which no evaluation gives: use norm_obs=False.")
     config = envs.get_attr("config", 0)[0]
     kind = RoundsConfig if isinstance(config, RoundsConfig) else AtomicConfig
-    given = {name: getattr(config, name) for name, default in vars(kind()).items() if getattr(config, name) != default}
+    names = [each.name for each in fields(kind) if each.name not in _NOT_ARGUMENTS]
     stores = [store if isinstance(store, ReplayStore) else load_store(store) for store in config.stores]
     Training(
         algorithm,
         kind.env_id,
-        {name: value for name, value in given.items() if name not in _NOT_ARGUMENTS},
+        {name: getattr(config, name) for name in names},
         sorted({question_digest(text) for store in stores for text in store.questions}),
     ).attach(model)
     content = io.BytesIO()
