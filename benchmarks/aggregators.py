@@ -130,9 +130,13 @@ def is_answered(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> 
     return bool(len(behind) and votes.right[behind.argmax()])
 
 
-def judged(benchmark: str, stores: Sequence[ReplayStore], of_fold: Mapping[int, NDArray[np.float64]]) -> pd.DataFrame:
+Recorded = Sequence[tuple[ReplayStore, NDArray[np.float64]]]
+"""Stores with the ``histories`` of their branches."""
+
+
+def judged(benchmark: str, recorded: Recorded, of_fold: Mapping[int, NDArray[np.float64]]) -> pd.DataFrame:
     """What each aggregator is worth on some stores, given the numbers of ``learned`` for the questions of each fold."""
-    recorded, rows = [(store, histories(store)) for store in stores], []
+    rows = []
     for size in SIZES:
         tables: dict[str, list[pd.DataFrame]] = {}
         for store, branches in recorded:
@@ -155,17 +159,14 @@ def judged(benchmark: str, stores: Sequence[ReplayStore], of_fold: Mapping[int, 
 def main(data: str) -> None:
     torch.set_num_threads(1)
     stores = [load_store(str(file)) for file in sorted(Path(data).glob("autotts/*/aime24.json"))]
-    known = [
-        votes
-        for store in stores
-        for size in FITTED_SIZES
-        for votes in drawn(store, histories(store), size, FITTED_ORDERS)
-    ]
+    bundled = load_store(BUNDLED)
+    recorded = [(store, histories(store)) for store in stores]
+    known = [votes for each in recorded for size in FITTED_SIZES for votes in drawn(*each, size, FITTED_ORDERS)]
     folds = range(1, FOLDS + 1)
     of_fold = {fold: fitted([votes for votes in known if votes.fold != fold]) for fold in folds}
     on_all = fitted(known)
-    elsewhere = judged(BUNDLED, [load_store(BUNDLED)], dict.fromkeys(folds, on_all))
-    table = pd.concat([judged("aime24", stores, of_fold), elsewhere])
+    elsewhere = judged(BUNDLED, [(bundled, histories(bundled))], dict.fromkeys(folds, on_all))
+    table = pd.concat([judged("aime24", recorded, of_fold), elsewhere])
     table.to_csv(RESULTS, index=False, float_format="%.2f")
     print(table.round(2).to_string(index=False))
     for fold, numbers in of_fold.items():
