@@ -125,9 +125,13 @@ def test_the_commands_on_the_pages_of_programs_run(site):
 @pytest.mark.slow
 def test_every_environment_has_a_page_with_gymnasiums_sections(site):
     pages = [page.read_text() for page in (site / "environments").glob("*.html")]
-    for env_id in (name for name in gymnasium.registry if name.startswith("TTS")):
-        (page,) = (page for page in pages if re.search(rf"<h1[^>]*>{env_id}<", page))
+    names = {spec.name for spec in gymnasium.registry.values() if spec.name.startswith("TTS")}
+    for name in names:
+        versions = sorted(spec.version for spec in gymnasium.registry.values() if spec.name == name)
+        (page,) = (page for page in pages if re.search(rf"<h1[^>]*>{name}-v{versions[-1]}<", page))
         assert tuple(re.findall(r"<h2[^>]*>([\w ]+)<", page)) == SECTIONS
+        history = page.partition('id="version-history"')[2]
+        assert sorted(map(int, re.findall(r"<li>(?:<p>)?v(\d+):", history))) == versions
 
 
 @pytest.mark.slow
