@@ -7,14 +7,15 @@ DATA holds ``autotts/*/aime24.json``. The accuracy of each aggregator is that of
 question, all of them read, in ``ORDERS`` drawn sets. The numbers of ``learned`` are fitted to such sets, those in which
 some branch is right and some is wrong: they maximise the log of the share of the weight, to a power that is fitted too,
 that is behind the right answer. It is judged on the fold of the questions that it was not fitted on; what is printed
-last, fitted on all questions, is what ``tts_gym.episode.aggregation`` holds, and is judged on the bundled store too.
-The table is ``benchmarks/results/aggregators.csv``.
+last, fitted on all questions, is what ``tts_gym.episode.aggregation`` holds, and is judged on the bundled store too,
+which also records what ``confident`` needs. The table is ``benchmarks/results/aggregators.csv``.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +26,9 @@ from numpy.typing import NDArray
 
 from tts_gym.datasets import ReplayStore, load_store
 from tts_gym.datasets.folds import fold_numbers
+from tts_gym.datasets.signals import SIGNALS
 from tts_gym.datasets.store import INVALID
-from tts_gym.episode.aggregation import LEAST_LEFT, LIMIT, SHARPNESS
+from tts_gym.episode.aggregation import BORDA, LEAST_LEFT, LIMIT, SHARPNESS
 from tts_gym.evaluation.statistics import compare
 
 RESULTS = Path(__file__).parent / "results" / "aggregators.csv"
@@ -37,6 +39,9 @@ SIZES = (4, 8, 16, 32, 64)
 
 FITTED_SIZES, FITTED_ORDERS = (3, 6, 12, 24, 48), 8
 WEIGHT_DECAY = 1e-3
+AGGREGATORS = ("finished", "weighted", "learned", "confident")
+"""What is compared; the last one where a store records log-probabilities."""
+
 FEATURES = ("length", "found", "others", "invalid")
 
 
@@ -47,6 +52,7 @@ class Votes(NamedTuple):
         fold: of the question.
         question: its text.
         features: float64 [branches, features], see ``aggregation.LEARNED_LENGTH``.
+        sureness: float64 [branches], mean log-probability of a token, -inf where none is recorded.
         answers: int64 [branches], places in ``right``.
         right: bool [answers].
     """
@@ -54,18 +60,22 @@ class Votes(NamedTuple):
     fold: int
     question: str
     features: NDArray[np.float64]
+    sureness: NDArray[np.float64]
     answers: NDArray[np.int64]
     right: NDArray[np.bool_]
 
 
 def histories(store: ReplayStore) -> NDArray[np.float64]:
-    """Of every branch: its intervals, the share after which its answer came up, that of invalid ones, its answer."""
+    """Float64 [branches, 5], in the order in which ``drawn`` takes them apart; ``sureness`` is as in ``Votes``."""
     tables, found = store.tables, []
-    for start, end in zip(tables.answer_start[:-1], tables.answer_start[1:], strict=True):
+    column = tables.signal_column[SIGNALS.index("mean_logprob")]
+    for branch, (start, end) in enumerate(pairwise(tables.answer_start)):
         answers = tables.answers[start:end]
         others = np.flatnonzero(answers != answers[-1])
         first = others[-1] + 2 if len(others) else 1
-        found.append((len(answers), first / len(answers), (answers == INVALID).mean(), answers[-1]))
+        told = tables.signals[start - branch : end - branch - 1, column] if column >= 0 else np.empty(0)
+        sureness = told.mean(dtype=float) if len(told) else -np.inf
+        found.append((len(answers), first / len(answers), (answers == INVALID).mean(), answers[-1], sureness))
     return np.array(found)
 
 
@@ -78,12 +88,12 @@ def drawn(store: ReplayStore, branches: NDArray[np.float64], number: int, orders
     for question in range(len(store)):
         for _ in range(orders):
             rows = starts[question] + rng.permutation(store.branch_counts[question])[:number]
-            length, found, invalid, answer = branches[rows[branches[rows, 3] != INVALID]].T
+            length, found, invalid, answer, sureness = branches[rows[branches[rows, 3] != INVALID]].T
             classes, answers, counts = np.unique(answer, return_inverse=True, return_counts=True)
             others = (counts[answers] - 1) / max(len(answers) - 1, 1)
             features = np.stack([length / typical, np.log(found), others, invalid], 1)
             right = np.isin(classes, list(store.right_classes(question)))
-            yield Votes(int(folds[question]), store.questions[question], features, answers, right)
+            yield Votes(int(folds[question]), store.questions[question], features, sureness, answers, right)
 
 
 def fitted(sets: Sequence[Votes]) -> NDArray[np.float64]:
@@ -121,6 +131,9 @@ def weights(aggregator: str, votes: Votes, learned: NDArray[np.float64]) -> NDAr
     if aggregator == "weighted":
         left = np.maximum(LEAST_LEFT, LIMIT + LEAST_LEFT - length)
         return left**SHARPNESS * np.exp(log_found / 2)
+    if aggregator == "confident":
+        below: NDArray[np.int64] = (votes.sureness < votes.sureness[:, np.newaxis]).sum(1)
+        return (1.0 + below) ** BORDA
     return np.exp(votes.features @ learned)
 
 
@@ -141,7 +154,7 @@ def judged(benchmark: str, recorded: Recorded, of_fold: Mapping[int, NDArray[np.
         tables: dict[str, list[pd.DataFrame]] = {}
         for store, branches in recorded:
             sets = list(drawn(store, branches, size, ORDERS))
-            for aggregator in ("finished", "weighted", "learned"):
+            for aggregator in AGGREGATORS[: 4 if "mean_logprob" in store.signals else 3]:
                 right = [is_answered(aggregator, votes, of_fold[votes.fold]) for votes in sets]
                 table = pd.DataFrame({"question_id": [votes.question for votes in sets], "correct": right})
                 unused = {"tokens": 0, "sequential_tokens": 0}

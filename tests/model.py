@@ -6,14 +6,14 @@ An advance is simulated interval by interval; votes are counted from scratch; th
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import comb, exp, log, nan, sqrt
+from math import comb, exp, inf, isnan, log, nan, sqrt
 
 import numpy as np
 
 from tts_gym.episode import aggregation
 
 FINISHED, ACTIVE, ALL = 0, 1, 2
-WEIGHTED = 3
+WEIGHTED, CONFIDENT = 3, 5
 INVALID_CLASS = 0
 
 
@@ -291,6 +291,11 @@ class ModelEpisode:
     def weighted_votes(self, aggregator, typical):
         voters = [branch for branch in self.finished_order if self.is_valid(branch.answer)]
         weights = Counter()
+        sureness = [self.sureness(branch) for branch in voters]
+        if aggregator == CONFIDENT:
+            for branch, own in zip(voters, sureness, strict=True):
+                weights[branch.answer] += (1 + sum(other < own for other in sureness)) ** aggregation.BORDA
+            return np.array([weights[code] for code in range(len(self.revealed))], float)
         for branch in voters:
             length = branch.advances / typical
             found = (branch.advances - branch.streak + 1) / branch.advances
@@ -306,6 +311,12 @@ class ModelEpisode:
                     + aggregation.LEARNED_INVALID * branch.invalids / branch.advances
                 )
         return np.array([weights[code] for code in range(len(self.revealed))], float)
+
+    def sureness(self, branch):
+        """Its mean log-probability, least where none is recorded."""
+        recorded = branch.recorded.signals.get("mean_logprob", [])[: branch.advances]
+        told = [value for value in recorded if not isnan(value)]
+        return sum(told) / len(told) if told else -inf
 
     def signal(self, name, i, k=0):
         branch = self.get(i)

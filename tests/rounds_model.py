@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from math import exp, inf, isnan, log10, sqrt
+from math import inf, log10, sqrt
+
+import numpy as np
 
 from model import ACTIVE, FINISHED, ModelEpisode
-from tts_gym.episode.aggregation import WEIGHTED
+from tts_gym.episode.aggregation import CONFIDENT, WEIGHTED
 
 WIDENING = {"widen_1": 1, "widen_2": 2, "widen_4": 4}
 OPENING = {**WIDENING, "open_1": 1, "open_4": 4, "read_1": 1, "replace_1": 1}
@@ -20,12 +22,6 @@ def s(x, h):
 def mean(values):
     values = list(values)
     return sum(values) / len(values) if values else 0.0
-
-
-def probability(branch):
-    """Geometric mean of the probabilities of a branch's tokens, None where that is not recorded."""
-    told = [value for value in branch.recorded.signals.get("mean_logprob", []) if not isnan(value)]
-    return exp(min(mean(told), 0)) if told else None
 
 
 def few(confidence):
@@ -235,6 +231,15 @@ class RoundsModel:
             "dissent": s(max((branch.streak for branch in reading if self.dissents(branch)), default=0), 8),
             **self.weighted(len(finished)),
             "recorded": float(self.recorded),
-            "finished_probability": mean(filter(None, map(probability, finished))),
-            "leader_probability": mean(filter(None, map(probability, filter(self.agrees, finished)))),
+            **self.sureness(finished),
         }
+
+    def sureness(self, finished):
+        """How sure the model was of what the finished branches answer."""
+        weights = self.episode.weighted_votes(CONFIDENT, 1.0)
+        if not self.recorded or not any(weights):
+            return {"confident_top1": 0.0, "doubt": 0.0}
+        leader = int(np.argmax(weights))
+        behind = [self.episode.sureness(branch) for branch in finished if branch.answer == leader]
+        doubts = [s(max(0.0, -value), 0.2) for value in behind if value > -inf]
+        return {"confident_top1": weights[leader] / sum(weights), "doubt": mean(doubts)}

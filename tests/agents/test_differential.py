@@ -35,7 +35,7 @@ from tts_gym.agents.replay import branch_order, replay, replay_episode
 from tts_gym.datasets import RecordedBranch, RecordedQuestion
 from tts_gym.envs.atomic import admissible
 from tts_gym.episode.actions import BRANCH, action_count, atomic_actions, decode_action
-from tts_gym.episode.aggregation import LEARNED, WEIGHTED
+from tts_gym.episode.aggregation import CONFIDENT, LEARNED, WEIGHTED
 from tts_gym.episode.compiled import borrow, compiled_episode
 from tts_gym.episode.episode import ReplayEpisode, episode_fields
 from tts_gym.episode.loop import compiled_drive, room_for_logs
@@ -144,9 +144,9 @@ def observe(e):
         seen.append(e.confidence(pool))
         for count in e.votes(pool):
             seen.append(count)
-    for aggregator in range(5):
+    for aggregator in range(CONFIDENT + 1):
         seen.append(e.aggregate(aggregator, 2.5))
-    for weighing in (WEIGHTED, LEARNED):
+    for weighing in (WEIGHTED, LEARNED, CONFIDENT):
         for weight in e.weighted_votes(weighing, 2.5):
             seen.append(weight)
     return seen

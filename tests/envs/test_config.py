@@ -20,7 +20,7 @@ import tts_gym  # noqa: F401
 from tts_gym.envs.config import AtomicConfig, AtomicVectorConfig, RoundsConfig, RoundsVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.features import places
-from tts_gym.envs.observation import BRANCH_AT, BRANCH_FEATURES, SUMMARY_AT, SUMMARY_FEATURES
+from tts_gym.envs.observation import ALL_BRANCH_FEATURES, BRANCH_AT, SUMMARY_AT, SUMMARY_FEATURES
 from tts_gym.envs.rounds import ACTION, ALL_ROUNDS
 from tts_gym.envs.rounds_observation import ALL_FEATURES, AT
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
@@ -88,7 +88,7 @@ def test_the_table_of_arguments_has_each_with_its_default(config, environment):
 @pytest.mark.parametrize(
     ("environment", "section", "names"),
     [
-        (TTSWidthDepthEnv, "Observation Space", [BRANCH_FEATURES, SUMMARY_FEATURES]),
+        (TTSWidthDepthEnv, "Observation Space", [ALL_BRANCH_FEATURES, SUMMARY_FEATURES]),
         (TTSWidthDepthRoundsEnv, "Action Space", [ALL_ROUNDS]),
         (TTSWidthDepthRoundsEnv, "Observation Space", [ALL_FEATURES]),
     ],
@@ -114,7 +114,7 @@ def test_nothing_is_left_to_fill_in(environment):
 
 @pytest.mark.parametrize(
     ("at", "names"),
-    [(BRANCH_AT, BRANCH_FEATURES), (SUMMARY_AT, SUMMARY_FEATURES), (AT, ALL_FEATURES), (ACTION, ALL_ROUNDS)],
+    [(BRANCH_AT, ALL_BRANCH_FEATURES), (SUMMARY_AT, SUMMARY_FEATURES), (AT, ALL_FEATURES), (ACTION, ALL_ROUNDS)],
 )
 def test_places_count_up(at, names):
     assert at._asdict() == {name: place for place, name in enumerate(names)}

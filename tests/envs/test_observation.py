@@ -1,13 +1,17 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollouts import rollout
 
 import first_version
-from tts_gym.envs.observation import BRANCH_FEATURES, SUMMARY_FEATURES
+from tts_gym.datasets import load_store
+from tts_gym.datasets.signals import SIGNALS
+from tts_gym.envs.observation import ALL_BRANCH_FEATURES, BRANCH_AT, BRANCH_FEATURES, SUMMARY_FEATURES
 from tts_gym.envs.width_depth import TTSWidthDepthEnv
+from tts_gym.envs.width_depth_vector import TTSWidthDepthVectorEnv
 from tts_gym.episode.actions import encode_action
 
 Named = dict[str, float]
@@ -100,6 +104,31 @@ def test_bounds(small: str, seed: int, masked: bool, **arguments: object) -> Non
     env = first_version.atomic(store=small, **arguments)
     for observation, *_ in rollout(env, 60, seed, masked):
         assert env.observation_space.contains(observation)
+
+
+@pytest.mark.parametrize("vector", [False, True])
+def test_signals_are_shown_as_far_as_a_branch_was_read(vector: bool) -> None:
+    store = load_store("smollm2-arithmetic")
+    column = store.tables.signal_column[SIGNALS.index("mean_logprob")]
+    env = TTSWidthDepthVectorEnv(num_envs=1) if vector else TTSWidthDepthEnv()
+    told = [store.tables.signals[store.tables.answer_start[i] - i :, column] for i in range(4)]
+    options = {"question": store.question_ids[0], "order": list(range(64))}
+    observation, _ = env.reset(seed=0, options=options)
+    for row, values in zip(observation["branches"].reshape(-1, len(ALL_BRANCH_FEATURES)), told, strict=False):
+        assert row[BRANCH_AT.recorded] == 1
+        assert row[BRANCH_AT.doubt] == pytest.approx(-values[0] / (0.2 - values[0]), rel=1e-5)
+    action = encode_action("continue", 2)
+    observation = env.step(np.array([action]) if vector else action)[0]
+    row = observation["branches"].reshape(-1, len(ALL_BRANCH_FEATURES))[2]
+    probes = np.diff(store.tables.answer_start)[2] - 1
+    mean = told[2][: min(9, probes)].mean()
+    assert row[BRANCH_AT.doubt] == pytest.approx(-mean / (0.2 - mean), rel=1e-5)
+
+
+def test_where_no_signal_is_recorded_none_is_shown(small: str) -> None:
+    branches, _ = TTSWidthDepthEnv(store=small).reset(seed=0)[0].values()
+    assert branches[:, BRANCH_AT.opened].any()
+    assert not branches[:, BRANCH_AT.recorded :].any()
 
 
 def test_hidden_answers_change_nothing(write: Callable[..., str]) -> None:

@@ -30,7 +30,7 @@ CostWeight: TypeAlias = float | Sequence[float] | NDArray[np.floating[Any]]
 """A price, or the lowest and the highest."""
 
 RULES = ("exact", "published")
-AGGREGATORS = ("active", "finished", "all", "weighted", "learned")
+AGGREGATORS = ("active", "finished", "all", "weighted", "learned", "confident")
 REVEALS = ("probe", "advance")
 OBSERVATIONS = ("dict", "flat", "flat_mask")
 INVALID_ACTIONS = ("ignore", "raise")
@@ -38,6 +38,7 @@ RENDER_MODES = ("human", "ansi", "rgb_array")
 
 DEFAULT_STORE = "smollm2-arithmetic"
 DEFAULT_COST_WEIGHT = 0.01
+DEFAULT_AGGREGATOR = "confident"
 DEFAULT_INITIAL_WIDTH = 4
 DEFAULT_PATIENCE = 8
 MOST_BRANCHES = 4096
@@ -49,7 +50,8 @@ BUDGET = "Tokens an episode may spend"
 PRICE = "Price of a mean branch length of tokens (γ), or the range it is drawn from"
 ANSWERS = (
     'How STOP answers: by a vote of the un-pruned branches (`"active"`), of the `"finished"` ones or of `"all"`, or by '
-    'the finished ones as the rules `"weighted"` and `"learned"` weigh them, see `tts_gym.episode.aggregation`'
+    'the finished ones as the rules `"weighted"`, `"learned"` and `"confident"` weigh them, see '
+    "`tts_gym.episode.aggregation`"
 )
 INITIAL = "Branches that an episode begins with, if it may; their first intervals are charged with the first action"
 SHAPING = "Reward progress towards the right answer when it is made"
@@ -164,7 +166,7 @@ class AtomicConfig(ReplayConfig):
         "published results, where an interval always costs its full size and invalid answers vote",
         RULES,
     )
-    aggregator: str = argument("finished", "**str**", ANSWERS, AGGREGATORS)
+    aggregator: str = argument(DEFAULT_AGGREGATOR, "**str**", ANSWERS, AGGREGATORS)
     reveal: str = argument(
         "advance",
         "**str**",
@@ -174,7 +176,7 @@ class AtomicConfig(ReplayConfig):
     )
     initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     stride: int = argument(
-        4, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
+        8, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
     )
     reward_shaping: bool = argument(True, "**bool**", SHAPING)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
@@ -189,6 +191,7 @@ class AtomicConfig(ReplayConfig):
     show_price: bool = argument(
         True, "**bool**", "The summary ends with `cost_weight`, which a policy of a range needs"
     )
+    show_signals: bool = argument(True, "**bool**", "Branches end with how sure the model was, where that is recorded")
     steady_info: bool = argument(True, "**bool**", STEADY)
     render_mode: str | None = argument(
         None,
@@ -215,7 +218,7 @@ class RoundsConfig(ReplayConfig):
     budget: int | None = argument(None, "**int** or `None`", BUDGET)
     cost_weight: CostWeight = argument(DEFAULT_COST_WEIGHT, "**float** or a pair", PRICE)
     rules: str = argument("exact", "**str**", '`"exact"` or `"published"` accounting', RULES)
-    aggregator: str = argument("finished", "**str**", ANSWERS, AGGREGATORS)
+    aggregator: str = argument(DEFAULT_AGGREGATOR, "**str**", ANSWERS, AGGREGATORS)
     initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
     invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tts_gym.envs.features import feature_space, places, with_mask
 from tts_gym.episode import costs, transitions, votes
 from tts_gym.episode.actions import action_count
+from tts_gym.episode.log_probability import is_recorded, mean_log_probability
 from tts_gym.episode.state import BUDGET, COMPLETED, MAX_WIDTH, NO_BUDGET, RECORDED, REVEALED, TOKENS, WIDTH, kernel
 
 BRANCH_FEATURES = {
@@ -34,6 +35,14 @@ BRANCH_FEATURES = {
     "age": "s(intervals generated since it was revealed, 8)",
 }
 """Columns of the observation ``branches``."""
+
+SIGNAL_FEATURES = {
+    "recorded": "1 if the store records the mean log-probability of its tokens",
+    "doubt": "s(-mean log-probability of its tokens, 0.2 nats); 0 if it is not recorded",
+}
+"""What follows them where signals are shown."""
+
+ALL_BRANCH_FEATURES = {**BRANCH_FEATURES, **SIGNAL_FEATURES}
 
 SUMMARY_FEATURES = {
     "width": "opened branches / `max_branches`",
@@ -56,7 +65,7 @@ SUMMARY_FEATURES = {
 PRICE_FEATURE = {"cost_weight": "(log10(cost_weight) + 4) / 4, between 0.0001 and 1"}
 """The last place in the observation ``summary`` where the price is shown."""
 
-BRANCH_AT, SUMMARY_AT = places(BRANCH_FEATURES), places(SUMMARY_FEATURES)
+BRANCH_AT, SUMMARY_AT = places(ALL_BRANCH_FEATURES), places(SUMMARY_FEATURES)
 """Place of each feature, as ``BRANCH_AT.depth`` and ``SUMMARY_AT.depth``."""
 
 Observation = Any
@@ -65,6 +74,12 @@ Observation = Any
 REVEALS_AT_HALF = 8
 ANSWERS_AT_HALF = 4
 BRANCHES_AT_HALF = 4
+NATS_AT_HALF = 0.2
+
+
+def branch_size(show_signals: bool) -> int:
+    """Number of features of a branch in the observation ``branches``, with the signals or without."""
+    return len(ALL_BRANCH_FEATURES if show_signals else BRANCH_FEATURES)
 
 
 def summary_size(show_price: bool) -> int:
@@ -72,20 +87,23 @@ def summary_size(show_price: bool) -> int:
     return len(SUMMARY_FEATURES) + (len(PRICE_FEATURE) if show_price else 0)
 
 
-def observation_space(max_branches: int, observation: str = "dict", show_price: bool = False) -> spaces.Space[Any]:
+def observation_space(
+    max_branches: int, observation: str = "dict", show_price: bool = False, show_signals: bool = False
+) -> spaces.Space[Any]:
     """The observation space of ``TTSWidthDepth-v1``.
 
     Args:
         max_branches: branches that an episode may open.
         observation: its form, one of ``config.OBSERVATIONS``.
         show_price: whether the summary ends with the price.
+        show_signals: whether branches end with the signals.
     """
-    summary = summary_size(show_price)
+    branch, summary = branch_size(show_signals), summary_size(show_price)
     if observation == "dict":
-        branches = feature_space(BRANCH_FEATURES, max_branches)
+        branches = feature_space(range(branch), max_branches)
         return spaces.Dict({"branches": branches, "summary": feature_space(range(summary))})
     mask = action_count(max_branches) if observation == "flat_mask" else 0
-    return feature_space(range(max_branches * len(BRANCH_FEATURES) + summary + mask))
+    return feature_space(range(max_branches * branch + summary + mask))
 
 
 def arranged(
@@ -154,7 +172,7 @@ def observe(
         pool: whose votes count.
         branch_tokens: the store's mean branch length in tokens.
         longest: intervals of the store's longest branch, the finishing one included.
-        branches: where ``BRANCH_FEATURES`` go, [max_branches, features].
+        branches: where the features of branches go, [max_branches, features].
         summary: where ``SUMMARY_FEATURES`` go, [features].
     """
     for i in range(e.count[WIDTH]):
@@ -183,7 +201,7 @@ def update_observation(
         pool: whose votes count.
         branch_tokens: the store's mean branch length in tokens.
         longest: intervals of the store's longest branch, the finishing one included.
-        branches: where ``BRANCH_FEATURES`` are, [max_branches, features].
+        branches: where the features of branches are, [max_branches, features].
         summary: where ``SUMMARY_FEATURES`` are, [features].
     """
     _observe_branch(e, i, branch_tokens, longest, branches)
@@ -210,6 +228,10 @@ def _observe_branch(e: Any, i: int, branch_tokens: float, longest: int, branches
     branches[i, BRANCH_AT.valid] = votes.is_valid(e, e.codes[i])
     branches[i, BRANCH_AT.streak] = saturate(e.streaks[i], REVEALS_AT_HALF)
     branches[i, BRANCH_AT.age] = saturate(e.depths[i] - e.shown[i], REVEALS_AT_HALF) if answered else 0.0
+    if branches.shape[1] > BRANCH_AT.doubt:
+        sureness = mean_log_probability(e, i)
+        branches[i, BRANCH_AT.recorded] = is_recorded(e)
+        branches[i, BRANCH_AT.doubt] = 0.0 if math.isnan(sureness) else shown_doubt(sureness)
 
 
 @kernel
@@ -273,6 +295,16 @@ def saturate(x: float, half: float) -> float:
         half: where the result is one half.
     """
     return x / (x + half)
+
+
+@kernel
+def shown_doubt(log_probability: float) -> float:
+    """A mean log-probability of tokens as it is shown, in [0, 1]: 0 for tokens that were certain.
+
+    Args:
+        log_probability: in nats.
+    """
+    return saturate(max(-log_probability, 0.0), NATS_AT_HALF)
 
 
 @kernel

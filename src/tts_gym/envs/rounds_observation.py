@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tts_gym.datasets.signals import SIGNALS
 from tts_gym.envs.features import places
-from tts_gym.envs.observation import PRICE_FEATURE, remaining_share, saturate, shown_price
+from tts_gym.envs.observation import PRICE_FEATURE, remaining_share, saturate, shown_doubt, shown_price
 from tts_gym.envs.rounds import agrees, is_dissenter, limit_of, most_persistent
 from tts_gym.episode import costs, votes
-from tts_gym.episode.aggregation import WEIGHTED, weighted_votes
+from tts_gym.episode.aggregation import CONFIDENT, WEIGHTED, weighted_votes
+from tts_gym.episode.log_probability import is_recorded, mean_log_probability
 from tts_gym.episode.state import COMPLETED, INTERVAL, MAX_WIDTH, RECORDED, TOKENS, WIDTH, kernel
 
 ROUND_FEATURES = {
@@ -65,9 +65,9 @@ MORE_FEATURES = {
     "dissent": "s(longest streak of a persistent dissenter, 8)",
     "weighted_top1": "share of the finished branches' weights, those of the aggregator weighted, behind their leader",
     "weighted_lead": "s(its lead over the runner-up in deviations of as many votes, 1)",
-    "recorded": "1 if the store records mean_logprob",
-    "finished_probability": "mean of the finished branches' exp(mean log-probability of a token); 0 if not recorded",
-    "leader_probability": "the same over those that give the pool's leader",
+    "recorded": "1 if the store records mean_logprob; what follows is 0 if not",
+    "confident_top1": "share of the finished branches' weights, those of the aggregator confident, behind their leader",
+    "doubt": "mean over the finished branches that give it of s(-mean log-probability of a token, 0.2 nats)",
 }
 """What follows them unless ``extended=False``."""
 
@@ -86,9 +86,6 @@ AVERAGE, LEADER, STABILITY, ROUND, MEMORY_SIZE = range(5)
 """Places in the memory of an episode, float64: average confidence, leader, rounds it has led, rounds."""
 
 AVERAGE_WEIGHT = 0.3
-
-LOG_PROBABILITY = SIGNALS.index("mean_logprob")
-"""Place of the signal that tells how sure the model was of its tokens."""
 
 
 @kernel
@@ -142,7 +139,7 @@ def observe_round(
     if len(features) > AT.deepest_length:
         _observe_lengths(e, leader, branch_tokens, features)
         _observe_weights(e, branch_tokens, features)
-        _observe_probabilities(e, leader, features)
+        _observe_sureness(e, features)
     features[AT.rounds] = saturate(memory[ROUND], 32)
     features[AT.spent] = saturate(e.count[TOKENS], 4 * branch_tokens)
     features[AT.spent_early] = saturate(e.count[TOKENS], branch_tokens / 2)
@@ -257,28 +254,18 @@ def _observe_weights(e: Any, branch_tokens: float, features: NDArray[np.float32]
 
 
 @kernel
-def _observe_probabilities(e: Any, leader: int, features: NDArray[np.float32]) -> None:
-    """How sure the model was of the finished branches, where that is recorded."""
-    column = e.tables.signal_column[LOG_PROBABILITY]
-    features[AT.recorded] = column >= 0
-    total, voters, behind, backers = 0.0, 0, 0.0, 0
-    for k in range(e.count[COMPLETED] if column >= 0 else 0):
+def _observe_sureness(e: Any, features: NDArray[np.float32]) -> None:
+    """How sure the model was of what the finished branches answer, where that is recorded."""
+    features[AT.recorded] = is_recorded(e)
+    features[AT.confident_top1] = features[AT.doubt] = 0.0
+    weights = weighted_votes(e, CONFIDENT, 1.0) if is_recorded(e) else np.zeros(0)
+    if weights.sum() == 0:
+        return
+    leader, doubts, told = int(np.argmax(weights)), 0.0, 0
+    for k in range(e.count[COMPLETED]):
         i = int(e.completions[k])
-        probability = _token_probability(e, i, column)
-        if not math.isnan(probability):
-            total, voters = total + probability, voters + 1
-            if agrees(e, i, leader):
-                behind, backers = behind + probability, backers + 1
-    features[AT.finished_probability] = total / max(voters, 1)
-    features[AT.leader_probability] = behind / max(backers, 1)
-
-
-@kernel
-def _token_probability(e: Any, i: int, column: int) -> float:
-    """The geometric mean of the probabilities of a finished branch's tokens, NaN if none of its intervals tells."""
-    row, total, told = costs.row_of(e, i), 0.0, 0
-    for interval in range(1, e.depths[i]):
-        value = float(e.tables.signals[costs.signal_place(e, row, interval), column])
-        if not math.isnan(value):
-            total, told = total + value, told + 1
-    return math.exp(min(total / told, 0.0)) if told > 0 else math.nan
+        sureness = mean_log_probability(e, i) if e.codes[i] == leader else math.nan
+        if not math.isnan(sureness):
+            doubts, told = doubts + shown_doubt(sureness), told + 1
+    features[AT.confident_top1] = weights[leader] / weights.sum()
+    features[AT.doubt] = doubts / max(told, 1)

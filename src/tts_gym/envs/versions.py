@@ -37,7 +37,8 @@ _FIRST = {
 
 VERSIONS = {
     "TTSWidthDepth-v0": Version(
-        AtomicConfig, {**_FIRST, "max_branches": 16, "reveal": "probe", "stride": 1, "show_price": False}
+        AtomicConfig,
+        {**_FIRST, "max_branches": 16, "reveal": "probe", "stride": 1, "show_price": False, "show_signals": False},
     ),
     AtomicConfig.env_id: Version(AtomicConfig, {}),
     "TTSWidthDepthRounds-v0": Version(RoundsConfig, {**_FIRST, "max_branches": 64, "extended": False}),

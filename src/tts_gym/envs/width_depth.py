@@ -18,10 +18,11 @@ from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import STREAM_SIZE, draw_question, read_options, seed_stream
 from tts_gym.envs.features import numbered_table
 from tts_gym.envs.observation import (
-    BRANCH_FEATURES,
+    ALL_BRANCH_FEATURES,
     SUMMARY_FEATURES,
     Observation,
     arranged,
+    branch_size,
     observation_space,
     shown_price,
     summary_size,
@@ -37,8 +38,8 @@ from tts_gym.episode.grading import is_right
 
 
 @documented(
-    branch_features=len(BRANCH_FEATURES),
-    branches=numbered_table(("Num", "Feature", "Value"), BRANCH_FEATURES),
+    branch_features=len(ALL_BRANCH_FEATURES),
+    branches=numbered_table(("Num", "Feature", "Value"), ALL_BRANCH_FEATURES),
     summary_features=len(SUMMARY_FEATURES),
     summary=numbered_table(("Num", "Feature", "Value"), SUMMARY_FEATURES),
     most_steps=AtomicConfig.most_steps,
@@ -162,9 +163,10 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     ## Version History
 
-    * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=8` (16), `stride=4` (1),
-      `reveal="advance"` (`"probe"`), `aggregator="finished"` (`"active"`), `reward_shaping=True` (False), `invalid_reward=0.0`
-      (-0.01), `patience=8` (None), `show_price=True` (False), `steady_info=True` (False).
+    * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=8` (16), `stride=8` (1),
+      `reveal="advance"` (`"probe"`), `aggregator="confident"` (`"active"`), `reward_shaping=True` (False), `invalid_reward=0.0`
+      (-0.01), `patience=8` (None), `show_price=True` (False), `show_signals=True`
+      (False), `steady_info=True` (False).
     * v0: Initial version.
     """  # noqa: E501
 
@@ -189,9 +191,11 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
         self._terms = Terms.of(config)
         self._raises = config.invalid_action == "raise"
         self._actions = action_count(max_branches)
-        self._shape = (max_branches, len(BRANCH_FEATURES))
+        self._shape = (max_branches, branch_size(config.show_signals))
         self.action_space = spaces.Discrete(self._actions)
-        self.observation_space = observation_space(config.max_branches, config.observation, config.show_price)
+        self.observation_space = observation_space(
+            config.max_branches, config.observation, config.show_price, config.show_signals
+        )
         self._summary_size = summary_size(config.show_price)
         self._stream = np.zeros(STREAM_SIZE, np.int64)
         self._question_counts = np.array([len(replay.store) for replay in self._replays])

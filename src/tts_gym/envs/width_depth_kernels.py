@@ -41,7 +41,7 @@ def begin(
         pool: whose votes count.
         branch_tokens: the store's mean branch length in tokens.
         longest: intervals of the store's longest branch.
-        branches: where ``BRANCH_FEATURES`` go, [max_branches, features].
+        branches: where the features of branches go, [max_branches, features].
         summary: where ``SUMMARY_FEATURES`` go, [features].
         mask: where goes what is admissible, [actions].
 
@@ -77,7 +77,7 @@ def advance(
         pool: whose votes count.
         branch_tokens: the store's mean branch length in tokens.
         longest: intervals of the store's longest branch.
-        branches: where ``BRANCH_FEATURES`` go, [max_branches, features].
+        branches: where the features of branches go, [max_branches, features].
         summary: where ``SUMMARY_FEATURES`` go, [features].
         mask: where goes what is admissible then, [actions].
 

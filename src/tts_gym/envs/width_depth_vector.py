@@ -14,10 +14,10 @@ from tts_gym.envs.config import AtomicVectorConfig
 from tts_gym.envs.documentation import documented
 from tts_gym.envs.draws import Choice, begin_episode, draw_question
 from tts_gym.envs.observation import (
-    BRANCH_FEATURES,
     SUMMARY_AT,
     Observation,
     arranged,
+    branch_size,
     observation_space,
     observe,
     shown_price,
@@ -114,10 +114,10 @@ class TTSWidthDepthVectorEnv(ReplayVectorEnv):
         """
         super().__init__(
             config,
-            observation_space(config.max_branches, config.observation, config.show_price),
+            observation_space(config.max_branches, config.observation, config.show_price, config.show_signals),
             action_count(config.max_branches),
         )
-        self._branches = np.zeros((self.num_envs, config.max_branches, len(BRANCH_FEATURES)), np.float32)
+        self._branches = np.zeros((self.num_envs, config.max_branches, branch_size(config.show_signals)), np.float32)
         self._summary = np.zeros((self.num_envs, summary_size(config.show_price)), np.float32)
 
     def _begin(self, chosen: NDArray[np.bool_], choice: Choice) -> None:

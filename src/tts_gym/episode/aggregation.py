@@ -1,12 +1,18 @@
 """Aggregators: how an episode comes to its answer.
 
-Three are plain votes of a pool. Two weigh the votes of the finished branches by what is revealed of them: branches that
-took long are less often right than quick ones, and an answer that came up early in its branch is more often a first
-guess. Lengths are measured by a typical branch, so that neither depends on Δ, the model or the task.
+Three are plain votes of a pool. The others weigh the votes of the finished branches by what is revealed of them.
 
+Branches that took long are less often right than quick ones, and an answer that came up early in its branch is more
+often a first guess. Lengths are measured by a typical branch, so that they depend neither on Δ, the model nor the task.
 ``weighted`` is the rule of ``crew``: a vote is worth what its branch left of ``LIMIT`` typical lengths, to the power of
 ``SHARPNESS``, times the square root of the share of its length after which the answer came up. ``learned`` is a
-logistic model of the same and of two more figures; ``benchmarks/aggregators.py`` fits it, and says what each is worth.
+logistic model of the same and of two more figures.
+
+``confident`` is Borda voting as arXiv 2502.18581 does it, by log-probability instead of self-certainty: the branches
+are ranked by the mean log-probability of their tokens, where the store records it, and a vote is worth its rank from
+below to the power of ``BORDA``. Where nothing is recorded all rank alike, and it is the vote of the finished branches.
+
+``benchmarks/aggregators.py`` fits ``learned``, and says what each is worth.
 """
 
 from __future__ import annotations
@@ -18,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts_gym.episode import votes
+from tts_gym.episode.log_probability import mean_log_probability
 from tts_gym.episode.state import COMPLETED, REVEALED, kernel
 
-WEIGHTED, LEARNED = 3, 4
+WEIGHTED, LEARNED, CONFIDENT = 3, 4, 5
 
 AGGREGATORS = {
     "active": votes.ACTIVE,
@@ -28,10 +35,11 @@ AGGREGATORS = {
     "all": votes.ALL,
     "weighted": WEIGHTED,
     "learned": LEARNED,
+    "confident": CONFIDENT,
 }
 """Each aggregator by its name: the pool of a plain vote, or a rule that weighs the finished branches."""
 
-POOLS = AGGREGATORS | {"weighted": votes.FINISHED, "learned": votes.FINISHED}
+POOLS = {name: votes.FINISHED if code >= WEIGHTED else code for name, code in AGGREGATORS.items()}
 """The pool whose votes each of them counts or weighs."""
 
 LIMIT, SHARPNESS = 1.45, 1.25
@@ -44,6 +52,9 @@ LEARNED_LENGTH, LEARNED_FOUND, LEARNED_OTHERS, LEARNED_INVALID = -2.93, 0.7, 1.2
 """Of ``learned``: what the log of a weight grows by with a typical length, with the log of the share of the branch
 after which its answer came up, with the share of the other voters that agree, and with the share of its intervals that
 showed an invalid answer."""
+
+BORDA = 2
+"""Of ``confident``: the exponent (p in the paper, which tries 0.3 to 2)."""
 
 
 @kernel
@@ -79,7 +90,7 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
 
     Args:
         e: the episode.
-        aggregator: ``WEIGHTED`` or ``LEARNED``.
+        aggregator: ``WEIGHTED``, ``LEARNED`` or ``CONFIDENT``.
         typical: length of a typical branch, in intervals.
 
     Returns:
@@ -88,8 +99,12 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
     Raises:
         ValueError: no such aggregator weighs, or the typical length is less than an interval.
     """
-    if aggregator < WEIGHTED or aggregator > LEARNED or not typical >= 1:
-        raise ValueError("no such weights: use WEIGHTED or LEARNED, and a typical length of an interval or more")
+    if aggregator < WEIGHTED or aggregator > CONFIDENT or not typical >= 1:
+        raise ValueError(
+            "no such weights: use WEIGHTED, LEARNED or CONFIDENT, and a typical length of an interval or more"
+        )
+    if aggregator == CONFIDENT:
+        return _confident_votes(e)
     counts, voters = votes.votes(e, votes.FINISHED), 0
     for code in range(len(counts)):
         voters += counts[code] if votes.is_valid(e, code) else 0
@@ -110,6 +125,26 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
                 + LEARNED_OTHERS * others
                 + LEARNED_INVALID * invalid_share(e, i)
             )
+    return weights
+
+
+@kernel
+def _confident_votes(e: Any) -> NDArray[np.float64]:
+    """The weights of ``CONFIDENT`` behind each revealed answer, float64 [answers revealed]."""
+    completed = e.count[COMPLETED]
+    sureness = np.full(completed, -np.inf)
+    for k in range(completed):
+        value = mean_log_probability(e, e.completions[k])
+        sureness[k] = -np.inf if math.isnan(value) else value
+    weights = np.zeros(e.count[REVEALED])
+    for k in range(completed):
+        code = e.codes[e.completions[k]]
+        if votes.is_valid(e, code):
+            rank = 1
+            for other in range(completed):
+                below = votes.is_valid(e, e.codes[e.completions[other]]) and sureness[other] < sureness[k]
+                rank += 1 if below else 0
+            weights[code] += rank**BORDA
     return weights
 
 

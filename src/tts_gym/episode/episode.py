@@ -132,7 +132,8 @@ class Episode(Protocol):
         """Answer as an aggregator does, -1 for none; while no branch is finished, by the vote of the un-pruned ones.
 
         Args:
-            aggregator: ``WEIGHTED`` or ``LEARNED``, which weigh the finished branches, or a pool; see ``aggregation``.
+            aggregator: ``WEIGHTED``, ``LEARNED`` or ``CONFIDENT``, which weigh the finished branches, or a pool; see
+                ``aggregation``.
             typical: length of a typical branch, in intervals.
 
         Raises:
@@ -143,7 +144,7 @@ class Episode(Protocol):
         """Weight of the finished branches behind each revealed answer, float64 [answers revealed]; see ``aggregation``.
 
         Args:
-            aggregator: ``WEIGHTED`` or ``LEARNED``.
+            aggregator: ``WEIGHTED``, ``LEARNED`` or ``CONFIDENT``.
             typical: length of a typical branch, in intervals.
 
         Raises:

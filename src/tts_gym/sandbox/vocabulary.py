@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
-from tts_gym.episode.aggregation import LEARNED, WEIGHTED
+from tts_gym.episode.aggregation import CONFIDENT, LEARNED, WEIGHTED
 from tts_gym.episode.methods import METHODS, PROPERTIES
 from tts_gym.episode.state import NO_BUDGET
 from tts_gym.episode.votes import ACTIVE, ALL, FINISHED
@@ -65,6 +65,7 @@ POOLS = {
     "ALL": ALL,
     "WEIGHTED": WEIGHTED,
     "LEARNED": LEARNED,
+    "CONFIDENT": CONFIDENT,
     "NO_BUDGET": NO_BUDGET,
 }
 """Constants of the episode's interface."""

@@ -11,7 +11,7 @@ from tts_gym.agents.rl.chooser import Chooser
 from tts_gym.envs.atomic import action_mask, answer_at, open_first, take
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
 from tts_gym.envs.features import with_mask
-from tts_gym.envs.observation import BRANCH_FEATURES, arranged, observe, shown_price, summary_size
+from tts_gym.envs.observation import arranged, branch_size, observe, shown_price, summary_size
 from tts_gym.envs.rounds import round_mask, rounds_of, take_round
 from tts_gym.envs.rounds_observation import MEMORY_SIZE, features_of, forget, observe_round, remember_round
 from tts_gym.episode import votes
@@ -80,7 +80,7 @@ class _Atomic:
 
     def look(self, episode: Any) -> tuple[Any, NDArray[np.bool_]]:
         config = self._config
-        branches = np.zeros((1, config.max_branches, len(BRANCH_FEATURES)), np.float32)
+        branches = np.zeros((1, config.max_branches, branch_size(config.show_signals)), np.float32)
         summary = np.zeros((1, summary_size(config.show_price)), np.float32)
         mask = np.zeros(action_count(config.max_branches), np.bool_)
         observe(episode, POOLS[config.aggregator], *self._scale, branches[0], summary[0])
