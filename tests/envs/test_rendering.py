@@ -242,7 +242,7 @@ def test_every_mode_renders(name: str, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize("name", ["TTSWidthDepth-v1", ROUNDS])
 def test_frames_of_a_video_are_alike(name: str) -> None:
     env = gym.wrappers.RenderCollection(gym.make(name, render_mode="rgb_array", store="synthetic-small"))
-    rollout(env, 30)
+    rollout(env, 10)
     frames = env.render()
     assert {(frame.shape, frame.dtype) for frame in frames} == {(frames[0].shape, np.dtype(np.uint8))}
     assert any((frame != frames[0]).any() for frame in frames)
