@@ -6,10 +6,10 @@
 An answer on the way is hidden until it is asked for, and asking costs ``PROBE_COST`` tokens (``reveal="probe"``);
 programs pay as much for each answer of a branch that goes on. MaskablePPO with ``MaskableSetPolicy`` learns on the
 bundled store at a price of 0.01, with the settings of ``rl_atomic.yaml``, in five folds of the questions; each policy
-is judged on the fold that it was not trained on. It answers as the environment does by default, by confidence, and for
-comparison as most programs do, by the plain vote of the finished branches. ``results/rl/atomic.csv`` has accuracy,
-tokens and return (1 for a right answer less the price of its tokens), and by how much the return of the first policy
-is above each, paired, with 95 % intervals over questions. Trainings are kept in ``runs/rl``.
+is judged on the fold that it was not trained on. It answers as the environment does by default, by confidence; so does
+the program of ``confident_vote.py``. ``results/rl/atomic.csv`` has accuracy, tokens and return (1 for a right answer
+less the price of its tokens), and by how much the return of the policy is above each, paired, with 95 % intervals over
+questions. Trainings are kept in ``runs/rl``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,20 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from rl_baselines import COST_WEIGHT, FOLDS, ORDERS, RESULTS, RUNS, TUNED, fit, play, scored, units_of, without
+from rl_baselines import (
+    CONFIDENT_VOTE,
+    COST_WEIGHT,
+    FOLDS,
+    ORDERS,
+    RESULTS,
+    RUNS,
+    TUNED,
+    fit,
+    play,
+    scored,
+    units_of,
+    without,
+)
 from tts_gym.agents.rl.config import Config, read_settings
 from tts_gym.datasets import load_store
 from tts_gym.evaluation import evaluate
@@ -28,41 +41,32 @@ from tts_gym.evaluation.statistics import bootstrap, question_means
 ENV, STORE = "TTSWidthDepth-v1", "smollm2-arithmetic"
 SETTINGS = Path(__file__).with_name("rl_atomic.yaml")
 PROBE_COST = 4
-ANSWERS = ("confident", "finished")
-PROGRAMS = ("single", "asc", "esc", "cmc", "cmc:beta=0", "crew", "asc-weighted:threshold=0.7", *TUNED)
+PROGRAMS = ("single", "asc", "esc", "cmc", "cmc:beta=0", "crew", CONFIDENT_VOTE, "asc-weighted:threshold=0.7", *TUNED)
 JOBS = 2
 
 
-def learned(aggregator: str, fold: int) -> pd.DataFrame:
+def learned(fold: int) -> pd.DataFrame:
     """Episode rows of a policy on the fold that it was not trained on."""
-    settings = read_settings("maskable-ppo", ENV, file=SETTINGS, arguments={"aggregator": aggregator})
+    settings = read_settings("maskable-ppo", ENV, file=SETTINGS)
     config = Config("maskable-ppo", ENV, without(fold, [STORE]), (), 0, None, settings)
-    model = fit(config, RUNS / f"atomic-{aggregator}-{fold}")
-    return play(model, COST_WEIGHT, [load_store(STORE)], fold, "exact", ORDERS)
+    return play(fit(config, RUNS / f"atomic-{fold}"), COST_WEIGHT, [load_store(STORE)], fold, "exact", ORDERS)
+
+
+def returns(rows: pd.DataFrame, unit: float) -> pd.DataFrame:
+    """Mean return of each question."""
+    return question_means(rows.assign(earned=rows["correct"] - COST_WEIGHT * rows["tokens"] / unit), ("earned",))
 
 
 def main() -> None:
     store = load_store(STORE)
-    units = units_of([store])
-    folds = range(1, FOLDS + 1)
-    parts = joblib.Parallel(JOBS)(joblib.delayed(learned)(answer, fold) for answer in ANSWERS for fold in folds)
-    rows = {f"policy, {answer}": pd.concat(parts[k * FOLDS :][:FOLDS]) for k, answer in enumerate(ANSWERS)}
-    rows |= {spec: evaluate(spec, store, ORDERS, probe_cost=PROBE_COST).rows for spec in PROGRAMS}
-    returns = {
-        name: question_means(
-            each.assign(earned=each["correct"] - COST_WEIGHT * each["tokens"] / units[store.label]), ("earned",)
-        )
-        for name, each in rows.items()
-    }
-    first, *_ = returns.values()
-    table = []
-    for name, each in returns.items():
-        (ahead,) = bootstrap((first - each.reindex(first.index)).to_numpy())
-        table.append(
-            {"controller": name}
-            | scored(rows[name], units)
-            | {"ahead": ahead.mean, "low": ahead.low, "high": ahead.high}
-        )
+    policy = pd.concat(joblib.Parallel(JOBS)(joblib.delayed(learned)(fold) for fold in range(1, FOLDS + 1)))
+    rows = {Path(spec).name: evaluate(spec, store, ORDERS, probe_cost=PROBE_COST).rows for spec in PROGRAMS}
+    ours, table = returns(policy, store.mean_branch_tokens), []
+    for name, each in {"policy": policy, **rows}.items():
+        theirs = returns(each, store.mean_branch_tokens).reindex(ours.index)
+        (ahead,) = bootstrap((ours - theirs).to_numpy())
+        row = {"controller": name} | scored(each, units_of([store]))
+        table.append(row | {"ahead": ahead.mean, "low": ahead.low, "high": ahead.high})
     written = pd.DataFrame(table)
     written.to_csv(RESULTS / "atomic.csv", index=False, float_format="%.4f")
     print(written.round(3).to_string(index=False))

@@ -69,6 +69,9 @@ NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
 TUNED = ("sc:n=3", "sc:n=6", "asc:threshold=0.8", "esc:window=2", "short-m@k:m=3,k=6")
 """Programs at settings for that price."""
 
+CONFIDENT_VOTE = f"{Path(__file__).with_name('confident_vote.py')}:confident_vote:n=4"
+"""One that answers as the environments do by default, at its best setting for that price."""
+
 SHIPPED, IMITATED = Path(__file__).with_name("rl_frontier.yaml"), "relay"
 """Settings of the policy that is shipped, and the program that it imitates first."""
 
@@ -187,8 +190,8 @@ def newcomer() -> None:
     """
     store = load_store(NEWCOMER_STORE)
     units = units_of([store])
-    compared = ("single", "asc", "crew", *TUNED)
-    rules = [{"controller": spec} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in compared]
+    compared = ("single", "asc", "crew", CONFIDENT_VOTE, "asc-weighted:threshold=0.7", *TUNED)
+    rules = [{"controller": Path(spec).name} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in compared]
     runs: list[dict[str, Any]] = []
     for seed in range(SEEDS):
         for algorithm in NEWCOMERS:

@@ -85,7 +85,8 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
     Below, `s(x, h) = x / (x + h)`: one half at `h`, and below 1 however large `x` is. The pool holds the votes of the
     chosen aggregator, where each branch votes with its latest revealed answer.
 
-    `branches` has the shape `(max_branches, {branch_features})`; branches not opened yet are 0.
+    `branches` has the shape `(max_branches, {branch_features})`; branches not opened yet are 0. The last two features are not there
+    with `show_signals=False`.
 
     {branches}
 
