@@ -67,3 +67,11 @@ def test_what_newcomers_learn_is_what_is_committed():
         assert f"| `{row['environment']}` | {row['controller']} | {figures} |" in PAGE.text
     for _, row in table[table["environment"].isna()].iterrows():
         assert f"`{row['controller']}` {row['return']:.3f}" in " ".join(PAGE.text.split())
+
+
+def test_what_is_said_of_the_atomic_environment_is_what_is_committed():
+    for _, row in pd.read_csv(RESULTS / "atomic.csv").iterrows():
+        figures = f"| {row['accuracy']:.1f} | {row['tokens']:,.0f} | {row['return']:.3f} |"
+        ahead = f" {row['ahead']:+.3f} ({row['low']:.3f} to {row['high']:.3f}) |"
+        name, told = ("**set policy**", "") if row["controller"] == "policy" else (f"`{row['controller']}`", ahead)
+        assert f"| {name} {figures}{told}" in PAGE.text
