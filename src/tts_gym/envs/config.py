@@ -200,6 +200,11 @@ class AtomicConfig(ReplayConfig):
         RENDER_MODES,
     )
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Signals that observations or answers are made of where a store records them."""
+        return _signals(self.show_signals, self.aggregator)
+
 
 @dataclass(frozen=True)
 class RoundsConfig(ReplayConfig):
@@ -232,6 +237,11 @@ class RoundsConfig(ReplayConfig):
     )
     steady_info: bool = argument(True, "**bool**", STEADY)
     render_mode: str | None = argument(None, "**str** or `None`", "As in `TTSWidthDepth-v1`", RENDER_MODES)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Signals that observations or answers are made of where a store records them."""
+        return _signals(self.extended, self.aggregator)
 
 
 @dataclass(frozen=True)
@@ -266,6 +276,10 @@ class RoundsVectorConfig(RoundsConfig, VectorConfig):
     """The configuration of a vector of ``TTSWidthDepthRounds-v1``."""
 
     max_episode_steps: int = argument(RoundsConfig.most_steps, "**int**", LIMIT)
+
+
+def _signals(shown: bool, aggregator: str) -> tuple[str, ...]:
+    return ("mean_logprob",) if shown or aggregator == "confident" else ()
 
 
 def _is_price(value: object) -> bool:

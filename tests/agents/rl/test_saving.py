@@ -7,11 +7,13 @@ pytest.importorskip("sb3_contrib")
 
 from stable_baselines3 import DQN, PPO  # noqa: E402
 from stable_baselines3.common.vec_env import VecNormalize  # noqa: E402
+from strategies import store_of  # noqa: E402
 
 import tts_gym  # noqa: E402
 from tts_gym.agents.rl import make_sb3_env, save  # noqa: E402
 from tts_gym.agents.rl.policy import question_digest, read_training  # noqa: E402
-from tts_gym.datasets import load_store  # noqa: E402
+from tts_gym.agents.specs import parse_spec  # noqa: E402
+from tts_gym.datasets import RecordedBranch, RecordedQuestion, load_store  # noqa: E402
 from tts_gym.errors import ControllerError  # noqa: E402
 
 STORE = "smollm2-arithmetic?only=1/8"
@@ -25,6 +27,29 @@ MADE = [
     ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v1", 2, store=STORE, cost_weight=0.02)),
     ("MlpPolicy", lambda: make_sb3_env("TTSWidthDepthRounds-v1", 2, store=STORE, observation="flat_mask")),
 ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [({}, True), ({"aggregator": "finished"}, True), ({"aggregator": "finished", "show_signals": False}, False)],
+)
+def test_a_policy_that_learned_with_a_signal_needs_it(tmp_path, arguments, needed):
+    file = tmp_path / "mine.zip"
+    save(PPO("MultiInputPolicy", gym.make("TTSWidthDepth-v1", store=STORE, **arguments), seed=0, device="cpu"), file)
+    silent = store_of(8, [RecordedQuestion("q", "?", "4", [RecordedBranch(20, ["4", "4"], "4")] * 4)])
+    if needed:
+        with pytest.raises(ControllerError, match="rl needs the signal mean_logprob, but store random does not record"):
+            tts_gym.evaluate(f"rl:{file}", silent, seeds=1)
+    else:
+        assert len(tts_gym.evaluate(f"rl:{file}", silent, seeds=1).rows) == 1
+
+
+def test_one_that_learned_without_needs_none(tmp_path):
+    silent = store_of(8, [RecordedQuestion("q", "?", "4", [RecordedBranch(20, ["4", "4"], "4")] * 4)])
+    save(
+        PPO("MultiInputPolicy", gym.make("TTSWidthDepth-v1", store=silent), seed=0, device="cpu"), tmp_path / "mine.zip"
+    )
+    assert parse_spec(f"rl:{tmp_path / 'mine.zip'}")[0].signals == ()
 
 
 @pytest.mark.parametrize(("policy", "make"), MADE)

@@ -47,12 +47,22 @@ class Training:
         env: id of its environment.
         arguments: arguments of the environment, without the stores.
         questions: digests of the questions that it saw, see ``question_digest``.
+        signals: recorded signals that it saw or answered by, in every store.
     """
 
     algorithm: str
     env: str
     arguments: Mapping[str, Any]
     questions: Sequence[str]
+    signals: Sequence[str] = ()
+
+    @classmethod
+    def on(cls, algorithm: str, env: str, arguments: Mapping[str, Any], stores: Sequence[ReplayStore]) -> Training:
+        """A training on all questions of some stores."""
+        questions = {question_digest(text) for store in stores for text in store.questions}
+        recorded = set.intersection(*(set(store.signals) for store in stores))
+        signals = [name for name in config_of(env, arguments).signals if name in recorded]
+        return cls(algorithm, env, arguments, sorted(questions), signals)
 
     def attach(self, model: Any) -> None:
         """Let ``model.save`` write this too."""
@@ -74,16 +84,17 @@ class PolicyController:
             the store that tells how long branches are where none are recorded.
         digest: hash of the file.
         defaults: "cost_weight" where nobody gives one.
+        signals: recorded signals that it learned with.
     """
 
     path: Path
     parameters: Mapping[str, Any]
     digest: str = field(repr=False)
     defaults: Mapping[str, Any] = field(repr=False)
+    signals: tuple[str, ...] = field(default=(), repr=False)
 
     name = "rl"
     upper_bound = False
-    signals = ()
     probes = True
 
     @classmethod
@@ -111,7 +122,7 @@ class PolicyController:
             )
         told = {"path": str(path), **told, "cost_weight": _read_weight(told.get("cost_weight"), training)}
         defaults = {"cost_weight": _read_weight(None, training)}
-        return cls(path, told, hashlib.sha256(content).hexdigest(), defaults)
+        return cls(path, told, hashlib.sha256(content).hexdigest(), defaults, tuple(training.signals))
 
     def identity(self) -> str:
         """See ``Controller.identity``."""

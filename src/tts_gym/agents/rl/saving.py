@@ -9,7 +9,7 @@ from typing import Any
 
 from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
-from tts_gym.agents.rl.policy import Training, question_digest
+from tts_gym.agents.rl.policy import Training
 from tts_gym.datasets.catalogue import load_store
 from tts_gym.datasets.store import ReplayStore
 from tts_gym.envs.config import AtomicConfig, RoundsConfig
@@ -46,12 +46,8 @@ def save(model: Any, path: str | Path) -> None:
     kind = RoundsConfig if isinstance(config, RoundsConfig) else AtomicConfig
     names = [each.name for each in fields(kind) if each.name not in _NOT_ARGUMENTS]
     stores = [store if isinstance(store, ReplayStore) else load_store(store) for store in config.stores]
-    Training(
-        algorithm,
-        kind.env_id,
-        {name: getattr(config, name) for name in names},
-        sorted({question_digest(text) for store in stores for text in store.questions}),
-    ).attach(model)
+    arguments = {name: getattr(config, name) for name in names}
+    Training.on(algorithm, kind.env_id, arguments, stores).attach(model)
     content = io.BytesIO()
     model.save(content)
     write_whole(Path(path), content.getvalue())

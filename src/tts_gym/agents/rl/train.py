@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 
 from tts_gym.agents.rl.cloning import clonable, clone
 from tts_gym.agents.rl.config import Config
-from tts_gym.agents.rl.policy import Training, question_digest
+from tts_gym.agents.rl.policy import Training
 from tts_gym.agents.rl.run_directory import RunDirectory, replay_file
 from tts_gym.agents.rl.sb3 import make_sb3_env
 from tts_gym.agents.rl.validation import Validation
@@ -74,8 +74,7 @@ def train(
     program = None if config.init_from is None else clonable(config.init_from, config.algorithm, config.env)
     stores = {name: load_store(name) for name in (*config.stores, *config.eval_stores)}
     learned_from = [stores[name] for name in config.stores]
-    questions = {question_digest(text) for store in learned_from for text in store.questions}
-    training = Training(config.algorithm, config.env, config.settings.arguments, sorted(questions))
+    training = Training.on(config.algorithm, config.env, config.settings.arguments, learned_from)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
