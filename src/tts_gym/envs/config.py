@@ -40,7 +40,7 @@ DEFAULT_STORE = "smollm2-arithmetic"
 DEFAULT_COST_WEIGHT = 0.01
 DEFAULT_AGGREGATOR = "confident"
 DEFAULT_INITIAL_WIDTH = 4
-DEFAULT_PATIENCE = 8
+DEFAULT_PATIENCE = 1
 MOST_BRANCHES = 4096
 MOST_STEPS = 2**31 - 1
 MOST_ENVIRONMENTS = 2**20
@@ -176,7 +176,7 @@ class AtomicConfig(ReplayConfig):
     )
     initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     stride: int = argument(
-        8, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
+        16, "**int**", "Intervals that CONTINUE advances by; fewer where a branch ends or the budget does"
     )
     reward_shaping: bool = argument(True, "**bool**", SHAPING)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
