@@ -121,7 +121,7 @@ def test_signals_are_shown_as_far_as_a_branch_was_read(vector: bool) -> None:
     observation = env.step(np.array([action]) if vector else action)[0]
     row = observation["branches"].reshape(-1, len(ALL_BRANCH_FEATURES))[2]
     probes = np.diff(store.tables.answer_start)[2] - 1
-    mean = told[2][: min(9, probes)].mean()
+    mean = told[2][: min(17, probes)].mean()
     assert row[BRANCH_AT.doubt] == pytest.approx(-mean / (0.2 - mean), rel=1e-5)
 
 

@@ -201,6 +201,7 @@ def test_integers_of_numpy_are_integers(name: str, small: str) -> None:
     np.testing.assert_equal(one.reset(options=options), two.reset(options={"question": "sum", "order": [0, 1, 2, 3]}))
     for kind in (np.uint8, np.int32, np.array):
         np.testing.assert_equal(one.step(kind(1)), two.step(1))
+        np.testing.assert_equal(one.reset(), two.reset())
     one, two = (gym.make_vec(name, num_envs=number, **arguments) for number in (np.int64(2), 2))
     for seed in (np.int64(4), np.array([4, 5]), [np.uint8(4), 5]):
         np.testing.assert_equal(one.reset(seed=seed), two.reset(seed=4))
@@ -577,11 +578,12 @@ def test_all_of_it_by_hand(small: str) -> None:
     info = begin(env, order=(0, 3, 1, 2))
     assert (info["tokens"], info["answer"], info["correct"]) == (290, "", False)
     assert admitted(info) == {"stop", "branch", "continue 0", "prune 0", "prune 1", "continue 2", "prune 2"}
-    returned = moves(env, "prune 5", "continue 0", "branch", "prune 0", "stop")
-    # The first action that is taken pays for what was open, and earns that its answer is right.
-    assert rewards(returned) == pytest.approx([0, 1 - 0.5 * 2.2, -0.25, 0, 0])
-    assert [step[4]["tokens"] for step in returned] == [290, 440, 540, 540, 540]
-    assert [step[4]["correct"] for step in returned] == [False] * 4 + [True]
+    returned = moves(env, "continue 0", "branch", "prune 0", "prune 5")
+    # The first action pays for what was open, and earns that its answer is right; the last is not admissible.
+    assert rewards(returned) == pytest.approx([1 - 0.5 * 2.2, -0.25, 0, 0])
+    assert [step[4]["tokens"] for step in returned] == [440, 540, 540, 540]
+    assert [step[4]["correct"] for step in returned] == [False] * 3 + [True]
+    assert [step[2] for step in returned] == [False] * 3 + [True]
 
 
 @pytest.mark.parametrize("reward_shaping", [False, True])
