@@ -74,7 +74,6 @@ def train(
     program = None if config.init_from is None else clonable(config.init_from, config.algorithm, config.env)
     stores = {name: load_store(name) for name in (*config.stores, *config.eval_stores)}
     learned_from = [stores[name] for name in config.stores]
-    training = Training.on(config.algorithm, config.env, config.settings.arguments, learned_from)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -88,7 +87,7 @@ def train(
         elif program is not None:
             _log.info("Imitating %s", config.init_from)
             clone(model, type(model), program, config.env, config.settings.arguments, learned_from, config.seed)
-        training.attach(model)
+        Training.on(config.algorithm, config.env, config.settings.arguments, learned_from).attach(model)
         directory.begin()
         judged_on = [stores[name] for name in config.eval_stores]
         keeper = _Keeper(config, directory, judged_on, model.num_timesteps, watch, stopped)
