@@ -40,7 +40,6 @@ DEFAULT_STORE = "smollm2-arithmetic"
 DEFAULT_COST_WEIGHT = 0.01
 DEFAULT_AGGREGATOR = "confident"
 DEFAULT_INITIAL_WIDTH = 4
-DEFAULT_PATIENCE = 1
 MOST_BRANCHES = 4096
 MOST_STEPS = 2**31 - 1
 MOST_ENVIRONMENTS = 2**20
@@ -181,7 +180,7 @@ class AtomicConfig(ReplayConfig):
     reward_shaping: bool = argument(True, "**bool**", SHAPING)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
     invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)
-    patience: int | None = argument(DEFAULT_PATIENCE, "**int** or `None`", PATIENCE)
+    patience: int | None = argument(1, "**int** or `None`", PATIENCE)
     observation: str = argument(
         "dict",
         "**str**",
@@ -227,7 +226,7 @@ class RoundsConfig(ReplayConfig):
     initial_width: int = argument(DEFAULT_INITIAL_WIDTH, "**int**", INITIAL)
     invalid_action: str = argument("ignore", "**str**", INADMISSIBLE, INVALID_ACTIONS)
     invalid_reward: float = argument(0.0, "**float**", INVALID_REWARD)
-    patience: int | None = argument(DEFAULT_PATIENCE, "**int** or `None`", PATIENCE)
+    patience: int | None = argument(8, "**int** or `None`", PATIENCE)
     reward_shaping: bool = argument(True, "**bool**", SHAPING)
     observation: str = argument(
         "flat", "**str**", '`"flat"`: the features. `"flat_mask"`: followed by the action mask', OBSERVATIONS[1:]

@@ -121,7 +121,7 @@ class TTSWidthDepthRoundsEnv(PlainSpec, gym.Env[NDArray[np.float32], np.int64]):
 
     * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=16` (64),
       `aggregator="confident"` (`"active"`), `extended=True` (False), `reward_shaping=True` (False), `invalid_reward=0.0` (-0.01),
-      `patience=1` (None), `steady_info=True` (False).
+      `patience=8` (None), `steady_info=True` (False).
     * v0: Initial version.
     """  # noqa: E501
 
