@@ -58,7 +58,17 @@ class Training:
 
     @classmethod
     def on(cls, algorithm: str, env: str, arguments: Mapping[str, Any], stores: Sequence[ReplayStore]) -> Training:
-        """A training on all questions of some stores."""
+        """A training on all questions of some stores.
+
+        Args:
+            algorithm: name of the algorithm.
+            env: id of the environment.
+            arguments: its arguments, without the stores.
+            stores: what is replayed.
+
+        Raises:
+            ValueError: an argument has a wrong type or value.
+        """
         questions = {question_digest(text) for store in stores for text in store.questions}
         recorded = set.intersection(*(set(store.signals) for store in stores))
         signals = [name for name in config_of(env, arguments).signals if name in recorded]
