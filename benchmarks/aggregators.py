@@ -39,8 +39,8 @@ SIZES = (4, 8, 16, 32, 64)
 
 FITTED_SIZES, FITTED_ORDERS = (3, 6, 12, 24, 48), 8
 WEIGHT_DECAY = 1e-3
-AGGREGATORS = ("finished", "weighted", "learned", "confident")
-"""What is compared; the last one where a store records log-probabilities."""
+AGGREGATORS = ("finished", "weighted", "learned")
+"""What is compared, and ``confident`` where a store records log-probabilities."""
 
 FEATURES = ("length", "found", "others", "invalid")
 
@@ -154,7 +154,7 @@ def judged(benchmark: str, recorded: Recorded, of_fold: Mapping[int, NDArray[np.
         tables: dict[str, list[pd.DataFrame]] = {}
         for store, branches in recorded:
             sets = list(drawn(store, branches, size, ORDERS))
-            for aggregator in AGGREGATORS[: 4 if "mean_logprob" in store.signals else 3]:
+            for aggregator in AGGREGATORS + (("confident",) if "mean_logprob" in store.signals else ()):
                 right = [is_answered(aggregator, votes, of_fold[votes.fold]) for votes in sets]
                 table = pd.DataFrame({"question_id": [votes.question for votes in sets], "correct": right})
                 unused = {"tokens": 0, "sequential_tokens": 0}

@@ -20,15 +20,18 @@ import joblib
 import pandas as pd
 
 from rl_baselines import (
-    CONFIDENT_VOTE,
+    CONFIDENT,
     COST_WEIGHT,
     FOLDS,
+    JOBS,
+    NEWCOMER_STORE,
     ORDERS,
     RESULTS,
     RUNS,
     TUNED,
     fit,
     play,
+    question_returns,
     scored,
     units_of,
     without,
@@ -36,36 +39,30 @@ from rl_baselines import (
 from tts_gym.agents.rl.config import Config, read_settings
 from tts_gym.datasets import load_store
 from tts_gym.evaluation import evaluate
-from tts_gym.evaluation.statistics import bootstrap, question_means
+from tts_gym.evaluation.statistics import bootstrap
 
-ENV, STORE = "TTSWidthDepth-v1", "smollm2-arithmetic"
-SETTINGS = Path(__file__).with_name("rl_atomic.yaml")
-PROBE_COST = 4
-PROGRAMS = ("single", "asc", "esc", "cmc", "cmc:beta=0", "crew", CONFIDENT_VOTE, "asc-weighted:threshold=0.7", *TUNED)
-JOBS = 2
+ENV = "TTSWidthDepth-v1"
+SETTINGS = read_settings("maskable-ppo", ENV, file=Path(__file__).with_name("rl_atomic.yaml"))
+PROBE_COST = SETTINGS.arguments["probe_cost"]
+PROGRAMS = ("single", "asc", "esc", "cmc", "cmc:beta=0", "crew", *CONFIDENT, *TUNED)
 
 
 def learned(fold: int) -> pd.DataFrame:
     """Episode rows of a policy on the fold that it was not trained on."""
-    settings = read_settings("maskable-ppo", ENV, file=SETTINGS)
-    config = Config("maskable-ppo", ENV, without(fold, [STORE]), (), 0, None, settings)
-    return play(fit(config, RUNS / f"atomic-{fold}"), COST_WEIGHT, [load_store(STORE)], fold, "exact", ORDERS)
-
-
-def returns(rows: pd.DataFrame, unit: float) -> pd.DataFrame:
-    """Mean return of each question."""
-    return question_means(rows.assign(earned=rows["correct"] - COST_WEIGHT * rows["tokens"] / unit), ("earned",))
+    config = Config("maskable-ppo", ENV, without(fold, [NEWCOMER_STORE]), (), 0, None, SETTINGS)
+    model = fit(config, RUNS / f"atomic-{fold}")
+    return play(model, COST_WEIGHT, [load_store(NEWCOMER_STORE)], fold, "exact", ORDERS)
 
 
 def main() -> None:
-    store = load_store(STORE)
+    store = load_store(NEWCOMER_STORE)
+    units = units_of([store])
     policy = pd.concat(joblib.Parallel(JOBS)(joblib.delayed(learned)(fold) for fold in range(1, FOLDS + 1)))
     rows = {Path(spec).name: evaluate(spec, store, ORDERS, probe_cost=PROBE_COST).rows for spec in PROGRAMS}
-    ours, table = returns(policy, store.mean_branch_tokens), []
+    ours, table = question_returns(policy, units), []
     for name, each in {"policy": policy, **rows}.items():
-        theirs = returns(each, store.mean_branch_tokens).reindex(ours.index)
-        (ahead,) = bootstrap((ours - theirs).to_numpy())
-        row = {"controller": name} | scored(each, units_of([store]))
+        (ahead,) = bootstrap((ours - question_returns(each, units).reindex(ours.index)).to_numpy())
+        row = {"controller": name} | scored(each, units)
         table.append(row | {"ahead": ahead.mean, "low": ahead.low, "high": ahead.high})
     written = pd.DataFrame(table)
     written.to_csv(RESULTS / "atomic.csv", index=False, float_format="%.4f")

@@ -69,8 +69,8 @@ NEWCOMER_STORE, NEWCOMER_STEPS = "smollm2-arithmetic", 200_000
 TUNED = ("sc:n=3", "sc:n=6", "asc:threshold=0.8", "esc:window=2", "short-m@k:m=3,k=6")
 """Programs at settings for that price."""
 
-CONFIDENT_VOTE = f"{Path(__file__).with_name('confident_vote.py')}:confident_vote:n=4"
-"""One that answers as the environments do by default, at its best setting for that price."""
+CONFIDENT = (f"{Path(__file__).with_name('confident_vote.py')}:confident_vote:n=4", "asc-weighted:threshold=0.7")
+"""Programs that go by confidence, at their best settings for it; the first answers as the environments do."""
 
 SHIPPED, IMITATED = Path(__file__).with_name("rl_frontier.yaml"), "relay"
 """Settings of the policy that is shipped, and the program that it imitates first."""
@@ -114,11 +114,16 @@ def play(model: Path, weight: float, stores: Sequence[ReplayStore], fold: int, r
         return pd.concat([held_out(evaluate(spec, store, orders, rules).rows, store, fold) for store in stores])
 
 
+def question_returns(rows: pd.DataFrame, units: Mapping[str, float]) -> pd.DataFrame:
+    """Mean return of each question."""
+    price = COST_WEIGHT * rows["tokens"] / rows["store"].map(units)
+    return question_means(rows.assign(returned=rows["correct"] - price), ("returned",))
+
+
 def scored(rows: pd.DataFrame, units: Mapping[str, float]) -> dict[str, float]:
     """Accuracy (%), tokens and mean return of episode rows; questions weigh equally."""
-    priced = rows.assign(price=COST_WEIGHT * rows["tokens"] / rows["store"].map(units))
-    right, tokens, price = question_means(priced, ("correct", "tokens", "price")).mean()
-    return {"accuracy": 100 * right, "tokens": tokens, "return": right - price}
+    right, tokens = question_means(rows, ("correct", "tokens")).mean()
+    return {"accuracy": 100 * right, "tokens": tokens, "return": question_returns(rows, units)["returned"].mean()}
 
 
 def baseline(benchmark: str, stores: Sequence[str], rules: str, algorithm: str, seed: int) -> dict[str, Any]:
@@ -190,7 +195,7 @@ def newcomer() -> None:
     """
     store = load_store(NEWCOMER_STORE)
     units = units_of([store])
-    compared = ("single", "asc", "crew", CONFIDENT_VOTE, "asc-weighted:threshold=0.7", *TUNED)
+    compared = ("single", "asc", "crew", *CONFIDENT, *TUNED)
     rules = [{"controller": Path(spec).name} | scored(evaluate(spec, store, ORDERS).rows, units) for spec in compared]
     runs: list[dict[str, Any]] = []
     for seed in range(SEEDS):

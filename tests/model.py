@@ -291,11 +291,6 @@ class ModelEpisode:
     def weighted_votes(self, aggregator, typical):
         voters = [branch for branch in self.finished_order if self.is_valid(branch.answer)]
         weights = Counter()
-        sureness = [self.sureness(branch) for branch in voters]
-        if aggregator == CONFIDENT:
-            for branch, own in zip(voters, sureness, strict=True):
-                weights[branch.answer] += (1 + sum(other < own for other in sureness)) ** aggregation.BORDA
-            return np.array([weights[code] for code in range(len(self.revealed))], float)
         for branch in voters:
             length = branch.advances / typical
             found = (branch.advances - branch.streak + 1) / branch.advances
@@ -303,6 +298,9 @@ class ModelEpisode:
             if aggregator == WEIGHTED:
                 left = max(aggregation.LEAST_LEFT, aggregation.LIMIT + aggregation.LEAST_LEFT - length)
                 weights[branch.answer] += left**aggregation.SHARPNESS * sqrt(found)
+            elif aggregator == CONFIDENT:
+                below = sum(self.sureness(other) < self.sureness(branch) for other in voters)
+                weights[branch.answer] += (1 + below) ** aggregation.BORDA
             else:
                 weights[branch.answer] += exp(
                     aggregation.LEARNED_LENGTH * length

@@ -166,8 +166,8 @@ class TTSWidthDepthEnv(PlainSpec, gym.Env[Observation, np.int64]):
 
     * v1: Defaults that are kind to standard algorithms: `initial_width=4` (0 in v0), `max_branches=8` (16), `stride=16` (1),
       `reveal="advance"` (`"probe"`), `aggregator="confident"` (`"active"`), `reward_shaping=True` (False), `invalid_reward=0.0`
-      (-0.01), `patience=1` (None), `show_price=True` (False), `show_signals=True`
-      (False), `steady_info=True` (False).
+      (-0.01), `patience=1` (None), `show_price=True` (False), `show_signals=True` (False),
+      `steady_info=True` (False).
     * v0: Initial version.
     """  # noqa: E501
 

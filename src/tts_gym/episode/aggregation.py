@@ -131,20 +131,16 @@ def weighted_votes(e: Any, aggregator: int, typical: float) -> NDArray[np.float6
 @kernel
 def _confident_votes(e: Any) -> NDArray[np.float64]:
     """The weights of ``CONFIDENT`` behind each revealed answer, float64 [answers revealed]."""
-    completed = e.count[COMPLETED]
-    sureness = np.full(completed, -np.inf)
-    for k in range(completed):
-        value = mean_log_probability(e, e.completions[k])
-        sureness[k] = -np.inf if math.isnan(value) else value
+    sureness = np.full(e.count[COMPLETED], np.nan)
+    for k in range(len(sureness)):
+        i = int(e.completions[k])
+        if votes.is_valid(e, e.codes[i]):
+            value = mean_log_probability(e, i)
+            sureness[k] = -np.inf if math.isnan(value) else value
     weights = np.zeros(e.count[REVEALED])
-    for k in range(completed):
-        code = e.codes[e.completions[k]]
-        if votes.is_valid(e, code):
-            rank = 1
-            for other in range(completed):
-                below = votes.is_valid(e, e.codes[e.completions[other]]) and sureness[other] < sureness[k]
-                rank += 1 if below else 0
-            weights[code] += rank**BORDA
+    for k in range(len(sureness)):
+        if not math.isnan(sureness[k]):
+            weights[e.codes[e.completions[k]]] += (1 + (sureness < sureness[k]).sum()) ** BORDA
     return weights
 
 

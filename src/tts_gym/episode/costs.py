@@ -39,6 +39,17 @@ def last_depth(e: Any, row: int) -> int:
 
 
 @kernel
+def recorded_intervals(e: Any, i: int) -> int:
+    """Intervals that opened branch ``i`` has generated and that end in a recorded probe.
+
+    Args:
+        e: the episode.
+        i: index of an opened branch.
+    """
+    return int(min(e.depths[i], last_depth(e, row_of(e, i)) - 1))
+
+
+@kernel
 def signal_place(e: Any, row: int, interval: int) -> int:
     """Row of ``tables.signals`` that holds what was recorded for an interval of the branch in ``row``.
 

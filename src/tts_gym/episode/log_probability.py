@@ -36,7 +36,7 @@ def mean_log_probability(e: Any, i: int) -> float:
     if not is_recorded(e):
         return math.nan
     column, row, total, told = e.tables.signal_column[_MEAN_LOGPROB], costs.row_of(e, i), 0.0, 0
-    for interval in range(1, e.depths[i] + (0 if e.finished[i] else 1)):
+    for interval in range(1, costs.recorded_intervals(e, i) + 1):
         value = float(e.tables.signals[costs.signal_place(e, row, interval), column])
         if not math.isnan(value):
             total, told = total + value, told + 1

@@ -80,7 +80,7 @@ def _is_finished(e: Any, i: int) -> bool:
 def _signal(e: Any, name: str, i: int, k: int = 0) -> float:
     transitions.check_branch(e, i)
     row = costs.row_of(e, i)
-    generated = min(e.depths[i], costs.last_depth(e, row) - 1)
+    generated = costs.recorded_intervals(e, i)
     if k < 0 or k > generated:
         raise IndexError("interval out of range: that branch has not generated it, or nothing is recorded for it")
     interval = k if k > 0 else generated

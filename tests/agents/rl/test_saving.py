@@ -17,6 +17,8 @@ from tts_gym.datasets import RecordedBranch, RecordedQuestion, load_store  # noq
 from tts_gym.errors import ControllerError  # noqa: E402
 
 STORE = "smollm2-arithmetic?only=1/8"
+SILENT = store_of(8, [RecordedQuestion("q", "?", "4", [RecordedBranch(20, ["4", "4"], "4")] * 4)])
+"""It records no signal."""
 
 MADE = [
     ("MultiInputPolicy", lambda: gym.make("TTSWidthDepth-v1", store=STORE)),
@@ -36,18 +38,16 @@ MADE = [
 def test_a_policy_that_learned_with_a_signal_needs_it(tmp_path, arguments, needed):
     file = tmp_path / "mine.zip"
     save(PPO("MultiInputPolicy", gym.make("TTSWidthDepth-v1", store=STORE, **arguments), seed=0, device="cpu"), file)
-    silent = store_of(8, [RecordedQuestion("q", "?", "4", [RecordedBranch(20, ["4", "4"], "4")] * 4)])
     if needed:
         with pytest.raises(ControllerError, match="rl needs the signal mean_logprob, but store random does not record"):
-            tts_gym.evaluate(f"rl:{file}", silent, seeds=1)
+            tts_gym.evaluate(f"rl:{file}", SILENT, seeds=1)
     else:
-        assert len(tts_gym.evaluate(f"rl:{file}", silent, seeds=1).rows) == 1
+        assert len(tts_gym.evaluate(f"rl:{file}", SILENT, seeds=1).rows) == 1
 
 
 def test_one_that_learned_without_needs_none(tmp_path):
-    silent = store_of(8, [RecordedQuestion("q", "?", "4", [RecordedBranch(20, ["4", "4"], "4")] * 4)])
     save(
-        PPO("MultiInputPolicy", gym.make("TTSWidthDepth-v1", store=silent), seed=0, device="cpu"), tmp_path / "mine.zip"
+        PPO("MultiInputPolicy", gym.make("TTSWidthDepth-v1", store=SILENT), seed=0, device="cpu"), tmp_path / "mine.zip"
     )
     assert parse_spec(f"rl:{tmp_path / 'mine.zip'}")[0].signals == ()
 
